@@ -1,0 +1,50 @@
+"""The application factory: database, limits and doors put together; nothing else."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+from shop.domain.base import Base
+from shop.doors.rest import open_door
+from shop.logs import set_up
+from shop.services.database import options, tune
+from shop.services.tokens import Signer
+from shop.settings import Settings, read_settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    settings = settings or read_settings()
+    set_up(settings)
+    app = Flask("shop", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        PROPAGATE_EXCEPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=options(settings.database_url, settings.threads),
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+    )
+    app.extensions["shop"] = settings
+    app.extensions["signer"] = Signer(
+        settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds
+    )
+    keep(app)
+    open_door(app, settings)
+    return app
+
+
+def keep(app: Flask) -> None:
+    """The database: Flask-SQLAlchemy over the domain's own tables, and its migrations."""
+    db = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
+    Migrate(app, db, directory=str(migrations()))
+    with app.app_context():
+        tune(db.engine)
+
+
+def migrations() -> Path:
+    """The migrations of an installed shop, or those beside it in a checkout."""
+    installed = Path(str(files("shop"))) / "migrations"
+    return installed if installed.is_dir() else installed.parent.parent / "migrations"

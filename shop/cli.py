@@ -1,0 +1,256 @@
+"""The `shop` command: exit code 0 when done, 1 when refused, 2 when used wrongly; never a traceback."""
+
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from flask.cli import ScriptInfo, with_appcontext
+from flask_migrate import upgrade
+from flask_migrate.cli import db
+from marshmallow import ValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shop import files
+from shop.app import create_app
+from shop.domain.errors import ShopError
+from shop.domain.moves import STAFF
+from shop.domain.shapes import Registration
+from shop.domain.user import CUSTOMER
+from shop.server import serve as run
+from shop.services import imports, users
+from shop.services.context import Actor, Context
+from shop.services.database import meaning
+from shop.settings import Settings, SettingsError, read_settings
+
+SAMPLE = Path(__file__).with_name("catalogue.csv")
+OPERATOR = Actor(0, STAFF, "")  # whoever may run this command owns the database anyway
+
+
+class Refusal(click.ClickException):
+    """One line on stderr, and exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"shop: {self.format_message()}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """A small shop behind hypermedia links."""
+
+
+cli.add_command(db)
+
+
+def settings() -> Settings:
+    return current_app.extensions["shop"]
+
+
+def operator() -> Context:
+    return Context(current_app.extensions["sqlalchemy"].session(), OPERATOR)
+
+
+@cli.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+def demo(port: int) -> None:
+    """Try the shop: a fresh database with a catalogue and two accounts, gone when you stop it."""
+    with TemporaryDirectory(prefix="shop-") as folder:
+        chosen = read_settings({
+            "SHOP_SECRET_KEY": token_urlsafe(48),
+            "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
+            "SHOP_LOG_FORMAT": "text",
+        })  # fmt: skip
+        app = create_app(chosen)
+        with app.app_context():
+            furnish(port)
+        run(app, chosen, "127.0.0.1", port)
+
+
+def furnish(port: int) -> None:
+    upgrade()
+    with SAMPLE.open("rb") as file:
+        rows = files.rows(SAMPLE, file, settings().currency, lambda _: None)
+        count, _ = imports.load(operator(), rows, lambda *_: None)
+    click.echo(f"{count} products, and two accounts that last as long as this demo:")
+    for role in (STAFF, CUSTOMER):
+        password = token_urlsafe(12)
+        enrol(role, f"{role}@shop.example", role, password)
+        click.echo(f"  {role:9} password {password}")
+    click.echo(f"Begin at http://127.0.0.1:{port}/ (the manual is at /docs; stop with Ctrl+C)")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
+def serve(host: str, port: int, threads: int | None) -> None:
+    """Serve the shop."""
+    environ = {**os.environ, "SHOP_THREADS": str(threads)} if threads else None
+    app = create_app(read_settings() if environ is None else read_settings(environ))
+    with app.app_context():
+        if behind := schema():
+            raise Refusal(behind)
+    run(app, app.extensions["shop"], host, port)
+
+
+def schema() -> str | None:
+    """What keeps the database from being served; None when it is at the newest step."""
+    script = ScriptDirectory(str(current_app.extensions["migrate"].directory))
+    with current_app.extensions["sqlalchemy"].engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    if present == script.get_current_head():
+        return None
+    return (
+        f"the database is at step {present or 'none'}, not {script.get_current_head()}: run `shop db upgrade`"
+    )
+
+
+@cli.command()
+def init() -> None:
+    """Write .env with a fresh secret, migrate the database, ask for a staff account."""
+    try:
+        with open(".env", "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(f"SHOP_SECRET_KEY={token_urlsafe(48)}\n")
+    except FileExistsError:
+        raise Refusal(".env is there already; it is left as it is") from None
+    with create_app().app_context():
+        upgrade()
+        name = click.prompt("Name of the first staff account")
+        email = click.prompt("Its e-mail address")
+        enrol(name, email, STAFF, ask())
+    click.echo("Done. `shop serve` opens the shop.")
+
+
+@cli.group()
+def user() -> None:
+    """Accounts."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice([STAFF, CUSTOMER]), default=CUSTOMER, show_default=True)
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin, not from a prompt.")
+@with_appcontext
+def add(name: str, email: str, role: str, password_stdin: bool) -> None:
+    """Open an account."""
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ask()
+    enrol(name, email, role, password)
+    click.echo(f"{name} is {role}.")
+
+
+@user.command()
+@click.argument("name")
+@with_appcontext
+def disable(name: str) -> None:
+    """Close an account, and every login it has open."""
+    users.disable(operator(), name)
+    click.echo(f"{name} is disabled.")
+
+
+def ask() -> str:
+    return click.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+
+def enrol(name: str, email: str, role: str, password: str) -> None:
+    try:
+        data = Registration().load({"username": name, "email": email, "password": password})
+    except ValidationError as error:
+        raise Refusal(imports.said(error.messages_dict)) from None
+    users.enrol(operator(), data, role)
+
+
+@cli.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--skip-bad", is_flag=True, help="Take the good lines even if some are bad.")
+@with_appcontext
+def take(path: Path, skip_bad: bool) -> None:
+    """Take products from a .csv or .jsonl file: all of them, or none."""
+    size = path.stat().st_size
+    shown = sys.stderr.isatty()
+    with (
+        path.open("rb") as file,
+        click.progressbar(length=size, file=sys.stderr) if shown else nullcontext() as bar,
+    ):
+        rows = files.rows(path, file, settings().currency, bar.update if bar else lambda _: None)
+        try:
+            good, bad = imports.load(operator(), rows, complain, skip_bad=skip_bad)
+        except (files.FileError, imports.Refused) as error:
+            raise Refusal(str(error)) from None
+    click.echo(f"{good} products imported, {bad} lines skipped.")
+
+
+def complain(number: int, reason: str) -> None:
+    click.echo(f"line {number}: {reason}", err=True)
+
+
+@cli.command("export")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def give(path: Path) -> None:
+    """Write all products to a .csv or .jsonl file, as `import` reads them."""
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            count = files.write(path, file, imports.everything(operator()), settings().currency)
+    except FileExistsError:
+        raise Refusal(f"{path} is there already; it is left as it is") from None
+    except files.FileError as error:
+        path.unlink()
+        raise Refusal(str(error)) from None
+    click.echo(f"{count} products exported.")
+
+
+@cli.command()
+@with_appcontext
+def check() -> None:
+    """Report on settings, schema and integrity; end with 1 if something is wrong."""
+    wrong = 0
+    click.echo("settings   ok")
+    for name, flaw in (("schema", schema()), ("integrity", integrity())):
+        click.echo(f"{name:10} {flaw or 'ok'}")
+        wrong += bool(flaw)
+    if wrong:
+        raise Refusal("the check found something wrong")
+
+
+def integrity() -> str | None:
+    engine = current_app.extensions["sqlalchemy"].engine
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        flaws = [row[0] for row in connection.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
+        flaws += [
+            f"{row[0]}: a row refers to nothing"
+            for row in connection.execute(text("PRAGMA foreign_key_check"))
+        ]
+    return "; ".join(map(str, flaws[:5])) or None
+
+
+def main() -> None:
+    """Run the command; every refusal is one line."""
+    try:
+        cli(obj=ScriptInfo(create_app=lambda: create_app()), standalone_mode=True)
+    except (SettingsError, ShopError) as error:
+        stop(str(error))
+    except SQLAlchemyError as error:
+        known = meaning(error)
+        stop(
+            known.detail
+            if known
+            else f"the database refuses: {str(getattr(error, 'orig', error)).splitlines()[0]}"
+        )
+    except OSError as error:
+        stop(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+
+
+def stop(reason: str) -> None:
+    click.echo(f"shop: {reason}", err=True)
+    sys.exit(1)

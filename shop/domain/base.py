@@ -1,0 +1,72 @@
+"""What every entity has: an id, a version, its times in UTC, and constraints with names."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Integer, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from shop.domain.errors import NotFound
+
+# SQLite counts its own keys only in a column that is called INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def fold(text: str) -> str:
+    """The one spelling of all that people read as the same text."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class Moment(TypeDecorator):
+    """An instant in UTC. SQLite forgets the zone, so it is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: Moment()}
+
+
+class Entity(Base):
+    """A thing with an identity that changes by moves, one version at a time."""
+
+    __abstract__ = True
+    private: ClassVar[bool] = False
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    version: Mapped[int] = mapped_column(Integer)
+    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version}
+
+    @property
+    def tag(self) -> str:
+        return f"{self.id}-{self.version}"
+
+    @classmethod
+    def missing(cls) -> NotFound:
+        return NotFound(f"There is no such {cls.__name__.lower()}.")
+
+    def visible(self, roles: frozenset[str]) -> bool:
+        """Whether this caller may know that it exists."""
+        return True

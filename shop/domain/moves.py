@@ -1,0 +1,82 @@
+"""Moves: what may be done to an entity, by whom and when, declared once and offered everywhere.
+
+A move is a method of an entity below a declaration. Doors derive their routes, links, forms and
+documentation from the declarations; services hold every caller to them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shop.domain.base import Entity
+from shop.domain.errors import Conflict, Forbidden, ShopError, Unauthenticated
+from shop.domain.shapes import Nothing, Shape
+
+ANYONE, MEMBER, OWNER, STAFF = "anyone", "member", "owner", "staff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    name: str
+    title: str
+    by: frozenset[str]
+    unless: frozenset[str]
+    when: Callable[[Any], bool] | None
+    takes: type[Shape]
+    begins: bool
+
+    def bar(self, roles: frozenset[str]) -> ShopError | None:
+        """Why this caller may not, whatever the entity's state; None when they may."""
+        if self.by & roles and not self.unless & roles:
+            return None
+        if MEMBER not in roles:
+            return Unauthenticated("Log in first.")
+        return Forbidden(f"You may not {self.name} this.")
+
+    def refusal(self, entity: Any, roles: frozenset[str]) -> ShopError | None:
+        """Why this caller may not do this now; None when they may. The guard and the offer ask here."""
+        if barred := self.bar(roles):
+            return barred
+        if self.when and not self.when(entity):
+            return Conflict(f"It is too late, or too early, to {self.name} this.")
+        return None
+
+
+def move(
+    *,
+    title: str,
+    by: str | set[str],
+    unless: str | None = None,
+    when: Callable[[Any], bool] | None = None,
+    takes: type[Shape] = Nothing,
+) -> Callable[[Any], Any]:
+    """Declare a method as a move; a class method is a move that begins an entity."""
+
+    def declare(method: Any) -> Any:
+        begins = isinstance(method, classmethod)
+        function = method.__func__ if begins else method
+        function.move = Move(
+            name=function.__name__,
+            title=title,
+            by=frozenset({by} if isinstance(by, str) else by),
+            unless=frozenset({unless} if unless else ()),
+            when=when,
+            takes=takes,
+            begins=begins,
+        )
+        return method
+
+    return declare
+
+
+def moves(kind: type[Entity]) -> dict[str, Move]:
+    """Every move that a kind of entity declares, in the order it declares them."""
+    functions = (getattr(member, "__func__", member) for member in vars(kind).values())
+    return {each.move.name: each.move for each in functions if hasattr(each, "move")}
+
+
+def affordances(entity: Entity | type[Entity], roles: frozenset[str]) -> list[Move]:
+    """What this caller may do now: to an entity, or, for a kind, to begin one."""
+    begins = isinstance(entity, type)
+    offered = moves(entity if begins else type(entity)).values()
+    return [each for each in offered if each.begins == begins and not each.refusal(entity, roles)]

@@ -1,0 +1,137 @@
+"""The shapes of input. A value either has the shape exactly or is refused; nothing is guessed."""
+
+from importlib.resources import files
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from shop.domain import passwords
+from shop.domain.base import fold
+from shop.domain.money import MAX as MAX_MONEY
+
+MAX_STOCK = 2**31 - 1
+LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+TEXT = r"^[^\x00]*$"
+USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+EMAIL = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f@.]+)+$"
+COMMON = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
+
+
+class Shape(Schema):
+    class Meta:
+        unknown = RAISE
+        ordered = True
+
+
+class Nothing(Shape):
+    """A move that needs no words."""
+
+
+class Text(fields.String):
+    """Characters of one line, or of several where the pattern allows it."""
+
+    def __init__(self, low: int, high: int, pattern: str = LINE, hint: str = "", **kwargs: Any) -> None:
+        shape = validate.Regexp(pattern, error=hint or "It must be plain text without control characters.")
+        super().__init__(validate=[validate.Length(low, high), shape], **kwargs)
+
+
+class Whole(fields.Integer):
+    """A whole number, written as one: 3, and neither 3.0 nor "3" nor true."""
+
+    def __init__(self, low: int, high: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(low, high), **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Money(fields.Integer):
+    """An amount in minor units. Doors turn their notation into it, and leave alone what is not exact."""
+
+    default_error_messages = {"invalid": "It must be an exact amount of money: nothing is rounded."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(0, MAX_MONEY, error="The amount is out of range."), **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Truth(fields.Boolean):
+    """true or false, and nothing that merely looks like it."""
+
+    truthy = {True}
+    falsy = {False}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Email(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(3, 254, EMAIL, "It must be an e-mail address.", **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        if len(fold(text)) > 254:
+            raise ValidationError("Longer than maximum length 254.")
+        return text
+
+
+def uncommon(password: str) -> None:
+    if password.casefold() in COMMON:
+        raise ValidationError("It is one of the first passwords that anyone tries; choose another.")
+
+
+class Password(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(8, 128, TEXT, load_only=True, **kwargs)
+        self.validators.append(uncommon)
+
+
+class NewProduct(Shape):
+    name = Text(1, 100, required=True, metadata={"examples": ["Walnut desk"]})
+    description = Text(
+        0, 5000, TEXT, load_default="", allow_none=True, metadata={"examples": ["Oiled, 140 cm wide."]}
+    )
+    price = Money(required=True)
+    stock = Whole(0, MAX_STOCK, load_default=0, metadata={"examples": [12]})
+
+
+class Restock(Shape):
+    amount = Whole(-MAX_STOCK, MAX_STOCK, required=True, metadata={"examples": [25]})
+
+
+class Account(Shape):
+    username = Text(
+        3, 80, USERNAME, "Use letters, digits, dots, dashes and underscores.", required=True,
+        metadata={"examples": ["ada"]},
+    )  # fmt: skip
+    email = Email(required=True, metadata={"examples": ["ada@shop.example"]})
+    password = Password(metadata={"examples": ["correct horse battery"]})
+
+    @post_load
+    def seal(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The password goes no further than this: only its hash does."""
+        if "password" in data:
+            data["password_hash"] = passwords.seal(data.pop("password"))
+        return data
+
+
+class Registration(Account):
+    password = Password(required=True, metadata={"examples": ["correct horse battery"]})
+
+
+class Credentials(Shape):
+    username = Text(1, 80, TEXT, required=True, metadata={"examples": ["ada"]})
+    password = Text(1, 128, TEXT, required=True, metadata={"examples": ["correct horse battery"]})
+
+
+class Refresh(Shape):
+    refresh_token = Text(1, 2000, TEXT, required=True)

@@ -1,0 +1,1 @@
+"""The ways in. A door translates; it never decides."""

@@ -1,0 +1,37 @@
+"""The front door: REST with hypermedia, HAL over Flask."""
+
+from flask import Flask
+
+from shop.doors.rest import caching, cors, guard, journal, limits, problems
+from shop.doors.rest.about import about
+from shop.doors.rest.openapi import Id, api
+from shop.doors.rest.products import products
+from shop.doors.rest.root import root
+from shop.doors.rest.tokens import tokens
+from shop.doors.rest.users import users
+from shop.doors.rest.versions import VERSIONS
+from shop.settings import Settings
+
+PLACES = {root: "", products: "/products", users: "/users", tokens: "/tokens"}
+
+
+def open_door(app: Flask, settings: Settings) -> None:
+    """Register every blueprint under every version, and once more where Accept names the version."""
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = Id
+    journal.install(app)
+    guard.install(app)
+    cors.install(app, settings)
+    limits.install(app, settings)
+    app.before_request(guard.agree)
+    caching.install(app)
+    problems.install(app)
+    app.register_blueprint(about)
+    app.extensions["shop-apis"] = {version.name: api(app, version, settings) for version in VERSIONS.values()}
+    for blueprint, place in PLACES.items():
+        app.register_blueprint(blueprint, url_prefix=f"/api{place}", name=f"any_{blueprint.name}")
+        for version, made in app.extensions["shop-apis"].items():
+            made.register_blueprint(
+                blueprint, url_prefix=f"/api/{version}{place}", name=f"{version}_{blueprint.name}"
+            )
+    app.register_blueprint(root, url_prefix="", name="first_home")

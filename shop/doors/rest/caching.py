@@ -1,0 +1,65 @@
+"""Tags of what was answered, and the preconditions that clients make of them."""
+
+import hashlib
+import re
+
+from flask import Flask, Response, g, request
+
+from shop.domain.errors import Invalid
+from shop.doors.rest.guard import settings
+
+TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+
+
+class Required(Exception):
+    """This shop wants every change to say which version it changes."""
+
+
+def tags() -> set[str] | None:
+    """The versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
+    said = request.headers.get("If-Match", g.get("members", {}).get("_etag"))
+    if said is None and settings().require_if_match:
+        raise Required
+    if not isinstance(said, str | None):
+        raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})
+    return None if said is None else versions(said)
+
+
+def versions(text: str) -> set[str]:
+    if text.strip() == "*":
+        return {"*"}
+    return {found[1] for part in text.split(",") if (found := TAG.fullmatch(part.strip()))}
+
+
+def finish(response: Response) -> Response:
+    response.vary.update(("Accept", "Authorization"))
+    if request.method in ("GET", "HEAD") and response.status_code == 200 and not response.direct_passthrough:
+        tag(response)
+    else:
+        response.cache_control.no_store = True
+    return response
+
+
+def tag(response: Response) -> None:
+    """The tag covers every byte: state, links and media type; so it changes when an offer does."""
+    if "ETag" not in response.headers:
+        digest = hashlib.blake2b(response.get_data(), digest_size=8, key=response.content_type.encode()[:64])
+        response.set_etag("-".join(filter(None, (g.get("tag"), digest.hexdigest()))))
+    if "Cache-Control" not in response.headers:
+        freshness(response)
+    if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
+        response.status_code = 304
+        response.set_data(b"")
+
+
+def freshness(response: Response) -> None:
+    if g.get("public") and "Authorization" not in request.headers:
+        response.cache_control.public = True
+        response.cache_control.max_age = settings().cache_seconds
+    else:
+        response.cache_control.private = True
+        response.cache_control.no_cache = True
+
+
+def install(app: Flask) -> None:
+    app.after_request(finish)

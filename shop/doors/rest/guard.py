@@ -1,0 +1,101 @@
+"""Who asks, by which version and prefix, and what for: read from each request once."""
+
+import re
+from typing import Any
+
+from flask import Flask, current_app, g, request
+from flask_sqlalchemy import SQLAlchemy
+from werkzeug.exceptions import NotAcceptable, SecurityError
+
+from shop.domain.errors import Unauthenticated
+from shop.doors.rest.media import HAL, JSON, named_version, negotiate
+from shop.doors.rest.versions import V1, VERSIONS
+from shop.services.context import Context
+from shop.services.tokens import ACCESS, Signer, actor
+from shop.settings import Settings
+
+PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
+
+
+def settings() -> Settings:
+    return current_app.extensions["shop"]
+
+
+def signer() -> Signer:
+    return current_app.extensions["signer"]
+
+
+def locate() -> None:
+    """Note the version, and the root and prefix that every link of the answer stays inside."""
+    accept = request.headers.get("Accept", "")
+    place = PLACE.match(request.path)
+    g.asked = named_version(accept)
+    g.version = VERSIONS.get((place and place[1]) or g.asked or "", V1)
+    g.prefix = "/api" if place and not place[1] else f"/api/{g.version.name}"
+    g.root = settings().public_url or host()
+
+
+def host() -> str:
+    try:
+        return request.host_url.rstrip("/")
+    except SecurityError:
+        return ""
+
+
+def agree() -> None:
+    """Choose the answer's media type before anything is done, or say that there is none."""
+    if request.routing_exception or request.blueprint == "about" or request.method == "OPTIONS":
+        return
+    offers = [HAL, JSON, g.version.media]
+    g.media = negotiate(request.headers.get("Accept", ""), offers)
+    if not g.media or g.asked not in (None, g.version.name):
+        raise NotAcceptable(f"This place answers with {', '.join(offers)}.")
+
+
+def bearer() -> str | None:
+    """The token, where there is one; whoever comes with another scheme is nobody in particular."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def claims() -> dict[str, Any] | None:
+    if "claims" not in g:
+        token = bearer()
+        g.claims = None if token is None else signer().read(token, ACCESS)
+    return g.claims
+
+
+def anonymous() -> Context:
+    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
+    return Context(db.session())
+
+
+def context() -> Context:
+    """The context of this request; the caller is looked up once, and at every request."""
+    if "context" not in g:
+        held, ctx = claims(), anonymous()
+        g.context = Context(ctx.session, actor(ctx, held)) if held else ctx
+    return g.context
+
+
+def caller() -> str:
+    """Whom a rate limit counts: the user of a genuine token, else the address."""
+    try:
+        held = claims()
+    except Unauthenticated:
+        held = None
+    return f"user:{held['sub']}" if held else address()
+
+
+def address() -> str:
+    """The caller's address; the /64 of IPv6, because one host has all of it."""
+    text = request.remote_addr or "unknown"
+    if ":" not in text:
+        return text
+    from ipaddress import IPv6Network
+
+    return str(IPv6Network((text.partition("%")[0], 64), strict=False))
+
+
+def install(app: Flask) -> None:
+    app.before_request(locate)

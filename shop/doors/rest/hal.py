@@ -1,0 +1,146 @@
+"""How things look in HAL: their state, the way on, and the moves that this caller may make now."""
+
+from functools import lru_cache
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from flask import g, request
+from marshmallow import Schema, fields
+
+from shop.domain.base import Entity
+from shop.domain.moves import Move, affordances
+from shop.doors.rest.guard import context, settings
+from shop.services.pages import Cursor, Page
+
+METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
+LINK = {"$ref": "#/components/schemas/Link"}
+
+
+def href(path: str, **query: Any) -> str:
+    """An absolute URL inside the version and prefix that the client came by."""
+    return f"{g.root}{g.prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def place(move: Move) -> str:
+    """Where a move is made, below the entity's own address."""
+    return "" if move.begins or move.name in METHODS else f"/{move.name}"
+
+
+def profile(name: str) -> dict[str, str]:
+    return {"href": f"{g.root}/profile#{name}"}
+
+
+class Price(fields.Field):
+    """Money as the version writes it."""
+
+    def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
+        return g.version.write(value, settings().currency)
+
+
+class Time(fields.Field):
+    """An instant in UTC, to the second."""
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Resource(Schema):
+    """Anything with links; what begins with an underscore comes last."""
+
+    _links = fields.Method("links", metadata={"type": "object", "additionalProperties": LINK})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dump_fields = dict(
+            sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
+        )
+
+
+class Document(Resource):
+    """An entity: its state, its tag, its links."""
+
+    kind: ClassVar[type[Entity]]
+    path: ClassVar[str]
+
+    id = fields.Integer(metadata={"description": "The number it keeps for ever."})
+    _etag = fields.Function(
+        lambda entity: f'"{entity.tag}"',
+        metadata={"type": "string", "description": "What If-Match asks for."},
+    )
+
+    @classmethod
+    def at(cls, entity: Entity) -> str:
+        return href(f"{cls.path}/{entity.id}")
+
+    def links(self, entity: Entity) -> dict[str, dict[str, Any]]:
+        here = self.at(entity)
+        return {
+            "self": {"href": here},
+            **self.ways(entity),
+            "profile": profile(self.kind.__name__.lower()),
+            **{move.name: offer(here, move) for move in affordances(entity, context().roles(entity))},
+        }
+
+    def ways(self, entity: Entity) -> dict[str, dict[str, Any]]:
+        return {"collection": {"href": href(self.path)}}
+
+
+def offer(here: str, move: Move) -> dict[str, str]:
+    return {"href": here + place(move), "title": move.title}
+
+
+class Collection(Resource):
+    """A page of documents, full ones, and the ways to the other pages."""
+
+    document: ClassVar[type[Document]]
+    search: ClassVar[type[Schema]]
+
+    total = fields.Integer()
+    page = fields.Integer(attribute="number")
+    per_page = fields.Integer()
+    pages = fields.Integer()
+    _embedded = fields.Method("embed")
+
+    def embed(self, page: Page) -> dict[str, list[Any]]:
+        return {"item": shaped(self.document, self.asked()).dump(page.items, many=True)}
+
+    def asked(self) -> tuple[str, ...]:
+        return tuple(name for name in request.args.get("fields", "").split(",") if name)
+
+    def links(self, page: Page) -> dict[str, dict[str, Any]]:
+        query = request.args.to_dict()
+        turns = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
+        return {
+            "self": {"href": self.href(**query)},
+            **{rel: {"href": self.href(**turned(query, to))} for rel, to in turns.items() if to},
+            "search": self.template(),
+            "profile": profile("collection"),
+            **self.begins(),
+        }
+
+    def template(self) -> dict[str, Any]:
+        names = ",".join(self.search().fields)
+        return {"href": f"{self.href()}{{?{names}}}", "templated": True}
+
+    def href(self, **query: Any) -> str:
+        return href(self.document.path, **query)
+
+    def begins(self) -> dict[str, dict[str, str]]:
+        kind = self.document.kind
+        return {move.name: offer(self.href(), move) for move in affordances(kind, context().roles())}
+
+
+def turned(query: dict[str, str], to: Cursor | int) -> dict[str, str]:
+    """The same search at another page; the first page needs no number."""
+    rest = {name: value for name, value in query.items() if name != "page"}
+    return rest if to == 1 else {**rest, "page": str(to)}
+
+
+@lru_cache(256)
+def shaped(document: type[Document], names: tuple[str, ...]) -> Document:
+    return document(only=(*names, "_etag", "_links")) if names else document()
+
+
+def readonly(document: type[Document], shape: type[Schema]) -> frozenset[str]:
+    """What a client reads and may send back, but not change."""
+    return frozenset(document().fields) - frozenset(shape().fields)

@@ -1,0 +1,139 @@
+"""Bodies and queries, read strictly: one way to understand them, or a clear refusal."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from json import loads
+from typing import Any, NoReturn
+
+from flask import g, request
+from marshmallow import Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from shop.domain.errors import Invalid
+from shop.domain.shapes import Money
+from shop.doors.rest.guard import settings
+from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE
+from shop.doors.rest.versions import V1
+
+DEPTH = 20
+BODIES = [JSON, HAL, HAL_FORMS, FORM]
+LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
+TEXTUAL = (fields.String, fields.List)
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is there twice")
+    return members
+
+
+def whole(digits: str) -> int:
+    if len(digits) > 300:
+        raise ValueError("a number is too long")
+    return int(digits)
+
+
+def never(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def sound(value: Any, depth: int = 0) -> None:
+    """Refuse what nests too deep and text that no database could keep."""
+    if depth > DEPTH:
+        raise ValueError(f"it nests deeper than {DEPTH}")
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict | list):
+        for each in [*value, *value.values()] if isinstance(value, dict) else value:
+            sound(each, depth + 1)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    try:
+        document = loads(
+            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=Decimal, parse_constant=never
+        )
+        sound(document)
+    except UnicodeError:
+        raise BadRequest("The body is not text in UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The body is not the JSON that is asked for: {error}.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return document
+
+
+def spoken(field: fields.Field | None, text: str) -> Any:
+    """What a form's or a query's text would have been in JSON."""
+    if field is None or isinstance(field, TEXTUAL) or not LITERAL.fullmatch(text):
+        return text
+    return loads(text, parse_float=Decimal)
+
+
+def body() -> dict[str, Any]:
+    if not request.get_data():
+        return {}
+    types = [*BODIES, MERGE] if request.method == "PATCH" else BODIES
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in types or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise Unsupported(f"Send the body as {', '.join(types)}, in UTF-8.", types)
+    return form() if request.mimetype == FORM else parse(request.get_data())
+
+
+def form() -> dict[str, Any]:
+    unrepeated(request.form.lists())
+    return request.form.to_dict()
+
+
+class Unsupported(UnsupportedMediaType):
+    def __init__(self, description: str, types: list[str]) -> None:
+        super().__init__(description)
+        self.types = types
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        name = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        return [*super().get_headers(*args, **kwargs), (name, ", ".join(self.types))]
+
+
+def unrepeated(lists: Any) -> None:
+    twice = [name for name, values in lists if len(values) > 1]
+    if twice:
+        raise Invalid(
+            "Say each thing once.", errors={name: ["It is there more than once."] for name in twice}
+        )
+
+
+class Parser(FlaskParser):
+    """What webargs reads with; `schema.ignored` names what clients may send back without meaning it."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None, "json": None}
+
+    def load_json(self, req: Any, schema: Schema) -> dict[str, Any]:
+        members = body()
+        g.members = {name: value for name, value in members.items() if name.startswith("_")}
+        ignored = {*g.members, *getattr(schema, "ignored", ())}
+        data = {name: value for name, value in members.items() if name not in ignored}
+        if req.mimetype == FORM:
+            return self.said(schema, data)
+        return {name: self.money(schema, name, value, g.version) for name, value in data.items()}
+
+    def load_querystring(self, req: Any, schema: Schema) -> dict[str, Any]:
+        unrepeated(req.args.lists())
+        return self.said(schema, req.args)
+
+    def said(self, schema: Schema, texts: Mapping[str, str]) -> dict[str, Any]:
+        words = {name: spoken(schema.fields.get(name), text) for name, text in texts.items()}
+        return {name: self.money(schema, name, word, V1) for name, word in words.items()}
+
+    @staticmethod
+    def money(schema: Schema, name: str, value: Any, version: Any) -> Any:
+        field = schema.fields.get(name)
+        return version.read(value, settings().currency) if isinstance(field, Money) else value
+
+    def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
+        (members,) = error.messages.values()
+        raise Invalid("Some members are not as they must be.", errors=members)

@@ -1,0 +1,55 @@
+"""One line in the log for each request, and the headers that every answer has."""
+
+import logging
+import re
+from secrets import token_hex
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+
+from shop.doors.rest.guard import settings
+
+log = logging.getLogger("shop.requests")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def begin() -> None:
+    g.began = perf_counter()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else token_hex(8)
+
+
+def end(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if settings().public_url.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers["X-Request-ID"] = g.request_id
+    log.info("request", extra={"request": facts(response)})
+    return response
+
+
+def facts(response: Response) -> dict[str, object]:
+    """What is worth knowing of a request, without a word that the client chose freely."""
+    held = g.get("claims") or {}
+    return {
+        "request_id": g.request_id,
+        "method": request.method if request.method.isalpha() else "?",
+        "route": request.url_rule.rule if request.url_rule else "unmatched",
+        "status": response.status_code,
+        "ms": round((perf_counter() - g.began) * 1000, 1),
+        "bytes": response.content_length or 0,
+        "user": int(held["sub"]) if held else None,
+        "remote": request.remote_addr,
+    }
+
+
+def install(app: Flask) -> None:
+    app.before_request(begin)
+    app.after_request(end)

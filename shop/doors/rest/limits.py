@@ -1,0 +1,97 @@
+"""How much a caller may ask for; the numbers are said in every answer."""
+
+import hashlib
+import logging
+from math import ceil
+from time import time
+
+from flask import Flask, Response, g, request
+from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from limits.errors import StorageError
+from werkzeug.exceptions import HTTPException
+
+from shop.domain.base import fold
+from shop.domain.errors import ShopError
+from shop.doors.rest.guard import address, caller
+from shop.doors.rest.input import body
+from shop.settings import Settings
+
+log = logging.getLogger("shop")
+DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
+QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+
+
+def logging_in() -> bool:
+    return (request.endpoint or "").endswith("tokens.login")
+
+
+def account() -> str:
+    """The account that somebody tries to enter, whatever address they come from."""
+    try:
+        name = str(body().get("username", ""))
+    except (HTTPException, ShopError):
+        name = ""
+    return hashlib.sha256(fold(name).encode()).hexdigest()
+
+
+def limiter(settings: Settings) -> Limiter:
+    """Every request counts; a login counts twice more, by address and by account, when it is refused."""
+    elsewhere = {"exempt_when": lambda: not logging_in()}
+    return Limiter(
+        caller,
+        application_limits=[
+            ApplicationLimit(settings.rate_limit, scope=DEFAULT),
+            ApplicationLimit(settings.login_rate_limit, key_function=address, scope=LOGIN, **elsewhere),
+            ApplicationLimit(settings.login_rate_limit, key_function=account, scope=ACCOUNT, **elsewhere),
+        ],
+        storage_uri=settings.redis_url or "memory://",
+        storage_options={**QUICK, "wrap_exceptions": True} if settings.redis_url else {},
+        in_memory_fallback_enabled=bool(settings.redis_url),
+        request_identifier=lambda: request.endpoint or "unmatched",
+        key_prefix="shop",
+        on_breach=lambda limit: setattr(g, "violated", [name(limit)]),
+    )
+
+
+def install(app: Flask, settings: Settings) -> None:
+    guard = limiter(settings)
+    app.after_request(lambda response: announce(guard, response))
+    guard.init_app(app)
+    guard.request_filter(lambda: request.path.startswith("/health/"))
+
+
+def name(limit: RequestLimit) -> str:
+    return limit.request_args[-1]
+
+
+def announce(guard: Limiter, response: Response) -> Response:
+    """Say what is left; give back what this answer did not cost."""
+    try:
+        for limit in guard.current_limits:
+            if free(name(limit), response.status_code):
+                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1)
+        describe(response, guard.current_limits)
+    except StorageError:
+        log.warning("the store of the limits does not answer")
+    return response
+
+
+def free(policy: str, status: int) -> bool:
+    """An answer from the cache costs nothing, and logging in costs only those who fail."""
+    return status == 304 if policy == DEFAULT else status not in (401, 429)
+
+
+def describe(response: Response, limits: list[RequestLimit]) -> None:
+    if not limits:
+        return
+    policies = [f'"{name(each)}";q={each.limit.amount};w={each.limit.get_expiry()}' for each in limits]
+    states = [f'"{name(each)}";r={each.remaining};t={wait(each)}' for each in limits]
+    response.headers["RateLimit-Policy"] = ", ".join(policies)
+    response.headers["RateLimit"] = ", ".join(states)
+    if response.status_code == 429:
+        response.headers["Retry-After"] = str(max(wait(each) for each in limits if each.breached))
+
+
+def wait(limit: RequestLimit) -> int:
+    """Seconds until the window ends, rounded so that waiting them is enough."""
+    return max(1, ceil(limit.window.reset_time - time()))

@@ -1,0 +1,39 @@
+"""Which media type an answer has: what the client names, and HAL for all who do not care."""
+
+import re
+
+HAL, JSON, PROBLEM = "application/hal+json", "application/json", "application/problem+json"
+FORM, MERGE, HAL_FORMS = (
+    "application/x-www-form-urlencoded",
+    "application/merge-patch+json",
+    "application/prs.hal-forms+json",
+)
+VENDOR = re.compile(r"application/vnd\.shop\.(v\d{1,4})\+json")
+
+
+def ranges(accept: str) -> dict[str, float]:
+    """The media ranges of an Accept header and how much each is wanted, parameters put aside."""
+    wanted = {}
+    for part in accept.split(",")[:50]:
+        name, *parameters = (word.strip().lower() for word in part.split(";"))
+        quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+        if name:
+            wanted[name] = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality, re.ASCII) else 0.0
+    return wanted or {"*/*": 1.0}
+
+
+def named_version(accept: str) -> str | None:
+    """The version that an Accept header asks for by name."""
+    wanted = ((VENDOR.fullmatch(name), quality) for name, quality in ranges(accept).items())
+    return next((found[1] for found, quality in wanted if found and quality), None)
+
+
+def negotiate(accept: str, offers: list[str]) -> str | None:
+    """The offer wanted most; of equals the first offered; None where nothing offered is wanted."""
+    wanted = ranges(accept)
+
+    def quality(offer: str) -> float:
+        return next((wanted[name] for name in (offer, "application/*", "*/*") if name in wanted), 0.0)
+
+    best = max(offers, key=lambda offer: (quality(offer), offer in wanted, -offers.index(offer)))
+    return best if quality(best) else None

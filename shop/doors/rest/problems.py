@@ -1,0 +1,133 @@
+"""Every error in one shape, whichever layer it comes from: problem+json, with the way out."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from flask import Flask, Response, g, request
+from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from shop.domain.errors import ShopError
+from shop.doors.rest.caching import Required
+from shop.doors.rest.hal import href
+from shop.doors.rest.media import PROBLEM
+from shop.services.database import meaning
+
+log = logging.getLogger("shop")
+
+# The code of a domain error: its status, and the title that all problems of its type share.
+STATUS = {
+    "invalid": (400, "The input is not valid"),
+    "unauthenticated": (401, "Log in first"),
+    "forbidden": (403, "This is not for you"),
+    "not_found": (404, "There is no such thing"),
+    "conflict": (409, "This cannot be done now"),
+    "stale": (412, "It was changed meanwhile"),
+    "unavailable": (503, "Come back in a moment"),
+}
+QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+WAYS = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"}}
+
+
+def problem(
+    status: int, detail: str, *, kind: str = "about:blank", title: str = "", **members: Any
+) -> Response:
+    body = {
+        "type": kind,
+        "title": title or HTTP_STATUS_CODES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "instance": quote(request.path),
+        "request_id": g.request_id,
+        **members,
+    }
+    ways = {rel: {"href": href(path)} for rel, path in WAYS.get(status, {}).items()}
+    if links := {**ways, **members.get("_links", {})}:
+        body["_links"] = links
+    return Response(orjson.dumps(body), status, content_type=PROBLEM)
+
+
+def refused(error: ShopError) -> Response:
+    status, title = STATUS[error.code]
+    kind = f"{g.root}/profile#{error.code}"
+    response = problem(status, error.detail, kind=kind, title=title, **members(error))
+    if status == 401:
+        bad = ', error="invalid_token"' if error.facts.get("token") else ""
+        response.headers["WWW-Authenticate"] = f'Bearer realm="shop"{bad}'
+    if seconds := error.facts.get("retry_after"):
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def members(error: ShopError) -> dict[str, Any]:
+    """The facts of an error that help a client to do better."""
+    facts, found = error.facts, {}
+    if errors := facts.get("errors") or facts.get("members"):
+        found["errors"] = [{"detail": text, "pointer": pointer} for pointer, text in pointed(errors)]
+    if "tag" in facts:
+        found["_etag"] = f'"{facts["tag"]}"'
+        found["_links"] = {"self": {"href": g.root + quote(request.path.removesuffix("/"))}}
+    if "stock" in facts:
+        found["stock"] = facts["stock"]
+    return found
+
+
+def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
+    """Each message with the JSON pointer of what it is about."""
+    if isinstance(errors, dict):
+        for name, below in errors.items():
+            step = "" if name == "_schema" else "/" + quote(str(name).replace("~", "~0").replace("/", "~1"))
+            yield from pointed(below, pointer + step)
+    else:
+        yield from ((pointer, str(text)) for text in errors)
+
+
+def missing_precondition(_: Required) -> Response:
+    return problem(428, "Say which version you change: send its _etag back, in If-Match or as a member.")
+
+
+def limited(error: RateLimitExceeded) -> Response:
+    return problem(429, "Too many requests; Retry-After says when.", kind=QUOTA, title="Too many requests",
+                   **{"violated-policies": g.get("violated", [])})  # fmt: skip
+
+
+def spoken(error: HTTPException) -> Response:
+    """An error of HTTP itself, with the headers that belong to it."""
+    original = error.get_response(request.environ)
+    if original.status_code < 400:
+        return original
+    detail = (error.description or "").replace("\n", " ")
+    response = problem(original.status_code, detail)
+    for name, value in original.headers:
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def broken(error: SQLAlchemyError) -> Response:
+    if known := meaning(error):
+        log.warning(
+            "database: %s", error.__class__.__name__, extra={"error": str(error.__cause__ or error)[:300]}
+        )
+        return refused(known)
+    return failed(error)
+
+
+def failed(error: Exception) -> Response:
+    """A fault of ours: the log has the story, the client the number to find it by."""
+    log.error("failed", exc_info=error)
+    return problem(500, "Something went wrong here. Quote the request_id when you ask about it.")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(ShopError, refused)
+    app.register_error_handler(Required, missing_precondition)
+    app.register_error_handler(RateLimitExceeded, limited)
+    app.register_error_handler(HTTPException, spoken)
+    app.register_error_handler(SQLAlchemyError, broken)
+    app.register_error_handler(Exception, failed)

@@ -1,0 +1,60 @@
+"""The catalogue over HAL. Its moves come from their declarations."""
+
+from typing import Any
+
+from marshmallow import fields, validate
+from webargs.fields import DelimitedList
+
+from shop.domain.moves import ANYONE
+from shop.domain.product import Product
+from shop.doors.rest.blueprint import Blueprint, offer
+from shop.doors.rest.guard import context
+from shop.doors.rest.hal import Collection, Document, Price, Time
+from shop.services import products as catalogue
+from shop.services.moves import find
+
+products = Blueprint("products", __name__, description="The catalogue.")
+
+
+class ProductDocument(Document):
+    kind, path = Product, "/products"
+
+    name = fields.String()
+    description = fields.String()
+    price = Price()
+    stock = fields.Integer()
+    created_at = Time()
+    updated_at = Time()
+
+
+STATE = [name for name in ProductDocument().fields if not name.startswith("_")]
+
+
+class ProductSearch(catalogue.Search):
+    fields = DelimitedList(
+        fields.String(validate=validate.OneOf(STATE)), metadata={"description": "Only these members."}
+    )
+
+
+class ProductCollection(Collection):
+    document, search = ProductDocument, ProductSearch
+
+
+@products.route("")
+@products.needs(ANYONE)
+@products.arguments(ProductSearch, location="query")
+@products.gives(200, ProductCollection, public=True)
+def browse(search: dict[str, Any]) -> Any:
+    """Find products."""
+    return catalogue.browse(context(), search)
+
+
+@products.route("/<id:id>")
+@products.needs(ANYONE)
+@products.gives(200, ProductDocument, public=True)
+def get(id: int) -> Any:
+    """Look at a product."""
+    return find(context(), Product, id)
+
+
+offer(products, Product, ProductDocument)

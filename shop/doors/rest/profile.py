@@ -1,0 +1,74 @@
+"""What every word of the API means, for people: moves say it themselves, the rest stands here."""
+
+from typing import Any
+
+from shop.domain.moves import moves
+from shop.doors.rest.hal import Document
+from shop.doors.rest.products import ProductDocument
+from shop.doors.rest.users import UserDocument
+
+DOCUMENTS: dict[str, type[Document]] = {"product": ProductDocument, "user": UserDocument}
+COMMON = {
+    "self": "Where this is.",
+    "profile": "What its words mean.",
+    "collection": "The list it is in.",
+}
+HOME = {
+    "products": "The catalogue.",
+    "search": "The catalogue, searched: a URI template (RFC 6570).",
+    "login": "POST a username and a password; the answer holds tokens.",
+    "logout": "DELETE ends the login: both tokens are dead at once.",
+    "register": "POST opens an account.",
+    "create": "POST adds a product.",
+    "me": "The account of the caller.",
+    "users": "All accounts, for staff.",
+    "service-desc": "The OpenAPI document of this version.",
+    "service-doc": "The same, to read and to try.",
+    "status": "Whether the service is ready.",
+    "predecessor-version": "The home of the version before.",
+    "successor-version": "The home of the version after.",
+}
+COLLECTION = {
+    "self": "This page.",
+    "first": "The first page.",
+    "prev": "The page before, where there is one.",
+    "next": "The page after, where there is one.",
+    "last": "The last page.",
+    "search": "A URI template (RFC 6570) with all that may be asked for.",
+    "_embedded.item": "The items, whole, each with its own links; present when empty.",
+}
+TOKEN = {
+    "access_token": "Send it as Authorization: Bearer.",
+    "refresh_token": "Good for one new pair; spent twice, it ends the login.",
+    "expires_in": "How long the access token lives, in seconds.",
+    "me": "The account.",
+    "refresh": "POST the refresh_token.",
+    "logout": "DELETE ends the login.",
+}
+STATE = {
+    "id": "The number it keeps for ever.",
+    "name": "One line, 1 to 100 characters.",
+    "description": "Up to 5000 characters.",
+    "price": "Exact, in the currency that the home names.",
+    "stock": "How many there are.",
+    "created_at": "When it came, in UTC.",
+    "updated_at": "When it last changed, in UTC.",
+    "_etag": "Its version: what If-Match asks for.",
+    "username": "3 to 80 letters, digits, dots, dashes and underscores; unique.",
+    "email": "Unique.",
+    "role": "customer or staff.",
+    "disabled": "Whether staff have closed it.",
+}
+
+
+def described(document: type[Document]) -> dict[str, Any]:
+    state = {name: STATE[name] for name in document().fields if name != "_links"}
+    return {**state, **COMMON, **{move.name: f"{move.title}." for move in moves(document.kind).values()}}
+
+
+TERMS = {
+    "home": HOME,
+    "collection": COLLECTION,
+    **{name: described(document) for name, document in DOCUMENTS.items()},
+    "token": TOKEN,
+}

@@ -1,0 +1,60 @@
+"""The home: everything else is found from here."""
+
+from typing import Any
+
+from flask import g
+from marshmallow import fields
+
+from shop.domain.moves import ANYONE, STAFF, affordances
+from shop.domain.product import Product
+from shop.domain.user import User
+from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.guard import context, settings
+from shop.doors.rest.hal import Resource, href, offer, profile
+from shop.doors.rest.products import ProductCollection
+from shop.doors.rest.versions import VERSIONS
+
+root = Blueprint("home", __name__, description="The first URL.")
+
+
+class HomeDocument(Resource):
+    name = fields.Constant("Shop")
+    version = fields.Function(lambda _: g.version.name, metadata={"type": "string"})
+    currency = fields.Function(lambda _: str(settings().currency), metadata={"type": "string"})
+
+    def links(self, _: Any) -> dict[str, dict[str, Any]]:
+        me = context().actor
+        return {
+            "self": {"href": href("/")},
+            "products": {"href": href("/products")},
+            "search": ProductCollection().template(),
+            "profile": profile("home"),
+            "service-desc": {"href": f"{g.root}/openapi/{g.version.name}.json"},
+            "service-doc": {"href": f"{g.root}/docs"},
+            "status": {"href": f"{g.root}/health/ready"},
+            "login": {"href": href("/tokens"), "title": "Log in"},
+            **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
+            **({"me": {"href": href(f"/users/{me.id}")}} if me else {}),
+            **({"logout": {"href": href("/tokens/current"), "title": "Log out"}} if me else {}),
+            **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
+            **{move.name: offer(href("/products"), move) for move in affordances(Product, context().roles())},
+            **neighbours(),
+        }
+
+
+def neighbours() -> dict[str, dict[str, str]]:
+    names = list(VERSIONS)
+    here = names.index(g.version.name)
+    before = {"predecessor-version": {"href": f"{g.root}/api/{names[here - 1]}/"}} if here else {}
+    after = (
+        {"successor-version": {"href": f"{g.root}/api/{names[here + 1]}/"}} if here + 1 < len(names) else {}
+    )
+    return {**before, **after}
+
+
+@root.route("/")
+@root.needs(ANYONE)
+@root.gives(200, HomeDocument, public=True)
+def home() -> dict[str, Any]:
+    """Begin here."""
+    return {}

@@ -1,0 +1,55 @@
+"""Logging in, staying in, logging out."""
+
+from typing import Any
+
+from marshmallow import fields
+
+from shop.domain.moves import ANYONE, MEMBER
+from shop.domain.shapes import Credentials, Refresh
+from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.guard import anonymous, context, signer
+from shop.doors.rest.hal import Resource, href, profile
+from shop.services import tokens as service
+
+tokens = Blueprint("tokens", __name__, description="Logging in and out.")
+
+
+class TokenDocument(Resource):
+    access_token = fields.String()
+    token_type = fields.Constant("Bearer")
+    expires_in = fields.Integer(metadata={"description": "Seconds."})
+    refresh_token = fields.String()
+
+    def links(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
+        return {
+            "me": {"href": href(f"/users/{pair.actor.id}")},
+            "profile": profile("token"),
+            "refresh": {"href": href("/tokens/refresh"), "title": "Renew both tokens"},
+            "logout": {"href": href("/tokens/current"), "title": "Log out"},
+        }
+
+
+@tokens.route("", methods=["POST"])
+@tokens.needs(ANYONE)
+@tokens.arguments(Credentials)
+@tokens.gives(200, TokenDocument)
+def login(data: dict[str, str]) -> Any:
+    """Log in."""
+    return service.login(anonymous(), signer(), **data)
+
+
+@tokens.route("/refresh", methods=["POST"])
+@tokens.needs(ANYONE)
+@tokens.arguments(Refresh)
+@tokens.gives(200, TokenDocument)
+def refresh(data: dict[str, str]) -> Any:
+    """Renew both tokens; the old ones are spent."""
+    return service.refresh(anonymous(), signer(), **data)
+
+
+@tokens.route("/current", methods=["DELETE"])
+@tokens.needs(MEMBER)
+@tokens.gives(204)
+def logout() -> None:
+    """Log out: both tokens are dead at once."""
+    service.logout(context())

@@ -1,0 +1,82 @@
+"""The versions of the API. They differ in how money is written, and in nothing else."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shop.domain.money import MAX, Currency
+
+
+@dataclass(frozen=True)
+class Version:
+    name: str
+    write: Callable[[int, Currency], Any]
+    read: Callable[[Any, Currency], Any]
+    schema: Callable[[Currency], dict[str, Any]]
+
+    @property
+    def media(self) -> str:
+        return f"application/vnd.shop.{self.name}+json"
+
+
+def exact(amount: Any, currency: Currency) -> Any:
+    """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
+    if type(amount) not in (int, Decimal):
+        return amount
+    try:
+        return currency.minor(amount)
+    except ValueError:
+        return multiplied(amount, currency)
+
+
+def multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
+    """A client that multiplies 35 by 0.01 says 0.35000000000000003, which is one amount and no other."""
+    if not -MAX <= amount <= MAX:
+        return Decimal(amount)
+    minor, step = round(amount * 10**currency.decimals), float(currency.major(1))
+    return minor if amount == Decimal(repr(minor * step)) else amount
+
+
+def number(minor: int, currency: Currency) -> int | float:
+    return float(currency.major(minor)) if currency.decimals else minor
+
+
+def number_schema(currency: Currency) -> dict[str, Any]:
+    step = {"multipleOf": float(currency.major(1))} if currency.decimals else {}
+    kind = "number" if currency.decimals else "integer"
+    return {"type": kind, "minimum": 0, "maximum": number(MAX, currency), **step, "examples": [249]}
+
+
+def labelled(minor: int, currency: Currency) -> dict[str, str]:
+    return {"amount": f"{currency.major(minor):f}", "currency": str(currency)}
+
+
+def unlabelled(money: Any, currency: Currency) -> Any:
+    if not isinstance(money, dict) or set(money) != {"amount", "currency"} or money["currency"] != currency:
+        return money
+    text = money["amount"]
+    plain = isinstance(text, str) and re.fullmatch(pattern(currency), text)
+    return exact(Decimal(text), currency) if plain else money
+
+
+def pattern(currency: Currency) -> str:
+    decimals = rf"(\.[0-9]{{1,{currency.decimals}}})?" if currency.decimals else ""
+    return rf"[0-9]{{1,{11 - currency.decimals}}}{decimals}"
+
+
+def labelled_schema(currency: Currency) -> dict[str, Any]:
+    amount = {"type": "string", "pattern": f"^{pattern(currency)}$"}
+    return {
+        "type": "object",
+        "required": ["amount", "currency"],
+        "additionalProperties": False,
+        "properties": {"amount": amount, "currency": {"type": "string", "enum": [str(currency)]}},
+        "examples": [labelled(24900, currency)],
+    }
+
+
+V1 = Version("v1", number, exact, number_schema)
+V2 = Version("v2", labelled, unlabelled, labelled_schema)
+VERSIONS = {version.name: version for version in (V1, V2)}

@@ -1,0 +1,1 @@
+"""What a caller may do: one function per use case, the context first, one commit."""

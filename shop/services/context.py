@@ -1,0 +1,60 @@
+"""Who asks, and the session that the answer comes from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shop.domain.errors import Unavailable
+from shop.domain.moves import ANYONE, MEMBER, OWNER
+
+# SQLite has one writer and no queue for those who wait: ours is fair.
+QUEUE = Lock()
+PATIENCE = 4.0
+
+
+@dataclass(frozen=True)
+class Actor:
+    id: int
+    role: str
+    login: str
+
+
+@dataclass(frozen=True)
+class Context:
+    session: Session
+    actor: Actor | None = None
+
+    def roles(self, entity: Any = None) -> frozenset[str]:
+        """What the caller is: to the shop, and to this entity."""
+        if not self.actor:
+            return frozenset({ANYONE})
+        owns = getattr(entity, "owner_id", None) == self.actor.id
+        return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if owns else set()))
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that writes: whole, or not at all."""
+        self.session.rollback()  # ends the read transaction that looked up the caller
+        sqlite = self.session.get_bind().dialect.name == "sqlite"
+        try:
+            with queue() if sqlite else nullcontext():
+                if sqlite:
+                    self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+                yield self.session
+                self.session.commit()
+        finally:
+            self.session.rollback()
+
+
+@contextmanager
+def queue() -> Iterator[None]:
+    if not QUEUE.acquire(timeout=PATIENCE):
+        raise Unavailable("Too many changes are waiting.", retry_after=2)
+    try:
+        yield
+    finally:
+        QUEUE.release()

@@ -1,0 +1,59 @@
+"""What SQLite and PostgreSQL need to be safe under threads, and what their errors mean."""
+
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shop.domain.errors import Conflict, ShopError, Unavailable
+
+UNIQUE = {"username_key": "username", "email_key": "email"}
+
+
+def options(url: str, threads: int) -> dict[str, Any]:
+    """Engine options: as many connections as threads, and an end to every wait."""
+    pool = {"pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
+    if make_url(url).get_backend_name() == "sqlite":
+        return {**pool, "connect_args": {"timeout": 4}}
+    limits = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+    wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
+    return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
+
+
+def tune(engine: Engine) -> None:
+    """On SQLite we begin our own transactions, because the driver begins them too late."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def pragmas(connection: SQLiteConnection, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def meaning(error: Exception) -> ShopError | None:
+    """A database error in the words of the shop; None where it is a fault of ours."""
+    if isinstance(error, IntegrityError):
+        return taken(str(error.orig))
+    if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
+        return Unavailable("The database does not answer just now.", retry_after=2)
+    readonly = isinstance(error, InternalError) and getattr(error.orig, "sqlstate", "") == "25006"
+    if readonly or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return Unavailable("The database takes no changes just now.", retry_after=5)
+    return None
+
+
+def taken(message: str) -> ShopError | None:
+    for column, member in UNIQUE.items():
+        if column in message:
+            return Conflict(f"This {member} is taken.", members={member: [f"This {member} is taken."]})
+    return None

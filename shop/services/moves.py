@@ -1,0 +1,55 @@
+"""The use cases that every move shares: find, begin, perform; and the early word whether to bother."""
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from shop.domain.base import Entity
+from shop.domain.errors import Stale, Unauthenticated
+from shop.domain.moves import moves
+from shop.services.context import Context
+
+E = TypeVar("E", bound=Entity)
+
+
+def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False) -> E:
+    """The entity, if this caller may know of it; whoever locks it holds it until the commit."""
+    if kind.private and not ctx.actor:
+        raise Unauthenticated("Log in first.")
+    entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None)
+    if entity is None or not entity.visible(ctx.roles(entity)):
+        raise kind.missing()
+    return entity
+
+
+def admit(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
+    """Refuse those who may never do this before anyone reads what they sent."""
+    move = moves(kind)[name]
+    if not ctx.actor and (barred := move.bar(ctx.roles())):
+        raise barred
+    entity = None if id is None else find(ctx, kind, id)
+    if barred := move.bar(ctx.roles(entity)):
+        raise barred
+
+
+def begin(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
+    """Bring a new entity into the shop."""
+    with ctx.writing() as session:
+        if refusal := moves(kind)[name].refusal(kind, ctx.roles()):
+            raise refusal
+        entity = getattr(kind, name)(**data)
+        session.add(entity)
+    return entity
+
+
+def perform(
+    ctx: Context, kind: type[E], id: int, name: str, data: dict[str, Any], tags: Collection[str] | None = None
+) -> E:
+    """Make a move, if it may be made now and the caller's tags, if any, name the present version."""
+    with ctx.writing():
+        entity = find(ctx, kind, id, lock=True)
+        if refusal := moves(kind)[name].refusal(entity, ctx.roles(entity)):
+            raise refusal
+        if tags is not None and not {"*", entity.tag} & set(tags):
+            raise Stale("It was changed since you read it.", tag=entity.tag)
+        getattr(entity, name)(**data)
+    return entity

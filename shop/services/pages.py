@@ -1,0 +1,152 @@
+"""Pages of anything: by number for those who jump, by cursor for those who follow links.
+
+A cursor says where the last page ended, so that any page costs the same as the first.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any, NamedTuple
+
+import orjson
+from marshmallow import ValidationError, fields, validate
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from shop.domain.errors import NotFound
+from shop.domain.shapes import Shape, Whole
+
+MAX_PAGE = 1_000_000
+CURSOR = r"^~[A-Za-z0-9_-]{1,1200}$"
+NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
+
+
+class Cursor(NamedTuple):
+    """A place between two rows of one order, and the number of the page it leads to."""
+
+    way: str
+    order: str
+    number: int
+    value: Any = None
+    id: int = 0
+
+    @property
+    def backward(self) -> bool:
+        return self.way in (BEFORE, END)
+
+    def __str__(self) -> str:
+        return "~" + urlsafe_b64encode(orjson.dumps(list(self))).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, order: str, kind: type) -> "Cursor":
+        try:
+            cursor = cls(*orjson.loads(urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))))
+            value = (
+                datetime.fromisoformat(cursor.value) if kind is datetime and cursor.value else cursor.value
+            )
+            if cursor.sound(order, kind, value):
+                return cursor._replace(value=value)
+        except (ValueError, TypeError):
+            pass
+        raise NotFound("There is no such page in this order of these things; begin at the first page.")
+
+    def sound(self, order: str, kind: type, value: Any) -> bool:
+        numbers = type(self.number) is int and type(self.id) is int and abs(self.number) <= 2**40
+        place = type(value) is kind and "\0" not in str(value) and abs(self.id) < 2**63
+        bounded = not isinstance(value, int) or abs(value) < 2**63
+        known = self.way in (AFTER, BEFORE, END) and self.order == order
+        return numbers and known and (self.way == END or (place and bounded))
+
+
+class PageField(fields.Field):
+    """A number that a person may choose, or a cursor that came in a link."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int | str:
+        if type(value) is int:
+            return validate.Range(1, MAX_PAGE)(value)
+        if isinstance(value, str):
+            return validate.Regexp(CURSOR, error="It must be a number, or come from a link.")(value)
+        raise ValidationError("Not a valid page.")
+
+
+class Paging(Shape):
+    page = PageField(
+        load_default=1,
+        metadata={
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+                {"type": "string", "pattern": CURSOR, "description": "A cursor; it comes in links."},
+            ]
+        },
+    )
+    per_page = Whole(1, 100, load_default=20)
+
+
+@dataclass(frozen=True)
+class Order:
+    """By a column, and by id where that is equal, so that every row has one place."""
+
+    column: InstrumentedAttribute[Any]
+    id: InstrumentedAttribute[int]
+    descending: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.column.key}-{'desc' if self.descending else 'asc'}"
+
+    def slice(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
+        """The rows from the cursor on, in the direction it goes."""
+        falling = self.descending != cursor.backward
+        query = query.order_by(*(key.desc() if falling else key.asc() for key in (self.column, self.id)))
+        if cursor.way == NUMBER:
+            return query.offset((cursor.number - 1) * per_page)
+        if cursor.way == END:
+            return query
+        here, there = tuple_(self.column, self.id), (cursor.value, cursor.id)
+        return query.where(here < there if falling else here > there)
+
+    def read(self, text: str) -> Cursor:
+        return Cursor.read(text, self.name, self.column.type.python_type)
+
+    def at(self, item: Any, way: str, number: int) -> Cursor:
+        return Cursor(way, self.name, number, getattr(item, self.column.key), item.id)
+
+
+@dataclass(frozen=True)
+class Page:
+    items: Sequence[Any]
+    total: int
+    number: int
+    per_page: int
+    last: Cursor
+    next: Cursor | None = None
+    prev: Cursor | None = None
+
+    @property
+    def pages(self) -> int:
+        return ceil(self.total / self.per_page)
+
+
+def turn(session: Session, query: Select[Any], order: Order, page: int | str = 1, per_page: int = 20) -> Page:
+    """One page of a query: a number is counted off, a cursor is gone to."""
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
+    limit = (total % per_page or per_page) if cursor.way == END else per_page
+    rows = list(session.scalars(order.slice(query, cursor, per_page).limit(limit + 1)))
+    more, items = len(rows) > limit, rows[:limit]
+    if cursor.backward:
+        items.reverse()
+    number = ceil(total / per_page) if cursor.way == END else cursor.number
+    before, after = (more, cursor.way == BEFORE) if cursor.backward else (number > 1, more)
+    end = Cursor(END, order.name, 0)
+    return Page(
+        items=items,
+        total=total,
+        number=max(1, number),
+        per_page=per_page,
+        last=end,
+        prev=(order.at(items[0], BEFORE, number - 1) if items else end) if before else None,
+        next=order.at(items[-1], AFTER, number + 1) if after and items else None,
+    )

@@ -1,0 +1,58 @@
+"""The catalogue: what may be searched for, and how."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+from sqlalchemy import Select, select
+
+from shop.domain.base import fold
+from shop.domain.product import Product
+from shop.domain.shapes import TEXT, Money, Text, Truth
+from shop.services.context import Context
+from shop.services.pages import Order, Page, Paging, turn
+
+SORTS = {
+    "id": Product.id,
+    "name": Product.name_key,
+    "price": Product.price,
+    "stock": Product.stock,
+    "created_at": Product.created_at,
+}
+
+
+class Bound(Money):
+    """An end of a range of prices; every version writes it as a plain number."""
+
+
+class Search(Paging):
+    """What a search may ask for."""
+
+    sort = fields.String(load_default="id", validate=validate.OneOf(list(SORTS)))
+    order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
+    q = Text(0, 100, TEXT, metadata={"description": "Words of the name or the description."})
+    min_price = Bound()
+    max_price = Bound()
+    in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})
+
+    @validates_schema
+    def span(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("min_price", 0) > data.get("max_price", float("inf")):
+            raise ValidationError("It must not be below min_price.", "max_price")
+
+
+def matching(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
+    if q := search.get("q"):
+        query = query.where(Product.words.contains(fold(q), autoescape=True))
+    if "min_price" in search:
+        query = query.where(Product.price >= search["min_price"])
+    if "max_price" in search:
+        query = query.where(Product.price <= search["max_price"])
+    if "in_stock" in search:
+        query = query.where(Product.stock > 0 if search["in_stock"] else Product.stock == 0)
+    return query
+
+
+def browse(ctx: Context, search: dict[str, Any]) -> Page:
+    query = matching(select(Product).where(Product.retired_at.is_(None)), search)
+    order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
+    return turn(ctx.session, query, order, search["page"], search["per_page"])

@@ -1,0 +1,141 @@
+"""Tokens: short ones for access, long ones to renew them, both dead at once after a logout.
+
+A token is signed and names a login (`sid`); the login's row says whether it still stands and which
+refresh token may be spent next. Spending another one means that somebody has a copy: the login ends.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from secrets import token_hex
+from typing import Any
+
+import jwt
+from sqlalchemy import Row, delete, select, update
+
+from shop.domain.base import fold, now
+from shop.domain.errors import Forbidden, Unauthenticated
+from shop.domain.passwords import opens
+from shop.domain.user import Login, User
+from shop.services.context import Actor, Context
+
+ACCESS, REFRESH = "access", "refresh"
+ISSUER = AUDIENCE = "shop"
+LEEWAY = 10
+CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
+WRONG = "This name and this password do not belong together."
+DEAD = "This token is not valid, or not any more; log in again."
+
+
+@dataclass(frozen=True)
+class Pair:
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    actor: Actor
+
+
+def kid(key: str) -> str:
+    """A name for a key that tells nothing of it."""
+    return hashlib.sha256(b"kid" + key.encode()).hexdigest()[:8]
+
+
+class Signer:
+    """Signs with the newest key and reads with any; which key, the token's `kid` says."""
+
+    def __init__(self, keys: tuple[str, ...], access_seconds: int, refresh_seconds: int) -> None:
+        self.keys = {kid(key): key for key in keys}
+        self.kid = kid(keys[0])
+        self.lives = {ACCESS: timedelta(seconds=access_seconds), REFRESH: timedelta(seconds=refresh_seconds)}
+        self.jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+
+    def sign(self, kind: str, user: Any, sid: str, jti: str) -> str:
+        claims = {
+            "iss": ISSUER, "aud": AUDIENCE, "sub": str(user.id), "iat": now(), "exp": now() + self.lives[kind],
+            "jti": jti, "typ": kind, "sid": sid, "epoch": user.token_epoch,
+        }  # fmt: skip
+        return self.jwt.encode(claims, self.keys[self.kid], "HS256", headers={"kid": self.kid})
+
+    def read(self, token: str, kind: str) -> dict[str, Any]:
+        """The claims of a genuine, living token of this kind; no database is asked."""
+        try:
+            key = self.keys[jwt.get_unverified_header(token)["kid"]]
+            claims = self.jwt.decode(
+                token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
+                options={"require": CLAIMS},
+            )  # fmt: skip
+            if claims["typ"] == kind and str(int(claims["sub"])) == claims["sub"]:
+                return claims
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError):
+            pass
+        raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
+
+
+def standing(ctx: Context, claims: dict[str, Any]) -> Row[Any]:
+    """The user behind a token, if the login and the account both still stand."""
+    row = ctx.session.execute(
+        select(User.id, User.role, User.token_epoch, Login.id.label("login"))
+        .join(Login, Login.user_id == User.id)
+        .where(User.id == int(claims["sub"]), Login.id == claims["sid"])
+        .where(User.token_epoch == claims["epoch"], User.disabled.is_(False), User.erased_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
+    return row
+
+
+def actor(ctx: Context, claims: dict[str, Any]) -> Actor:
+    row = standing(ctx, claims)
+    return Actor(row.id, row.role, row.login)
+
+
+def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
+    return Pair(
+        access_token=signer.sign(ACCESS, user, sid, token_hex(16)),
+        refresh_token=signer.sign(REFRESH, user, sid, jti),
+        expires_in=int(signer.lives[ACCESS].total_seconds()),
+        actor=Actor(user.id, user.role, sid),
+    )
+
+
+def login(ctx: Context, signer: Signer, username: str, password: str) -> Pair:
+    """Unknown names cost a hash too, so that they answer like known ones."""
+    user = ctx.session.scalar(select(User).where(User.username_key == fold(username)))
+    known = user and user.password_hash
+    ctx.session.rollback()  # no transaction waits while the hash is made
+    if not opens(known, password) or user is None:
+        raise Unauthenticated(WRONG)
+    with ctx.writing() as session:
+        session.refresh(user)
+        if user.disabled or user.erased_at:
+            raise Forbidden("This account is disabled; ask the staff.")
+        session.execute(delete(Login).where(Login.expires_at < now()))
+        opened = Login(
+            id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=now() + signer.lives[REFRESH]
+        )
+        session.add(opened)
+    return pair(signer, user, opened.id, opened.spends)
+
+
+def refresh(ctx: Context, signer: Signer, refresh_token: str) -> Pair:
+    """A new pair for a refresh token that was never spent."""
+    claims = signer.read(refresh_token, REFRESH)
+    with ctx.writing() as session:
+        user, successor = standing(ctx, claims), token_hex(16)
+        spent = session.execute(
+            update(Login)
+            .where(Login.id == claims["sid"], Login.spends == claims["jti"])
+            .values(spends=successor, expires_at=now() + signer.lives[REFRESH])
+        )
+        if not spent.rowcount:
+            session.execute(delete(Login).where(Login.id == claims["sid"]))
+    if not spent.rowcount:
+        raise Unauthenticated("This token was spent before; the login has ended.", token="invalid")  # noqa: S106
+    return pair(signer, user, claims["sid"], successor)
+
+
+def logout(ctx: Context) -> None:
+    if not ctx.actor:
+        raise Unauthenticated("Log in first.")
+    with ctx.writing() as session:
+        session.execute(delete(Login).where(Login.id == ctx.actor.login))

@@ -1,0 +1,165 @@
+"""The settings, read once from the environment or a .env file; a bad one stops the start."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from limits import parse_many
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from shop.domain.money import Currency
+
+WEAK = {"change-me", "changeme", "secret", "secret-key", "top-secret", "password", "dev", "test"}
+
+
+class SettingsError(Exception):
+    """One line: the setting, what it held (secrets excepted) and what is allowed."""
+
+
+def keys(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found or any(len(key.encode()) < 32 or len(set(key)) < 8 for key in found):
+        raise ValueError
+    return found
+
+
+def database(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError from None
+    if url.get_backend_name() == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise ValueError
+        return text
+    if url.get_backend_name() != "postgresql":
+        raise ValueError
+    demand("psycopg", "postgres")
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def redis(text: str) -> str:
+    if not text:
+        return text
+    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError
+    demand("redis", "redis")
+    return text
+
+
+def demand(module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise SettingsError(f"this needs an extra that is not installed: pip install '.[{extra}]'")
+
+
+def origin(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+        raise ValueError
+    return text.rstrip("/")
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def origins(text: str) -> tuple[str, ...]:
+    return tuple(origin(part) for part in names(text))
+
+
+def rate(text: str) -> str:
+    parse_many(text)
+    return text
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return read
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError
+        return text
+
+    return read
+
+
+def switch(text: str) -> bool:
+    return {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[text.lower()]
+
+
+def setting(default: str | None, read: Callable[[str], Any], allowed: str, *, secret: bool = False) -> Any:
+    return field(metadata={"default": default, "read": read, "allowed": allowed, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    secret_key: tuple[str, ...] = setting(
+        None, keys, "random keys of 32 bytes or more, comma-separated, newest first", secret=True
+    )
+    database_url: str = setting(
+        "sqlite:///shop.db", database, "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME", secret=True
+    )
+    redis_url: str = setting("", redis, "empty, or redis://HOST:PORT/0", secret=True)
+    public_url: str = setting("", origin, "empty, or the URL the world knows, such as https://shop.example")
+    trusted_hosts: tuple[str, ...] = setting("", names, "empty, or host names, comma-separated")
+    trusted_proxy: str = setting("", str, "empty, or the address of the proxy in front")
+    rate_limit: str = setting("300/minute", rate, "COUNT/second, minute, hour or day")
+    login_rate_limit: str = setting("10/minute", rate, "COUNT/second, minute, hour or day")
+    cache_seconds: int = setting("0", whole(0, 86_400), "0 to 86400")
+    currency: Currency = setting("USD", Currency, "a currency of ISO 4217, such as USD, EUR or JPY")
+    require_if_match: bool = setting("off", switch, "on or off")
+    cors_origins: tuple[str, ...] = setting("", origins, "empty, or origins such as https://app.example")
+    access_token_seconds: int = setting("900", whole(30, 86_400), "30 to 86400")
+    refresh_token_seconds: int = setting("2592000", whole(60, 31_536_000), "60 to 31536000")
+    log_level: str = setting(
+        "INFO", choice("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING, ERROR"
+    )
+    log_format: str = setting("json", choice("json", "text"), "json or text")
+    threads: int = setting("8", whole(1, 64), "1 to 64")
+
+
+def variable(name: str) -> str:
+    return "SHOP_" + name.upper()
+
+
+def read_settings(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
+    if environ is None:
+        known = dotenv_values(dotenv) if dotenv.is_file() else {}
+        environ = {**{name: value or "" for name, value in known.items()}, **os.environ}
+    refuse_unknown(environ)
+    return Settings(**{each.name: value_of(each, environ) for each in fields(Settings)})
+
+
+def value_of(each: Any, environ: Mapping[str, str]) -> Any:
+    name, meta = variable(each.name), each.metadata
+    text = environ.get(name, meta["default"])
+    if text is None:
+        raise SettingsError(f"{name} is missing; it must be {meta['allowed']} (`shop init` writes one)")
+    try:
+        return meta["read"](text.strip())
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
+    except (ValueError, KeyError):
+        held = "a value that is not shown" if meta["secret"] else repr(text)
+        raise SettingsError(f"{name} holds {held}; allowed: {meta['allowed']}") from None
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {variable(each.name) for each in fields(Settings)}
+    for name in environ:
+        if name.startswith("SHOP_") and not name.startswith("SHOP_TEST_") and name not in known:
+            raise SettingsError(f"{name} is not a setting; allowed: {', '.join(sorted(known))}")

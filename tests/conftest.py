@@ -1,0 +1,222 @@
+"""The few things that tests are about: a shop, a client of it, its people and its goods."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from shop.app import create_app
+from shop.domain.base import Base
+from shop.domain.moves import STAFF
+from shop.domain.product import Product
+from shop.domain.shapes import Registration
+from shop.domain.user import CUSTOMER
+from shop.services import users
+from shop.services.context import Actor, Context
+from shop.settings import Settings, read_settings
+from tests import servers
+
+KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
+PASSWORD = "walnut-and-brass"
+OPERATOR = Actor(0, STAFF, "")
+
+
+def settings_for(url: str, **more: str) -> Settings:
+    values = {"secret_key": KEY, "database_url": url, "log_level": "WARNING", "rate_limit": "1000000/minute",
+              "login_rate_limit": "1000000/minute", **more}  # fmt: skip
+    return read_settings({f"SHOP_{name.upper()}": value for name, value in values.items()})
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    with servers.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database of either kind; every test that asks for a shop runs on both."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}"
+    else:
+        with fresh_postgres(request.getfixturevalue("postgres")) as url:
+            yield url
+
+
+class fresh_postgres:  # noqa: N801
+    """A database of its own on a PostgreSQL server, dropped afterwards."""
+
+    def __init__(self, server: str) -> None:
+        self.server = make_url(server).set(drivername="postgresql+psycopg")
+        self.name = f"shop_{uuid.uuid4().hex[:12]}"
+
+    def run(self, statement: str) -> None:
+        engine = create_engine(self.server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+    def __enter__(self) -> str:
+        self.run(f"CREATE DATABASE {self.name}")
+        return self.server.set(database=self.name).render_as_string(hide_password=False)
+
+    def __exit__(self, *_: object) -> None:
+        self.run(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated(database_url: str) -> Flask:
+    app = create_app(settings_for(database_url))
+    with app.app_context():
+        upgrade()
+    return app
+
+
+def empty(app: Flask) -> None:
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+        with engine.begin() as connection:
+            names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+                return
+            for name in [*names, "sqlite_sequence"]:
+                connection.execute(text(f"DELETE FROM {name}"))
+
+
+@pytest.fixture
+def app(migrated: Flask) -> Flask:
+    """A shop with nothing in it."""
+    empty(migrated)
+    return migrated
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def variant(app: Flask, database_url: str) -> Callable[..., Flask]:
+    """The same empty shop under other settings."""
+    return lambda **settings: create_app(settings_for(database_url, **settings))
+
+
+@dataclass
+class Person:
+    """Somebody at the door, with or without an account."""
+
+    client: FlaskClient
+    id: int = 0
+    username: str = ""
+    tokens: dict[str, Any] = field(default_factory=dict)
+
+    def call(self, method: str, url: str, **kwargs: Any) -> Any:
+        headers = {**self.headers, **kwargs.pop("headers", {})}
+        return self.client.open(url, method=method, headers=headers, **kwargs)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"} if self.tokens else {}
+
+    def get(self, url: str, **kwargs: Any) -> Any:
+        return self.call("GET", url, **kwargs)
+
+    def post(self, url: str, json: Any = None, **kwargs: Any) -> Any:
+        return self.call("POST", url, json={} if json is None and "data" not in kwargs else json, **kwargs)
+
+    def put(self, url: str, json: Any, **kwargs: Any) -> Any:
+        return self.call("PUT", url, json=json, **kwargs)
+
+    def patch(self, url: str, json: Any, **kwargs: Any) -> Any:
+        return self.call("PATCH", url, json=json, **kwargs)
+
+    def delete(self, url: str, **kwargs: Any) -> Any:
+        return self.call("DELETE", url, **kwargs)
+
+
+def enrolled(app: Flask, username: str, role: str) -> int:
+    with app.app_context():
+        ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
+        data = Registration().load(
+            {"username": username, "email": f"{username}@shop.example", "password": PASSWORD}
+        )
+        return users.enrol(ctx, data, role).id
+
+
+def login(client: FlaskClient, username: str) -> dict[str, Any]:
+    return client.post("/api/v1/tokens", json={"username": username, "password": PASSWORD}).json
+
+
+@pytest.fixture
+def person(app: Flask) -> Callable[..., Person]:
+    def make(username: str, role: str = CUSTOMER, at: Flask = app) -> Person:
+        id = enrolled(app, username, role)
+        client = at.test_client()
+        return Person(client, id, username, login(client, username))
+
+    return make
+
+
+@pytest.fixture
+def anonymous(client: FlaskClient) -> Person:
+    return Person(client)
+
+
+@pytest.fixture
+def customer(person: Callable[..., Person]) -> Person:
+    return person("ada")
+
+
+@pytest.fixture
+def staff(person: Callable[..., Person]) -> Person:
+    return person("grace", STAFF)
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    with app.app_context():
+        yield app.extensions["sqlalchemy"].session()
+
+
+@pytest.fixture
+def product(app: Flask) -> Callable[..., int]:
+    """Puts a product into the catalogue and tells its id."""
+
+    def make(name: str = "Walnut desk", description: str = "", price: int = 24900, stock: int = 12) -> int:
+        with app.app_context():
+            db = app.extensions["sqlalchemy"].session
+            made = Product(name=name, description=description, price=price, stock=stock)
+            db.add(made)
+            db.commit()
+            return made.id
+
+    return make
+
+
+@pytest.fixture
+def desk(product: Callable[..., int]) -> str:
+    """The URL of a walnut desk."""
+    return f"/api/v1/products/{product()}"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
