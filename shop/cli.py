@@ -1,8 +1,12 @@
 """The `shop` command: exit code 0 when done, 1 when refused, 2 when used wrongly; never a traceback."""
 
 import os
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
@@ -11,7 +15,7 @@ from typing import Any
 import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import ScriptInfo, with_appcontext
 from flask_migrate import upgrade
 from flask_migrate.cli import db
@@ -21,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shop import files
 from shop.app import create_app
-from shop.domain.errors import ShopError
+from shop.domain.errors import Conflict, ShopError
 from shop.domain.moves import STAFF
 from shop.domain.shapes import Registration
 from shop.domain.user import CUSTOMER
@@ -39,7 +43,12 @@ class Refusal(click.ClickException):
     """One line on stderr, and exit code 1."""
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"shop: {self.format_message()}", err=True)
+        click.echo(f"shop: {line(self.format_message())}", err=True)
+
+
+def line(said: str) -> str:
+    """One line of what may come from a file or a database: no line of its own, no words to the terminal."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in said)[:500]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +67,18 @@ def operator() -> Context:
     return Context(current_app.extensions["sqlalchemy"].session(), OPERATOR)
 
 
+def on_database(command: Callable[..., None]) -> Callable[..., None]:
+    """Run the command where the settings are good and the database is at the newest step."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if behind := schema():
+            raise Refusal(behind)
+        command(*args, **kwargs)
+
+    return with_appcontext(run)
+
+
 @cli.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def demo(port: int) -> None:
@@ -71,7 +92,12 @@ def demo(port: int) -> None:
         app = create_app(chosen)
         with app.app_context():
             furnish(port)
-        run(app, chosen, "127.0.0.1", port)
+        listen(app, chosen, "127.0.0.1", port)
+
+
+def listen(app: Flask, chosen: Settings, host: str, port: int) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever stops a service means it as Ctrl+C
+    run(app, chosen, host, port)
 
 
 def furnish(port: int) -> None:
@@ -93,12 +119,12 @@ def furnish(port: int) -> None:
 @click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
 def serve(host: str, port: int, threads: int | None) -> None:
     """Serve the shop."""
-    environ = {**os.environ, "SHOP_THREADS": str(threads)} if threads else None
-    app = create_app(read_settings() if environ is None else read_settings(environ))
+    chosen = read_settings()
+    app = create_app(replace(chosen, threads=threads) if threads else chosen)
     with app.app_context():
         if behind := schema():
             raise Refusal(behind)
-    run(app, app.extensions["shop"], host, port)
+    listen(app, app.extensions["shop"], host, port)
 
 
 def schema() -> str | None:
@@ -121,11 +147,15 @@ def init() -> None:
             file.write(f"SHOP_SECRET_KEY={token_urlsafe(48)}\n")
     except FileExistsError:
         raise Refusal(".env is there already; it is left as it is") from None
-    with create_app().app_context():
-        upgrade()
-        name = click.prompt("Name of the first staff account")
-        email = click.prompt("Its e-mail address")
-        enrol(name, email, STAFF, ask())
+    try:
+        with create_app().app_context():
+            upgrade()
+            name = click.prompt("Name of the first staff account")
+            email = click.prompt("Its e-mail address")
+            enrol(name, email, STAFF, ask())
+    except BaseException:  # or a second try would find the .env of the first
+        Path(".env").unlink()
+        raise
     click.echo("Done. `shop serve` opens the shop.")
 
 
@@ -139,24 +169,26 @@ def user() -> None:
 @click.option("--email", required=True)
 @click.option("--role", type=click.Choice([STAFF, CUSTOMER]), default=CUSTOMER, show_default=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, not from a prompt.")
-@with_appcontext
+@on_database
 def add(name: str, email: str, role: str, password_stdin: bool) -> None:
     """Open an account."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ask()
-    enrol(name, email, role, password)
+    enrol(name, email, role, ask(password_stdin))
     click.echo(f"{name} is {role}.")
 
 
 @user.command()
 @click.argument("name")
-@with_appcontext
+@on_database
 def disable(name: str) -> None:
     """Close an account, and every login it has open."""
     users.disable(operator(), name)
     click.echo(f"{name} is disabled.")
 
 
-def ask() -> str:
+def ask(stdin: bool = False) -> str:
+    """A password: from a person twice, from a pipe once."""
+    if stdin or not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
     return click.prompt("Password", hide_input=True, confirmation_prompt=True)
 
 
@@ -171,7 +203,7 @@ def enrol(name: str, email: str, role: str, password: str) -> None:
 @cli.command("import")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Take the good lines even if some are bad.")
-@with_appcontext
+@on_database
 def take(path: Path, skip_bad: bool) -> None:
     """Take products from a .csv or .jsonl file: all of them, or none."""
     size = path.stat().st_size
@@ -189,22 +221,26 @@ def take(path: Path, skip_bad: bool) -> None:
 
 
 def complain(number: int, reason: str) -> None:
-    click.echo(f"line {number}: {reason}", err=True)
+    click.echo(f"line {number}: {line(reason)}", err=True)
 
 
 @cli.command("export")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@with_appcontext
+@on_database
 def give(path: Path) -> None:
     """Write all products to a .csv or .jsonl file, as `import` reads them."""
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            count = files.write(path, file, imports.everything(operator()), settings().currency)
+        file = path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
         raise Refusal(f"{path} is there already; it is left as it is") from None
-    except files.FileError as error:
+    try:
+        with file:
+            count = files.write(path, file, imports.everything(operator()), settings().currency)
+    except BaseException as error:  # half a catalogue must not pass for a whole one
         path.unlink()
-        raise Refusal(str(error)) from None
+        if isinstance(error, files.FileError):
+            raise Refusal(str(error)) from None
+        raise
     click.echo(f"{count} products exported.")
 
 
@@ -214,8 +250,12 @@ def check() -> None:
     """Report on settings, schema and integrity; end with 1 if something is wrong."""
     wrong = 0
     click.echo("settings   ok")
-    for name, flaw in (("schema", schema()), ("integrity", integrity())):
-        click.echo(f"{name:10} {flaw or 'ok'}")
+    for examine in (schema, integrity):
+        try:
+            flaw = examine()
+        except SQLAlchemyError as error:
+            flaw = cause(error)
+        click.echo(f"{examine.__name__:10} {line(flaw or 'ok')}")
         wrong += bool(flaw)
     if wrong:
         raise Refusal("the check found something wrong")
@@ -242,15 +282,18 @@ def main() -> None:
         stop(str(error))
     except SQLAlchemyError as error:
         known = meaning(error)
-        stop(
-            known.detail
-            if known
-            else f"the database refuses: {str(getattr(error, 'orig', error)).splitlines()[0]}"
-        )
+        stop(str(known) if isinstance(known, Conflict) else cause(error))
+    except UnicodeError:
+        stop("what was given is not text in UTF-8")
     except OSError as error:
         stop(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
 
 
+def cause(error: SQLAlchemyError) -> str:
+    """What the database itself says, in its first line."""
+    return f"the database refuses: {getattr(error, 'orig', None) or error}".splitlines()[0]
+
+
 def stop(reason: str) -> None:
-    click.echo(f"shop: {reason}", err=True)
+    click.echo(f"shop: {line(reason)}", err=True)
     sys.exit(1)

@@ -4,7 +4,8 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from json import JSONDecodeError
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +16,9 @@ from shop.domain.product import Product
 from shop.services.imports import Row
 
 FIELDS = ["name", "description", "price", "stock"]
+NEEDED = {"name", "price"}
 LONGEST = 1024 * 1024
-NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
+NUMBER = {"price": re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?"), "stock": re.compile(r"-?[0-9]{1,18}")}
 
 
 class FileError(Exception):
@@ -25,66 +27,105 @@ class FileError(Exception):
 
 def lines(file: IO[bytes], advance: Callable[[int], Any]) -> Iterator[str]:
     """The lines of a file, with an end to how long one may be."""
+    number = 0
     while line := file.readline(LONGEST):
+        number += 1
         advance(len(line))
         if len(line) >= LONGEST:
-            raise FileError("a line is longer than a MiB")
-        yield line.decode("utf-8-sig" if file.tell() == len(line) else "utf-8", errors="surrogateescape")
+            raise FileError(f"line {number} is longer than a MiB")
+        yield line.decode("utf-8-sig" if number == 1 else "utf-8", errors="surrogateescape")
 
 
 def rows(path: Path, file: IO[bytes], currency: Currency, advance: Callable[[int], Any]) -> Iterator[Row]:
     """Each row with the number of its line; what cannot be read is a ValueError in its place."""
-    read = {".csv": from_csv, ".jsonl": from_jsonl}.get(path.suffix)
-    if read is None:
-        raise FileError("the file must be a .csv or a .jsonl")
+    read = {".csv": from_csv, ".jsonl": from_jsonl}[kind(path)]
     for number, row in read(lines(file, advance)):
         yield number, row if isinstance(row, ValueError) else priced(row, currency)
 
 
+def kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".jsonl"):
+        raise FileError("the file must be a .csv or a .jsonl")
+    return suffix
+
+
 def from_csv(texts: Iterable[str]) -> Iterator[Row]:
-    reader = csv.DictReader(texts, restkey="…", strict=True)
-    if not reader.fieldnames or not set(reader.fieldnames) <= set(FIELDS):
-        raise FileError(f"the first line must name the columns: {','.join(FIELDS)}")
+    reader = csv.reader(texts, strict=True)
+    columns = header(reader)
     while True:
+        number = reader.line_num + 1  # where a row begins; a quoted cell may end lines below
         try:
-            row = next(reader, None)
+            cells = next(reader, None)
         except csv.Error as error:
-            yield reader.line_num, ValueError(str(error))
+            yield number, ValueError(str(error))
             continue
-        if row is None:
+        if cells is None:
             return
-        yield reader.line_num, whole(row)
+        if cells:
+            yield number, worded(columns, cells)
 
 
-def whole(row: dict[str, Any]) -> dict[str, Any] | ValueError:
+def header(reader: Iterator[list[str]]) -> list[str]:
+    try:
+        columns = next(reader, [])
+    except csv.Error:
+        columns = []
+    if not NEEDED <= set(columns) <= set(FIELDS) or len(set(columns)) < len(columns):
+        raise FileError(f"the first line must name the columns: {','.join(FIELDS)}")
+    return columns
+
+
+def worded(columns: list[str], cells: list[str]) -> dict[str, Any] | ValueError:
     """A row of text as the words of a shape: an empty cell says nothing."""
-    if "…" in row or None in row.values():
+    if len(cells) != len(columns):
         return ValueError("it has more or fewer cells than the first line")
+    row = dict(zip(columns, cells, strict=True))
     if not sound(row):
         return ValueError("it is not text in UTF-8")
-    number = {name: Decimal(text) for name, text in row.items() if name == "price" and NUMBER.fullmatch(text)}
-    number |= {
-        name: int(text)
-        for name, text in row.items()
-        if name == "stock" and text.isdecimal() and len(text) < 19
-    }
-    return {name: text for name, text in {**row, **number}.items() if text != "" or name == "name"}
+    return {name: numeric(name, text) for name, text in row.items() if text or name == "name"}
+
+
+def numeric(name: str, text: str) -> str | int | Decimal:
+    """The number that a cell plainly is; all else stays text, for the shape to refuse."""
+    if name not in NUMBER or not NUMBER[name].fullmatch(text):
+        return text
+    return Decimal(text) if name == "price" else int(text)
 
 
 def from_jsonl(texts: Iterable[str]) -> Iterator[Row]:
     for number, text in enumerate(texts, 1):
         if text.strip():
-            yield number, spoken(text)
+            yield number, spoken(text.rstrip("\r\n"))
 
 
 def spoken(text: str) -> dict[str, Any] | ValueError:
     try:
-        row = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        return ValueError(f"it is not JSON: {error}")
+        row = json.loads(text, parse_int=number, parse_float=number, object_pairs_hook=single)
+    except JSONDecodeError as error:
+        return ValueError(f"it is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}")
+    except RecursionError:
+        return ValueError("it is nested too deeply")
+    except InvalidOperation:
+        return ValueError("a number in it has too large an exponent")
+    except ValueError as error:
+        return error
     if not isinstance(row, dict):
         return ValueError("it is not a JSON object")
     return row if sound(row) else ValueError("it is not text in UTF-8")
+
+
+def number(text: str) -> int | Decimal:
+    if len(text) > 40:
+        raise ValueError("a number in it has too many digits")
+    return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+
+
+def single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two members of one name, readers take different ones; so there must not be two."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("it has two members of the same name")
+    return dict(pairs)
 
 
 def sound(row: dict[str, Any]) -> bool:
@@ -116,12 +157,10 @@ def write(path: Path, file: IO[str], products: Iterable[Product], currency: Curr
 
 
 def writer(path: Path, file: IO[str]) -> Callable[[list[Any]], Any]:
-    if path.suffix == ".csv":
-        sheet = csv.writer(file, lineterminator="\n")
+    if kind(path) == ".csv":
+        sheet = csv.writer(file)  # its lines end in CR LF, or else it would not quote a CR in a cell
         sheet.writerow(FIELDS)
         return sheet.writerow
-    if path.suffix == ".jsonl":
-        return lambda cells: file.write(
-            orjson.dumps(dict(zip(FIELDS, cells, strict=True)), default=float).decode() + "\n"
-        )
-    raise FileError("the file must be a .csv or a .jsonl")
+    return lambda cells: file.write(
+        orjson.dumps(dict(zip(FIELDS, cells, strict=True)), default=float).decode() + "\n"
+    )

@@ -1,13 +1,26 @@
 """Logs: one JSON object a line for machines, plain text for people at a terminal."""
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 from logging import LogRecord
+from typing import Any
 
-import orjson
+from flask import g, has_request_context
 
 from shop.settings import Settings
+
+# The libraries that may have a warning to give while they serve.
+LIBRARIES = ("flask-limiter", "waitress")
+
+
+def context(record: LogRecord) -> dict[str, Any]:
+    """The facts that a line carries: all of a request at its end, and until then which one it is."""
+    facts: dict[str, Any] = getattr(record, "request", {})
+    if not facts and has_request_context() and "request_id" in g:
+        return {"request_id": g.request_id}
+    return facts
 
 
 class JSONLines(logging.Formatter):
@@ -17,18 +30,21 @@ class JSONLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **getattr(record, "request", {}),
+            **context(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return json.dumps(line, default=str)  # not orjson: it refuses text that is not Unicode
 
 
 class TextLines(logging.Formatter):
     def format(self, record: LogRecord) -> str:
         if request := getattr(record, "request", None):
             return "{method:6} {status} {ms:7.1f} ms  {route}  user={user}  {request_id}".format(**request)
-        return super().format(record)
+        text = super().format(record).replace("\r", "\\r")
+        where = "".join(f"  {name}={value}" for name, value in context(record).items())
+        first, *others = text.split("\n")
+        return "\n    ".join([first + where, *others])  # what goes on is indented, so nobody can begin a line
 
 
 def set_up(settings: Settings) -> None:
@@ -36,6 +52,7 @@ def set_up(settings: Settings) -> None:
     handler.setFormatter(
         JSONLines() if settings.log_format == "json" else TextLines("%(levelname)s %(name)s %(message)s")
     )
-    shop = logging.getLogger("shop")
-    shop.handlers, shop.propagate = [handler], False
-    shop.setLevel(settings.log_level)
+    for name in ("shop", *LIBRARIES):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel("WARNING" if name in LIBRARIES else settings.log_level)

@@ -1,5 +1,7 @@
 """Waitress, with limits that fit a small machine."""
 
+import logging
+
 from flask import Flask
 from waitress import create_server
 
@@ -16,8 +18,13 @@ LIMITS = {
 }
 
 
+log = logging.getLogger("shop")
+
+
 def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
-    create_server(app, host=host, port=port, threads=settings.threads, **LIMITS, **proxy(settings)).run()
+    server = create_server(app, host=host, port=port, threads=settings.threads, **LIMITS, **proxy(settings))
+    log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    server.run()
 
 
 def proxy(settings: Settings) -> dict[str, object]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,8 @@ from sqlalchemy.exc import ArgumentError
 
 from shop.domain.money import Currency
 
-WEAK = {"change-me", "changeme", "secret", "secret-key", "top-secret", "password", "dev", "test"}
+WEAK = re.compile("change.?me|secret|passw|example|12345678|abcdefgh|qwerty", re.IGNORECASE)
+HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?", re.IGNORECASE)
 
 
 class SettingsError(Exception):
@@ -24,10 +26,16 @@ class SettingsError(Exception):
 
 
 def keys(text: str) -> tuple[str, ...]:
-    found = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not found or any(len(key.encode()) < 32 or len(set(key)) < 8 for key in found):
+    found = names(text)
+    if not found or any(weak(key) for key in found):
         raise ValueError
     return found
+
+
+def weak(key: str) -> bool:
+    """Too short, or nothing that a generator would have made."""
+    repeats = key in (key + key)[1:-1]
+    return len(key.encode()) < 32 or len(set(key)) < 8 or repeats or bool(WEAK.search(key))
 
 
 def database(text: str) -> str:
@@ -36,10 +44,13 @@ def database(text: str) -> str:
     except ArgumentError:
         raise ValueError from None
     if url.get_backend_name() == "sqlite":
-        if url.database in (None, "", ":memory:"):
+        if url.drivername not in ("sqlite", "sqlite+pysqlite") or url.host or url.query:
             raise ValueError
-        return text
-    if url.get_backend_name() != "postgresql":
+        if not url.database or url.database.startswith((":", "file:")):
+            raise ValueError
+        # A relative path is meant from here, and not from the folder that Flask calls its instance.
+        return url.set(database=str(Path(url.database).absolute())).render_as_string()
+    if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError
     demand("psycopg", "postgres")
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
@@ -48,7 +59,8 @@ def database(text: str) -> str:
 def redis(text: str) -> str:
     if not text:
         return text
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "rediss", "unix") or parts.port == 0:
         raise ValueError
     demand("redis", "redis")
     return text
@@ -60,8 +72,12 @@ def demand(module: str, extra: str) -> None:
 
 
 def origin(text: str) -> str:
+    if not text:
+        return text
     parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    if re.search(r"[\s?#@\"<>\\]", text):
         raise ValueError
     return text.rstrip("/")
 
@@ -71,11 +87,27 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    return tuple(origin(part) for part in names(text))
+    """What browsers send as Origin: without a path, and in small letters."""
+    found = tuple(origin(part).lower() for part in names(text))
+    if any(urlsplit(each).path for each in found):
+        raise ValueError
+    return found
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    found = names(text)
+    if not all(HOST.fullmatch(host) for host in found):
+        raise ValueError
+    return found
+
+
+def proxy(text: str) -> str:
+    return text if text in ("", "*") else str(ip_address(text))
 
 
 def rate(text: str) -> str:
-    parse_many(text)
+    if any(limit.amount < 1 for limit in parse_many(text)):
+        raise ValueError
     return text
 
 
@@ -115,8 +147,8 @@ class Settings:
     )
     redis_url: str = setting("", redis, "empty, or redis://HOST:PORT/0", secret=True)
     public_url: str = setting("", origin, "empty, or the URL the world knows, such as https://shop.example")
-    trusted_hosts: tuple[str, ...] = setting("", names, "empty, or host names, comma-separated")
-    trusted_proxy: str = setting("", str, "empty, or the address of the proxy in front")
+    trusted_hosts: tuple[str, ...] = setting("", hosts, "empty, or host names, comma-separated")
+    trusted_proxy: str = setting("", proxy, "empty, the IP address of the proxy in front, or * for any")
     rate_limit: str = setting("300/minute", rate, "COUNT/second, minute, hour or day")
     login_rate_limit: str = setting("10/minute", rate, "COUNT/second, minute, hour or day")
     cache_seconds: int = setting("0", whole(0, 86_400), "0 to 86400")
@@ -138,23 +170,31 @@ def variable(name: str) -> str:
 
 def read_settings(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
     if environ is None:
-        known = dotenv_values(dotenv) if dotenv.is_file() else {}
-        environ = {**{name: value or "" for name, value in known.items()}, **os.environ}
+        environ = {**written(dotenv), **os.environ}
     refuse_unknown(environ)
     return Settings(**{each.name: value_of(each, environ) for each in fields(Settings)})
+
+
+def written(dotenv: Path) -> dict[str, str]:
+    """What a .env file says; passwords hold dollars, so nothing in it is expanded."""
+    try:
+        found = dotenv_values(dotenv, interpolate=False) if dotenv.is_file() else {}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{dotenv} is not text in UTF-8") from None
+    return {name: value or "" for name, value in found.items()}
 
 
 def value_of(each: Any, environ: Mapping[str, str]) -> Any:
     name, meta = variable(each.name), each.metadata
     text = environ.get(name, meta["default"])
-    if text is None:
+    if text is None or (meta["default"] is None and not text.strip()):
         raise SettingsError(f"{name} is missing; it must be {meta['allowed']} (`shop init` writes one)")
     try:
         return meta["read"](text.strip())
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}") from None
     except (ValueError, KeyError):
-        held = "a value that is not shown" if meta["secret"] else repr(text)
+        held = "a value that is not shown" if meta["secret"] else repr(text[:100])
         raise SettingsError(f"{name} holds {held}; allowed: {meta['allowed']}") from None
 
 

@@ -1,8 +1,12 @@
 """The few things that tests are about: a shop, a client of it, its people and its goods."""
 
+import io
+import logging
+import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from shop.app import create_app
+from shop.cli import main
+from shop.domain import passwords
 from shop.domain.base import Base
 from shop.domain.moves import STAFF
 from shop.domain.product import Product
-from shop.domain.shapes import Registration
 from shop.domain.user import CUSTOMER
-from shop.services import users
+from shop.services import tokens, users
 from shop.services.context import Actor, Context
 from shop.settings import Settings, read_settings
 from tests import servers
@@ -150,13 +155,16 @@ class Person:
         return self.call("DELETE", url, **kwargs)
 
 
-def enrolled(app: Flask, username: str, role: str) -> int:
+HASH = passwords.seal(PASSWORD)
+
+
+def enrolled(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]:
+    """An account and its tokens, without the time that hashing takes."""
     with app.app_context():
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
-        data = Registration().load(
-            {"username": username, "email": f"{username}@shop.example", "password": PASSWORD}
-        )
-        return users.enrol(ctx, data, role).id
+        data = {"username": username, "email": f"{username}@shop.example", "password_hash": HASH}
+        id = users.enrol(ctx, data, role).id
+        return id, asdict(tokens.admit(ctx, app.extensions["signer"], id))
 
 
 def login(client: FlaskClient, username: str) -> dict[str, Any]:
@@ -166,9 +174,8 @@ def login(client: FlaskClient, username: str) -> dict[str, Any]:
 @pytest.fixture
 def person(app: Flask) -> Callable[..., Person]:
     def make(username: str, role: str = CUSTOMER, at: Flask = app) -> Person:
-        id = enrolled(app, username, role)
-        client = at.test_client()
-        return Person(client, id, username, login(client, username))
+        id, pair = enrolled(app, username, role)
+        return Person(at.test_client(), id, username, pair)
 
     return make
 
@@ -213,6 +220,59 @@ def product(app: Flask) -> Callable[..., int]:
 def desk(product: Callable[..., int]) -> str:
     """The URL of a walnut desk."""
     return f"/api/v1/products/{product()}"
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SHOP_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def own_logs() -> Iterator[None]:
+    """A shop that a test opens writes to the test's stderr; afterwards the loggers are as they were."""
+    loggers = [logging.getLogger(name) for name in ("shop", "flask-limiter", "waitress")]
+    kept = [(each.handlers, each.propagate, each.level) for each in loggers]
+    yield
+    for each, (handlers, propagate, level) in zip(loggers, kept, strict=True):
+        each.handlers, each.propagate = handlers, propagate
+        each.setLevel(level)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    here: Path,
+    bare_environment: None,
+    own_logs: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Ran]:
+    """The `shop` command as its script calls it, but without the second that a new process takes."""
+
+    def call(*args: Any, stdin: bytes = b"", **settings: str | None) -> Ran:
+        for name, value in {"secret_key": KEY, **settings}.items():
+            monkeypatch.delenv(f"SHOP_{name.upper()}", raising=False)
+            if value is not None:
+                monkeypatch.setenv(f"SHOP_{name.upper()}", value)
+        monkeypatch.setattr(sys, "argv", ["shop", *map(str, args)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Ran(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture

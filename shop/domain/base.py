@@ -28,6 +28,7 @@ class Moment(TypeDecorator):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+    python_type = datetime
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
         if value is None:

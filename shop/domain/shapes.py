@@ -27,11 +27,20 @@ class Nothing(Shape):
     """A move that needs no words."""
 
 
+class Pattern(validate.Regexp):
+    """The whole text, as in a browser; to Python's `$` a line's end would do."""
+
+    def __call__(self, value: Any) -> Any:
+        if self.regex.fullmatch(value) is None:
+            raise ValidationError(self.error)
+        return value
+
+
 class Text(fields.String):
     """Characters of one line, or of several where the pattern allows it."""
 
     def __init__(self, low: int, high: int, pattern: str = LINE, hint: str = "", **kwargs: Any) -> None:
-        shape = validate.Regexp(pattern, error=hint or "It must be plain text without control characters.")
+        shape = Pattern(pattern, error=hint or "It must be plain text without control characters.")
         super().__init__(validate=[validate.Length(low, high), shape], **kwargs)
 
 
@@ -134,4 +143,6 @@ class Credentials(Shape):
 
 
 class Refresh(Shape):
-    refresh_token = Text(1, 2000, TEXT, required=True)
+    refresh_token = Text(
+        1, 2000, TEXT, required=True, metadata={"description": "The one that came last; it counts once."}
+    )

@@ -16,7 +16,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.domain.errors import NotFound
-from shop.domain.shapes import Shape, Whole
+from shop.domain.shapes import Pattern, Shape, Whole
 
 MAX_PAGE = 1_000_000
 CURSOR = r"^~[A-Za-z0-9_-]{1,1200}$"
@@ -67,7 +67,7 @@ class PageField(fields.Field):
         if type(value) is int:
             return validate.Range(1, MAX_PAGE)(value)
         if isinstance(value, str):
-            return validate.Regexp(CURSOR, error="It must be a number, or come from a link.")(value)
+            return Pattern(CURSOR, error="It must be a number, or come from a link.")(value)
         raise ValidationError("Not a valid page.")
 
 

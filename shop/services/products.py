@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import fields, validate
 from sqlalchemy import Select, select
 
 from shop.domain.base import fold
@@ -33,11 +33,6 @@ class Search(Paging):
     min_price = Bound()
     max_price = Bound()
     in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})
-
-    @validates_schema
-    def span(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("min_price", 0) > data.get("max_price", float("inf")):
-            raise ValidationError("It must not be below min_price.", "max_price")
 
 
 def matching(query: Select[Any], search: dict[str, Any]) -> Select[Any]:

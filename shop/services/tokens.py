@@ -6,7 +6,7 @@ refresh token may be spent next. Spending another one means that somebody has a 
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
@@ -46,13 +46,14 @@ class Signer:
     def __init__(self, keys: tuple[str, ...], access_seconds: int, refresh_seconds: int) -> None:
         self.keys = {kid(key): key for key in keys}
         self.kid = kid(keys[0])
-        self.lives = {ACCESS: timedelta(seconds=access_seconds), REFRESH: timedelta(seconds=refresh_seconds)}
+        self.lives = {ACCESS: access_seconds, REFRESH: refresh_seconds}
         self.jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     def sign(self, kind: str, user: Any, sid: str, jti: str) -> str:
+        issued = int(now().timestamp())
         claims = {
-            "iss": ISSUER, "aud": AUDIENCE, "sub": str(user.id), "iat": now(), "exp": now() + self.lives[kind],
-            "jti": jti, "typ": kind, "sid": sid, "epoch": user.token_epoch,
+            "iss": ISSUER, "aud": AUDIENCE, "iat": issued, "exp": issued + self.lives[kind],
+            "sub": str(user.id), "jti": jti, "typ": kind, "sid": sid, "epoch": user.token_epoch,
         }  # fmt: skip
         return self.jwt.encode(claims, self.keys[self.kid], "HS256", headers={"kid": self.kid})
 
@@ -64,7 +65,8 @@ class Signer:
                 token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
                 options={"require": CLAIMS},
             )  # fmt: skip
-            if claims["typ"] == kind and str(int(claims["sub"])) == claims["sub"]:
+            ours = claims["exp"] - claims["iat"] <= self.lives[kind]
+            if ours and claims["typ"] == kind and str(int(claims["sub"])) == claims["sub"]:
                 return claims
         except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError):
             pass
@@ -93,9 +95,13 @@ def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
     return Pair(
         access_token=signer.sign(ACCESS, user, sid, token_hex(16)),
         refresh_token=signer.sign(REFRESH, user, sid, jti),
-        expires_in=int(signer.lives[ACCESS].total_seconds()),
+        expires_in=signer.lives[ACCESS],
         actor=Actor(user.id, user.role, sid),
     )
+
+
+def expiry(signer: Signer) -> datetime:
+    return now() + timedelta(seconds=signer.lives[REFRESH])
 
 
 def login(ctx: Context, signer: Signer, username: str, password: str) -> Pair:
@@ -105,14 +111,17 @@ def login(ctx: Context, signer: Signer, username: str, password: str) -> Pair:
     ctx.session.rollback()  # no transaction waits while the hash is made
     if not opens(known, password) or user is None:
         raise Unauthenticated(WRONG)
+    return admit(ctx, signer, user.id)
+
+
+def admit(ctx: Context, signer: Signer, user_id: int) -> Pair:
+    """Open a login for a user who has proved who they are."""
     with ctx.writing() as session:
-        session.refresh(user)
+        user = session.get_one(User, user_id)
         if user.disabled or user.erased_at:
             raise Forbidden("This account is disabled; ask the staff.")
         session.execute(delete(Login).where(Login.expires_at < now()))
-        opened = Login(
-            id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=now() + signer.lives[REFRESH]
-        )
+        opened = Login(id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=expiry(signer))
         session.add(opened)
     return pair(signer, user, opened.id, opened.spends)
 
@@ -125,7 +134,7 @@ def refresh(ctx: Context, signer: Signer, refresh_token: str) -> Pair:
         spent = session.execute(
             update(Login)
             .where(Login.id == claims["sid"], Login.spends == claims["jti"])
-            .values(spends=successor, expires_at=now() + signer.lives[REFRESH])
+            .values(spends=successor, expires_at=expiry(signer))
         )
         if not spent.rowcount:
             session.execute(delete(Login).where(Login.id == claims["sid"]))

@@ -35,3 +35,6 @@ def open_door(app: Flask, settings: Settings) -> None:
                 blueprint, url_prefix=f"/api/{version}{place}", name=f"{version}_{blueprint.name}"
             )
     app.register_blueprint(root, url_prefix="", name="first_home")
+    for name in ("any", *VERSIONS):  # without a slash too, so that a wrong method is a 405 there as well
+        home = f"{name}_home.home"
+        app.add_url_rule(f"/api/{name}".removesuffix("/any"), home, app.view_functions[home])

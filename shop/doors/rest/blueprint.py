@@ -1,4 +1,4 @@
-"""A blueprint whose views take shapes and give documents, and one view for every declared move."""
+"""A blueprint whose views take shapes and give documents."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,13 +9,8 @@ from flask import Response, g, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from shop.domain.base import Entity
-from shop.domain.moves import ANYONE, Move, moves
-from shop.doors.rest.caching import tags
-from shop.doors.rest.guard import context
-from shop.doors.rest.hal import METHODS, Document, place, readonly
+from shop.domain.moves import ANYONE
 from shop.doors.rest.input import Parser
-from shop.services.moves import admit, begin, perform
 
 View = Callable[..., Any]
 
@@ -62,7 +57,8 @@ class Blueprint(SmorestBlueprint):
 
     def needs(self, *roles: str) -> Callable[[View], View]:
         """Say in the documentation that a token is needed; the service is what insists."""
-        return self.doc(security=[{"bearer": []}] if ANYONE not in roles else [{}, {"bearer": []}])
+        security = [{}, {"bearer": []}] if ANYONE in roles else [{"bearer": []}]
+        return self.doc(security=security, **{"x-for": sorted(roles)})
 
 
 def pointers(here: dict[str, str] | None, status: int) -> dict[str, str]:
@@ -70,47 +66,3 @@ def pointers(here: dict[str, str] | None, status: int) -> dict[str, str]:
     if not here or request.method in ("GET", "HEAD"):
         return {}
     return {"Location" if status == 201 else "Content-Location": here["href"]}
-
-
-def offer(blueprint: Blueprint, kind: type[Entity], document: type[Document]) -> None:
-    """Open a route for every move that a kind of entity declares."""
-    for move in moves(kind).values():
-        for method in METHODS.get(move.name, ("POST",)):
-            rule = ("" if move.begins else "/<id:id>") + place(move)
-            view = guarded(move, kind, takes(blueprint, move, method, document, making(move, kind)))
-            name = move.name if method != "PATCH" else "patch"
-            blueprint.route(rule, methods=[method], endpoint=name)(
-                documented(blueprint, move, method, document, view)
-            )
-
-
-def making(move: Move, kind: type[Entity]) -> View:
-    if move.begins:
-        return lambda data: begin(context(), kind, move.name, data)
-    return lambda data, id: perform(context(), kind, id, move.name, data, tags())
-
-
-def takes(blueprint: Blueprint, move: Move, method: str, document: type[Document], view: View) -> View:
-    shape = move.takes(partial=method == "PATCH")
-    if method in ("PUT", "PATCH"):
-        shape.ignored = readonly(document, move.takes)
-    if method == "DELETE":
-        return wraps(view)(lambda id: view({}, id))
-    return blueprint.arguments(shape, required=bool(shape.fields))(view)
-
-
-def guarded(move: Move, kind: type[Entity], view: View) -> View:
-    """Those who may never do this hear so before their words are read."""
-
-    @wraps(view)
-    def wrapper(*args: Any, id: int | None = None, **kwargs: Any) -> Any:
-        admit(context(), kind, move.name, id)
-        return view(*args, **kwargs, **({} if id is None else {"id": id}))
-
-    return wrapper
-
-
-def documented(blueprint: Blueprint, move: Move, method: str, document: type[Document], view: View) -> View:
-    view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
-    status = 201 if move.begins else 204 if method == "DELETE" else 200
-    return blueprint.needs(*move.by)(blueprint.gives(status, None if status == 204 else document)(view))

@@ -17,12 +17,16 @@ class Required(Exception):
 
 def tags() -> set[str] | None:
     """The versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
-    said = request.headers.get("If-Match", g.get("members", {}).get("_etag"))
-    if said is None and settings().require_if_match:
-        raise Required
-    if not isinstance(said, str | None):
+    said = g.get("members", {}) | (
+        {"_etag": request.headers["If-Match"]} if "If-Match" in request.headers else {}
+    )
+    if "_etag" not in said:
+        if settings().require_if_match:
+            raise Required
+        return None
+    if not isinstance(said["_etag"], str):
         raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})
-    return None if said is None else versions(said)
+    return versions(said["_etag"])
 
 
 def versions(text: str) -> set[str]:

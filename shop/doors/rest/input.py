@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from json import loads
 from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
 
 from flask import g, request
 from marshmallow import Schema, ValidationError, fields
@@ -36,6 +37,15 @@ def whole(digits: str) -> int:
     return int(digits)
 
 
+def number(text: str) -> int | Decimal:
+    """JSON has one kind of number, as JSON Schema has: 3.0 is 3."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number is too large") from None
+    return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
+
+
 def never(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
@@ -54,7 +64,7 @@ def sound(value: Any, depth: int = 0) -> None:
 def parse(body: bytes) -> dict[str, Any]:
     try:
         document = loads(
-            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=Decimal, parse_constant=never
+            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=number, parse_constant=never
         )
         sound(document)
     except UnicodeError:
@@ -122,6 +132,10 @@ class Parser(FlaskParser):
         return {name: self.money(schema, name, value, g.version) for name, value in data.items()}
 
     def load_querystring(self, req: Any, schema: Schema) -> dict[str, Any]:
+        try:
+            unquote_to_bytes(req.query_string).decode()
+        except UnicodeError:
+            raise BadRequest("The query is not text in UTF-8.") from None
         unrepeated(req.args.lists())
         return self.said(schema, req.args)
 

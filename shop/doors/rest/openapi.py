@@ -6,48 +6,20 @@ from typing import Any
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask_smorest import Api as SmorestApi
+from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
-from shop.domain.shapes import Money
-from shop.doors.rest.hal import Price, Time
-from shop.doors.rest.media import HAL, HAL_FORMS, JSON, MERGE, PROBLEM
+from shop.domain.shapes import COMMON, Money, Password
+from shop.doors.rest.hal import Collection, Price, Time
+from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
+from shop.doors.rest.profile import STATE
 from shop.doors.rest.versions import V1, Version
 from shop.services.products import Bound
 from shop.settings import Settings
 
-ABOUT = "Follow the links: every answer says what may be done next, and offers nothing that would be refused."
-TEXT, URI = {"type": "string"}, {"type": "string", "format": "uri-reference"}
-LINK = {
-    "type": "object",
-    "required": ["href"],
-    "properties": {"href": {"type": "string"}, "templated": {"type": "boolean"}, "title": TEXT},
-}
-FLAW = {"type": "object", "required": ["detail", "pointer"], "properties": {"detail": TEXT, "pointer": TEXT}}
-PROBLEM_SCHEMA = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "request_id"],
-    "properties": {
-        "type": URI,
-        "title": TEXT,
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": TEXT,
-        "instance": URI,
-        "request_id": TEXT,
-        "errors": {"type": "array", "items": FLAW},
-        "_etag": TEXT,
-        "_links": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}},
-    },
-}
-ALWAYS = {
-    "400": "not valid",
-    "406": "not acceptable",
-    "429": "too many requests",
-    "500": "our fault",
-    "503": "come back",
-}
-GUARDED = {"401": "log in first", "403": "not for you"}
-BODY = {"413": "too large", "415": "not a type that is read"}
-CHANGE = {"409": "not now", "412": "changed meanwhile", "428": "say which version"}
+ABOUT = """\
+Follow the links: every answer says what may be done next, and offers nothing that would be refused.
+Members that begin with an underscore are never data; whatever body has them, they may be sent back."""
 
 
 class Id(BaseConverter):
@@ -60,10 +32,19 @@ class Id(BaseConverter):
 
 
 class Api(SmorestApi):
+    """Smorest's Api without its own words for errors: problems.py answers, for every layer alike."""
+
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def _register_error_handlers(self) -> None:
-        """Errors are answered in problems.py, for every layer alike."""
+    def __init__(self, app: Flask, version: Version, settings: Settings, **options: Any) -> None:
+        self.version, self.settings = version, settings
+        super().__init__(app, config_prefix=version.name, **options)
+
+    def _register_error_handlers(self) -> None: ...
+
+    def _register_responses(self) -> None: ...
+
+    def _register_pagination_header(self) -> None: ...
 
 
 def name(schema: Any) -> str:
@@ -73,32 +54,43 @@ def name(schema: Any) -> str:
 
 def api(app: Flask, version: Version, settings: Settings) -> Api:
     """The smorest Api of one version, taught our fields."""
+    plugin = MarshmallowPlugin(schema_name_resolver=name)
+    info = {
+        "description": ABOUT,
+        "license": {"name": "MIT", "identifier": "MIT"},
+        "contact": {"name": "The people who run this shop"},
+    }
     made = Api(
-        app,
-        config_prefix=version.name,
-        spec_kwargs={
-            "title": "Shop",
-            "version": version.name,
-            "openapi_version": "3.1.0",
-            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=name),
-            "info": {"description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}},
-        },
-    )
+        app, version, settings,
+        spec_kwargs={"title": "Shop", "version": version.name, "openapi_version": "3.1.0", "info": info,
+                     "marshmallow_plugin": plugin},
+    )  # fmt: skip
 
-    def money(_: Any, field: Any, **__: Any) -> dict[str, Any]:
-        if not isinstance(field, Money | Price):
-            return {}
-        schema = (V1 if isinstance(field, Bound) else version).schema(settings.currency)
-        unsaid = {Bound: "examples", Price: "multipleOf"}.get(type(field))
-        return {word: value for word, value in schema.items() if word != unsaid}
+    def known(_: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(field, Money | Price):
+            ret.clear()
+            schema = (V1 if isinstance(field, Bound) else version).schema(settings.currency)
+            unsaid = {Bound: "examples", Price: "multipleOf"}.get(type(field))
+            return {word: value for word, value in schema.items() if word != unsaid}
+        if isinstance(field, Password):
+            return {"not": ref("schemas", "CommonPassword")}
+        if isinstance(field, fields.Constant):
+            ret.clear()
+            return {"type": "string", "const": field.constant}
+        if isinstance(field.parent, Collection) and field.name == "_embedded":
+            item = field.parent.document(partial="fields" in field.parent.search().fields or None)
+            items = {"type": "array", "items": plugin.converter.resolve_nested_schema(item)}
+            return {"type": "object", "required": ["item"], "properties": {"item": items}}
+        return {}
 
-    made.ma_plugin.converter.add_attribute_function(money)
+    plugin.converter.add_attribute_function(known)
     made.register_field(Price, None, None)
     made.register_field(Money, None, None)
     made.register_field(Time, "string", "date-time")
     made.register_converter(Id, lambda _: {"type": "integer", "minimum": 1, "maximum": 10**18 - 1})
-    made.spec.components.schema("Link", LINK)
-    made.spec.components.schema("Problem", PROBLEM_SCHEMA)
+    common = {"CommonPassword": {"type": "string", "enum": sorted(COMMON)}}
+    for kind, schema in {**SCHEMAS, **common}.items():
+        made.spec.components.schema(kind, schema)
     made.spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
@@ -106,39 +98,28 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
 
 
 @cache
-def document(made: Api, version: Version) -> dict[str, Any]:
+def document(made: Api) -> dict[str, Any]:
     """The document, completed with what holds for every operation."""
-    spec = made.spec.to_dict()
-    spec["components"]["responses"] = {"Problem": {"description": "A problem, and the way out", "content": {
-        PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}}  # fmt: skip
+    spec, prefix = made.spec.to_dict(), f"{made.version.name}_"
+    parts = spec["components"] = {**spec["components"], "headers": HEADERS, "responses": {}}
+    for kind, schema in parts["schemas"].items():
+        if kind not in SCHEMAS:
+            explain(kind, schema)
+    spec["tags"] = [{**tag, "name": tag["name"].removeprefix(prefix)} for tag in spec["tags"]]
+    spec["paths"] = {path.rstrip("/"): operations for path, operations in spec["paths"].items()}
     for path, operations in spec["paths"].items():
-        for method, operation in operations.items():
-            if isinstance(operation, dict) and "responses" in operation:
-                complete(path, method, operation, version)
+        for method in operations.keys() & {"get", "put", "post", "patch", "delete"}:
+            operation = operations[method]
+            operation["tags"] = [tag.removeprefix(prefix) for tag in operation["tags"]]
+            complete(operation, method, "{id}" in path, made.version, made.settings, parts)
     return spec
 
 
-def complete(path: str, method: str, operation: dict[str, Any], version: Version) -> None:
-    responses = operation["responses"]
-    for status, response in list(responses.items()):
-        if "content" in response:
-            seen = response["content"][JSON]
-            responses[status]["content"] = dict.fromkeys((HAL, JSON, version.media), seen)
-    if "201" in responses:
-        responses["201"]["headers"] = {
-            "Location": {"description": "Where it is", "schema": {"type": "string", "format": "uri"}}
-        }
-    if "requestBody" in operation:
-        body = operation["requestBody"]["content"]
-        types = [JSON, HAL, HAL_FORMS, *([MERGE] if method == "patch" else [])]
-        operation["requestBody"]["content"] = dict.fromkeys(types, body[JSON])
-    problems = {
-        **ALWAYS,
-        **GUARDED,
-        **({"404": "no such thing"} if "{id}" in path or method == "get" else {}),
-    }
-    if method != "get":
-        problems |= CHANGE | BODY
-    for status in problems:
-        responses[status] = {"$ref": "#/components/responses/Problem"}
-    operation["responses"] = dict(sorted(responses.items()))
+def explain(kind: str, schema: dict[str, Any]) -> None:
+    """An answer has all its members, unless `fields` chose; and each member says what it is."""
+    members = schema.get("properties", {})
+    if "_links" in members:
+        schema["required"] = sorted(("_etag", "_links") if kind.endswith("InPart") else members)
+    for member in members.keys() & STATE.keys():
+        if "const" not in members[member]:
+            members[member].setdefault("description", STATE[member])

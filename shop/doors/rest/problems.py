@@ -71,7 +71,7 @@ def members(error: ShopError) -> dict[str, Any]:
         found["errors"] = [{"detail": text, "pointer": pointer} for pointer, text in pointed(errors)]
     if "tag" in facts:
         found["_etag"] = f'"{facts["tag"]}"'
-        found["_links"] = {"self": {"href": g.root + quote(request.path.removesuffix("/"))}}
+        found["_links"] = {"self": {"href": g.here}}
     if "stock" in facts:
         found["stock"] = facts["stock"]
     return found
@@ -111,9 +111,8 @@ def spoken(error: HTTPException) -> Response:
 
 def broken(error: SQLAlchemyError) -> Response:
     if known := meaning(error):
-        log.warning(
-            "database: %s", error.__class__.__name__, extra={"error": str(error.__cause__ or error)[:300]}
-        )
+        if STATUS[known.code][0] >= 500:
+            log.warning("database: %s", type(getattr(error, "orig", error)).__name__)
         return refused(known)
     return failed(error)
 

@@ -7,9 +7,10 @@ from webargs.fields import DelimitedList
 
 from shop.domain.moves import ANYONE
 from shop.domain.product import Product
-from shop.doors.rest.blueprint import Blueprint, offer
+from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Collection, Document, Price, Time
+from shop.doors.rest.moves import offer
 from shop.services import products as catalogue
 from shop.services.moves import find
 
@@ -32,7 +33,9 @@ STATE = [name for name in ProductDocument().fields if not name.startswith("_")]
 
 class ProductSearch(catalogue.Search):
     fields = DelimitedList(
-        fields.String(validate=validate.OneOf(STATE)), metadata={"description": "Only these members."}
+        fields.String(validate=validate.OneOf(STATE)),
+        validate=validate.Length(1),
+        metadata={"description": "Only these members."},
     )
 
 
@@ -57,4 +60,4 @@ def get(id: int) -> Any:
     return find(context(), Product, id)
 
 
-offer(products, Product, ProductDocument)
+offer(products, ProductDocument)

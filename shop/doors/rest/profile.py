@@ -63,7 +63,11 @@ STATE = {
 
 def described(document: type[Document]) -> dict[str, Any]:
     state = {name: STATE[name] for name in document().fields if name != "_links"}
-    return {**state, **COMMON, **{move.name: f"{move.title}." for move in moves(document.kind).values()}}
+    return {
+        **state,
+        **COMMON,
+        **{move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins},
+    }
 
 
 TERMS = {

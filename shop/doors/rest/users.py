@@ -4,11 +4,12 @@ from typing import Any
 
 from marshmallow import fields
 
-from shop.domain.moves import STAFF
-from shop.domain.user import User
-from shop.doors.rest.blueprint import Blueprint, offer
+from shop.domain.moves import OWNER, STAFF
+from shop.domain.user import CUSTOMER, User
+from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Collection, Document, Time, href
+from shop.doors.rest.moves import offer
 from shop.services import users as accounts
 from shop.services.moves import find
 from shop.services.pages import Paging
@@ -21,7 +22,7 @@ class UserDocument(Document):
 
     username = fields.String()
     email = fields.String()
-    role = fields.String()
+    role = fields.String(metadata={"enum": [CUSTOMER, STAFF]})
     disabled = fields.Boolean()
     created_at = Time()
 
@@ -43,11 +44,11 @@ def browse(search: dict[str, Any]) -> Any:
 
 
 @users.route("/<id:id>")
-@users.needs(STAFF)
+@users.needs(OWNER, STAFF)
 @users.gives(200, UserDocument)
 def get(id: int) -> Any:
     """Look at an account."""
     return find(context(), User, id)
 
 
-offer(users, User, UserDocument)
+offer(users, UserDocument)

@@ -54,6 +54,8 @@ def labelled(minor: int, currency: Currency) -> dict[str, str]:
 
 
 def unlabelled(money: Any, currency: Currency) -> Any:
+    if type(money) is int:
+        return Decimal(money)  # which is refused: a bare number is not this version's money
     if not isinstance(money, dict) or set(money) != {"amount", "currency"} or money["currency"] != currency:
         return money
     text = money["amount"]

@@ -1,0 +1,77 @@
+"""A link is offered exactly when following it now would work: every move, for every kind of caller."""
+
+import pytest
+
+from shop.domain.moves import moves
+from shop.domain.product import Product
+from shop.domain.user import User
+from shop.doors.rest.hal import METHODS, place
+
+WORDS = {
+    "update": {"email": "new@shop.example"},
+    "restock": {"amount": 1},
+    "create": {"name": "Mug", "price": 1},
+    "register": {"username": "eve", "email": "eve@shop.example", "password": "correct horse"},
+}
+PRODUCT_WORDS = {**WORDS, "update": {"stock": 3}}
+
+
+@pytest.fixture
+def callers(anonymous, customer, person):
+    """Everyone who may stand before the account of `ada`."""
+    return {
+        "stranger": anonymous,
+        "owner": customer,
+        "other": person("eva"),
+        "staff": person("grace", "staff"),
+    }
+
+
+@pytest.fixture
+def states(staff_of, customer):
+    """What may have happened to the account before."""
+    account = f"/api/v1/users/{customer.id}"
+    return {
+        "active": lambda: None,
+        "disabled": lambda: staff_of.post(f"{account}/disable"),
+        "promoted": lambda: staff_of.post(f"{account}/promote"),
+    }
+
+
+@pytest.fixture
+def staff_of(person):
+    return person("barbara", "staff")
+
+
+def offered(caller, url, name):
+    answer = caller.get(url)
+    return answer.status_code == 200 and name in answer.json["_links"]
+
+
+def follow(caller, url, name, words):
+    move_url = url + place(moves(User if "/users" in url else Product)[name])
+    return caller.call(METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
+
+
+@pytest.mark.parametrize("name", [name for name, move in moves(User).items() if not move.begins])
+@pytest.mark.parametrize("state", ["active", "disabled", "promoted"])
+@pytest.mark.parametrize("who", ["stranger", "owner", "other", "staff"])
+def test_of_an_account(callers, states, customer, who, state, name):
+    url = f"/api/v1/users/{customer.id}"
+    states[state]()
+    promise, status = offered(callers[who], url, name), follow(callers[who], url, name, WORDS)
+    assert (promise, status in (401, 403, 404, 409)) == (status in (200, 204), not promise)
+
+
+@pytest.mark.parametrize("name", [name for name, move in moves(Product).items() if not move.begins])
+@pytest.mark.parametrize("who", ["stranger", "owner", "staff"])
+def test_of_a_product(callers, desk, who, name):
+    promise, status = offered(callers[who], desk, name), follow(callers[who], desk, name, PRODUCT_WORDS)
+    assert (promise, status in (401, 403)) == (status in (200, 204), not promise)
+
+
+@pytest.mark.parametrize(("url", "name"), [("/api/v1/products", "create"), ("/api/v1/users", "register")])
+@pytest.mark.parametrize("who", ["stranger", "owner", "staff"])
+def test_of_the_home(callers, who, url, name):
+    promise, status = offered(callers[who], "/", name), follow(callers[who], url, name, WORDS)
+    assert (promise, status in (401, 403)) == (status == 201, not promise)

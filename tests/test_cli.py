@@ -1,0 +1,399 @@
+"""The `shop` command: what it does, how it ends, and that it never ends in a traceback."""
+
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+import requests
+
+from shop.cli import SAMPLE
+from tests.conftest import KEY, PASSWORD, Ran, fresh_postgres
+from tests.servers import free_port, listening
+
+SHOP = Path(sys.executable).with_name("shop")
+LINE = re.compile(r"shop: [^\n]+\n")
+ADD = ("user", "add", "ada", "--email", "ada@shop.example", "--password-stdin")
+SECRET = f"{PASSWORD}\n".encode()
+
+
+@pytest.fixture
+def ready(run):
+    """The command in a folder with a database at the newest step."""
+    assert run("db", "upgrade").code == 0
+    return run
+
+
+@pytest.fixture
+def ada(ready):
+    """The command where there is an account."""
+    assert ready(*ADD, stdin=SECRET).code == 0
+    return ready
+
+
+@pytest.fixture
+def real(bare_environment, here, monkeypatch):
+    """The command as a process of its own."""
+    monkeypatch.setenv("SHOP_SECRET_KEY", KEY)
+
+    def call(*args: str) -> Ran:
+        ran = subprocess.run([SHOP, *args], capture_output=True, text=True, timeout=30)
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+    return call
+
+
+def rows(statement: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect("shop.db") as connection:
+        found = connection.execute(statement).fetchall()
+    connection.close()
+    return found
+
+
+def refused(ran, words: str) -> bool:
+    """Whether it ended with 1, and with one line that holds these words."""
+    return ran.code == 1 and bool(LINE.fullmatch(ran.err)) and words in ran.err
+
+
+# ---- Everything a user can cause -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["check"], ["db", "upgrade"], ADD, ["user", "disable", "ada"]]
+)
+def test_a_missing_key_stops_every_command(run, command):
+    assert refused(run(*command, secret_key=None), "SHOP_SECRET_KEY is missing")
+
+
+@pytest.mark.parametrize("command", [["serve"], ["check"], ["db", "upgrade"], ADD, ["init"]])
+def test_a_wrong_database_url_stops_every_command(run, command):
+    assert refused(run(*command, database_url="mysql://u:hunter2@db/shop"), "SHOP_DATABASE_URL holds")
+
+
+@pytest.mark.parametrize("command", [["serve"], ["db", "upgrade"], ADD, ["export", "a.csv"], ["init"]])
+def test_a_postgresql_that_does_not_answer_is_one_line_with_its_reason(run, command):
+    url = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/shop"
+    ran = run(*command, database_url=url)
+    assert refused(ran, "the database refuses: connection failed")
+    assert "hunter2" not in ran.err
+
+
+@pytest.mark.parametrize("command", [["serve"], ["db", "upgrade"], ADD])
+def test_a_database_in_no_folder_is_one_line(run, command):
+    assert refused(run(*command, database_url="sqlite:////no/folder/shop.db"), "unable to open database file")
+
+
+def test_a_folder_cannot_be_the_database(run, here):
+    assert refused(run("db", "upgrade", database_url=f"sqlite:///{here}"), "unable to open database file")
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ADD, ["user", "disable", "ada"], ["export", "a.csv"], ["import", SAMPLE]]
+)
+def test_a_database_without_tables_is_said_with_the_way_out(run, command):
+    assert refused(run(*command), "the database is at step none, not 0001: run `shop db upgrade`")
+
+
+def test_an_unknown_user_cannot_be_disabled(ready):
+    assert refused(ready("user", "disable", "nobody"), "There is no such user.")
+
+
+def test_a_disabled_user_cannot_be_disabled_again(ada):
+    ada("user", "disable", "ada")
+    assert ada("user", "disable", "ada").code == 1
+
+
+@pytest.mark.parametrize(("name", "email"), [("ADA", "other@shop.example"), ("other", "ADA@shop.example")])
+def test_a_name_or_an_address_is_taken_once(ada, name, email):
+    ran = ada("user", "add", name, "--email", email, "--password-stdin", stdin=SECRET)
+    assert refused(ran, "is taken.")
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [(b"short\n", "Length"), (b"\n", "Length"), (b"", "Length"), (b"password123\n", "first passwords")],
+)
+def test_a_weak_password_is_refused(ready, password, words):
+    assert refused(ready(*ADD, stdin=password), words)
+
+
+def test_a_password_that_is_not_text_is_refused(ready):
+    assert refused(ready(*ADD, stdin=b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\n"), "not text in UTF-8")
+
+
+@pytest.mark.parametrize("name", ["a", "a b c", "ada\udcff", "<ada>"])
+def test_a_name_that_is_none_is_refused(ready, name):
+    ran = ready("user", "add", name, "--email", "ada@shop.example", "--password-stdin", stdin=SECRET)
+    assert refused(ran, "username:")
+
+
+@pytest.mark.parametrize("email", ["ada", "ada@", "ada@shop.exam\udcffple"])
+def test_an_address_that_is_none_is_refused(ready, email):
+    ran = ready("user", "add", "ada", "--email", email, "--password-stdin", stdin=SECRET)
+    assert LINE.fullmatch(ran.err)
+    assert ran.code == 1
+
+
+def test_a_name_that_is_not_text_is_nobody(ready):
+    assert refused(ready("user", "disable", "ada\udcff"), "not text in UTF-8")
+
+
+def test_an_unknown_step_is_one_line(real):
+    ran = real("db", "upgrade", "nonsense")
+    assert (ran.code, ran.err) == (1, "Error: Can't locate revision identified by 'nonsense'\n")
+
+
+@pytest.mark.parametrize("name", ["/sys/catalogue.csv", "missing/catalogue.csv", f"{SAMPLE}/catalogue.csv"])
+def test_a_file_that_cannot_be_made_is_one_line(ready, name):
+    assert refused(ready("export", name), name)
+
+
+def test_an_export_never_overwrites(ready, here):
+    (here / "a.csv").write_text("mine")
+    assert refused(ready("export", "a.csv"), "a.csv is there already; it is left as it is")
+    assert (here / "a.csv").read_text() == "mine"
+
+
+def test_an_export_that_fails_leaves_no_file_behind(ready, here):
+    assert ready("export", "a.txt").code == 1
+    assert not (here / "a.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["nonsense"],
+        ["serve", "--nonsense"],
+        ["serve", "--port", "0"],
+        ["serve", "--threads", "65"],
+        ["demo", "--port", "65536"],
+        ["user", "add", "ada"],
+        ["user", "add", "ada", "--email", "a@b.example", "--role", "king"],
+        ["import"],
+        ["import", "missing.csv"],
+        ["import", "."],
+        ["export", "."],
+    ],
+)
+def test_wrong_usage_ends_with_2_and_no_traceback(ready, command):
+    ran = ready(*command)
+    assert (ran.code, "Traceback" in ran.err) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["serve", "-h"], ["user", "add", "--help"], ["db", "--help"]]
+)
+def test_help_ends_with_0(run, command):
+    assert run(*command, secret_key=None).code == 0
+
+
+def test_a_taken_port_is_one_line(ready, real):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ran = real("serve", "--port", str(other.getsockname()[1]))
+    assert refused(ran, "Address already in use")
+
+
+# ---- init ------------------------------------------------------------------------------------------
+
+ANSWERS = f"grace\ngrace@shop.example\n{PASSWORD}\n".encode()
+
+
+@pytest.fixture
+def init(run):
+    """`shop init` where nothing is set yet."""
+    return lambda stdin=ANSWERS, **settings: run("init", stdin=stdin, secret_key=None, **settings)
+
+
+def test_init_makes_a_shop_with_a_staff_account(init):
+    assert (init().code, rows("SELECT username, role FROM users")) == (0, [("grace", "staff")])
+
+
+def test_init_writes_a_key_that_only_the_owner_may_read(init, here):
+    init()
+    assert (here / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_init_wrote_is_enough_for_the_other_commands(init, run):
+    init()
+    assert run("check", secret_key=None).code == 0
+
+
+def test_init_leaves_a_dotenv_that_is_there_as_it_is(init, here):
+    (here / ".env").write_text("SHOP_THREADS=3\n")
+    assert refused(init(), ".env is there already; it is left as it is")
+    assert (here / ".env").read_text() == "SHOP_THREADS=3\n"
+
+
+@pytest.mark.parametrize("answers", [b"", b"grace\n", b"grace\ngrace@shop.example\nshort\n", b"\xff\n"])
+def test_init_that_was_broken_off_can_be_run_again(init, answers):
+    assert (init(answers).code, init().code) == (1, 0)
+
+
+def test_init_says_whether_the_name_is_taken(init, here):
+    init()
+    (here / ".env").unlink()
+    assert refused(init(ANSWERS.replace(b"@shop", b"@other")), "This username is taken.")
+
+
+def test_init_in_a_folder_that_takes_no_files_is_one_line(init, monkeypatch):
+    monkeypatch.chdir("/sys")
+    assert refused(init(), ".env")
+
+
+# ---- Accounts --------------------------------------------------------------------------------------
+
+
+def test_an_account_is_a_customer_unless_said_otherwise(ada):
+    assert rows("SELECT username, role FROM users") == [("ada", "customer")]
+
+
+def test_an_account_may_be_staff(ready):
+    ready(*ADD, "--role", "staff", stdin=SECRET)
+    assert rows("SELECT role FROM users") == [("staff",)]
+
+
+def test_the_password_is_kept_as_a_hash_and_shown_nowhere(ready):
+    ran = ready(*ADD, stdin=SECRET)
+    assert PASSWORD not in ran.out + ran.err + str(rows("SELECT * FROM users"))
+
+
+def test_a_disabled_account_is_disabled(ada):
+    assert (ada("user", "disable", "Ada").code, rows("SELECT disabled FROM users")) == (0, [(1,)])
+
+
+# ---- check -----------------------------------------------------------------------------------------
+
+
+def test_check_reports_that_all_is_well(ready):
+    ran = ready("check")
+    assert (ran.code, ran.out) == (0, "settings   ok\nschema     ok\nintegrity  ok\n")
+
+
+def test_check_finds_a_database_that_is_behind(run):
+    ran = run("check")
+    assert refused(ran, "the check found something wrong")
+    assert "schema     the database is at step none, not 0001: run `shop db upgrade`\n" in ran.out
+
+
+def test_check_finds_a_file_that_is_no_database(run, here):
+    (here / "shop.db").write_text("not a database, whatever its name says\n" * 100)
+    ran = run("check")
+    assert refused(ran, "the check found something wrong")
+    assert "file is not a database" in ran.out
+
+
+def test_check_finds_a_damaged_page(ada, here):
+    rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    [(page,)] = rows("SELECT rootpage FROM sqlite_schema WHERE name = 'ix_products_price_id'")
+    with (here / "shop.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    ran = ada("check")
+    assert refused(ran, "the check found something wrong")
+    assert re.search(r"^schema     ok\nintegrity  (?!ok)\S", ran.out, re.MULTILINE)
+
+
+def test_check_finds_a_row_that_refers_to_nothing(ready):
+    rows("INSERT INTO logins VALUES ('a', 77, 'b', '2030-01-01')")
+    assert "integrity  logins: a row refers to nothing\n" in ready("check").out
+
+
+def test_check_says_when_postgresql_does_not_answer(run):
+    ran = run("check", database_url=f"postgresql://127.0.0.1:{free_port()}/shop")
+    assert refused(ran, "the check found something wrong")
+    assert "schema     the database refuses: connection failed" in ran.out
+
+
+def test_check_is_content_with_a_good_postgresql(run, postgres):
+    with fresh_postgres(postgres) as url:
+        run("db", "upgrade", database_url=url)
+        assert run("check", database_url=url).code == 0
+
+
+# ---- Servers, as processes of their own --------------------------------------------------------------
+
+
+@contextmanager
+def started(*args: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    command = [SHOP, *args, "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        watch = Timer(30, process.kill)
+        watch.start()
+        try:
+            listening(port)
+            yield process
+        finally:
+            watch.cancel()
+            process.kill()
+
+
+def stopped(process: subprocess.Popen[str], number: int) -> Ran:
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    return Ran(process.returncode, out, err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_serves_until_it_is_told_to_stop(here, bare_environment, monkeypatch, number):
+    monkeypatch.setenv("TMPDIR", str(here))
+    port = free_port()
+    with started("demo", port=port) as process:
+        total = requests.get(f"http://127.0.0.1:{port}/api/v1/products", timeout=5).json()["total"]
+        ran = stopped(process, number)
+    assert (ran.code, total) == (0, len(SAMPLE.read_text().splitlines()) - 1)
+    assert f"Begin at http://127.0.0.1:{port}/" in ran.out
+    assert "Traceback" not in ran.err
+    assert list(here.iterdir()) == []  # nothing of the demo is left
+
+
+def test_the_accounts_of_a_demo_can_log_in(here, bare_environment):
+    port = free_port()
+    with started("demo", port=port) as process:
+        ran = stopped_after_logins(process, port)
+    assert ran == [200, 200]
+
+
+def stopped_after_logins(process: subprocess.Popen[str], port: int) -> list[int]:
+    said = "".join(process.stdout.readline() for _ in range(3))
+    accounts = re.findall(r"(staff|customer) +password (\S+)", said)
+    return [
+        requests.post(
+            f"http://127.0.0.1:{port}/api/v1/tokens", json={"username": name, "password": password}, timeout=5
+        ).status_code
+        for name, password in accounts
+    ]
+
+
+def test_a_demo_needs_no_settings_and_heeds_none(here, monkeypatch, bare_environment):
+    monkeypatch.setenv("SHOP_DATABASE_URL", "nonsense")
+    port = free_port()
+    with started("demo", port=port) as process:
+        assert stopped(process, signal.SIGINT).code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_says_where_it_listens_and_stops_when_told(ready, number):
+    port = free_port()
+    with started("serve", port=port) as process:
+        status = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code
+        ran = stopped(process, number)
+    assert (ran.code, status) == (0, 200)
+    first, second = map(json.loads, ran.err.splitlines())
+    assert first["message"] == f"listening on http://127.0.0.1:{port}"
+    assert second["route"] == "/health/ready"
+
+
+def test_an_option_of_serve_leaves_the_dotenv_file_in_force(init, monkeypatch):
+    init(b"grace\ngrace@shop.example\n" + SECRET)
+    port = free_port()
+    with started("serve", "--threads", "2", port=port) as process:
+        assert stopped(process, signal.SIGINT).code == 0

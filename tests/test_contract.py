@@ -1,0 +1,79 @@
+"""The contract, judged from outside: schemathesis, with every check it knows, at a shop that is served."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from shop.domain.moves import STAFF
+from shop.domain.user import User
+from shop.services import tokens
+from shop.services.context import Context
+from tests.conftest import HASH, KEY
+from tests.servers import free_port, listening
+
+BIN = Path(sys.executable).parent
+Judge = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[str]:
+    """The root of a shop in a process of its own."""
+    product()
+    port, settings = free_port(), app.extensions["shop"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SHOP_SECRET_KEY": KEY,
+        "SHOP_DATABASE_URL": settings.database_url,
+        "SHOP_LOG_LEVEL": "ERROR",
+        "SHOP_RATE_LIMIT": "1000000/minute",
+        "SHOP_LOGIN_RATE_LIMIT": "1000000/minute",
+    }
+    with subprocess.Popen(
+        [BIN / "shop", "serve", "--port", str(port)], cwd=tmp_path, env=environment
+    ) as process:
+        try:
+            listening(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def judge(served: str, tmp_path: Path) -> Judge:
+    def run(version: str, *options: str) -> tuple[int, str]:
+        command = [BIN / "st", "run", f"{served}/openapi/{version}.json", "--checks", "all", "--seed", "1"]
+        ended = subprocess.run(
+            [*command, *options], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
+            env={**os.environ, "PYTHONUTF8": "1"}, check=False,
+        )  # fmt: skip
+        return ended.returncode, "" if ended.returncode == 0 else ended.stdout + ended.stderr
+
+    return run
+
+
+@pytest.fixture
+def token(app: Flask) -> str:
+    """A token of staff, whose number is so high that nobody who tries numbers deletes them."""
+    with app.app_context():
+        session = app.extensions["sqlalchemy"].session()
+        session.add(
+            User(id=7_777_777, username="judge", email="j@shop.example", password_hash=HASH, role=STAFF)
+        )
+        session.commit()
+        return tokens.admit(Context(session), app.extensions["signer"], 7_777_777).access_token
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_strangers_find_nothing_that_the_documentation_does_not_say(judge, version):
+    assert judge(version, "--max-examples", "5") == (0, "")
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_staff_find_nothing_that_the_documentation_does_not_say(judge, version, token):
+    staff = ("--header", f"Authorization: Bearer {token}", "--exclude-operation-id", "tokens_logout")
+    assert judge(version, "--phases", "examples,fuzzing,stateful", "--max-examples", "20", *staff) == (0, "")

@@ -1,0 +1,262 @@
+"""The log: one line for each request, the whole story of a fault, and never a secret."""
+
+import json
+import logging
+import re
+from datetime import datetime
+from io import StringIO
+
+import pytest
+from flask import Flask, request
+from sqlalchemy import text
+
+from shop.logs import JSONLines, TextLines
+from tests.conftest import KEY, PASSWORD, enrolled
+
+ID = "request-id-of-the-caller"
+
+
+@pytest.fixture
+def paper() -> StringIO:
+    """What the shop of a test writes its log on."""
+    return StringIO()
+
+
+@pytest.fixture
+def logged(paper):
+    """The lines that were logged since it was asked last."""
+
+    def read() -> list[str]:
+        lines = paper.getvalue().splitlines()
+        paper.seek(paper.truncate(0))
+        return lines
+
+    return read
+
+
+@pytest.fixture
+def failing(paper, own_logs, variant):
+    """A shop that logs every request, and has a few places that fail."""
+
+    def make(**settings: str) -> Flask:
+        shop = variant(**{"log_level": "INFO", **settings})
+        logging.getLogger("shop").handlers[0].setStream(paper)
+        shop.add_url_rule("/boom", "boom", lambda: 1 / 0)
+        shop.add_url_rule("/sql", "sql", lambda: broken_query(shop))
+        shop.add_url_rule("/say", "say", lambda: complain(request.args["words"]))
+        return shop
+
+    return make
+
+
+@pytest.fixture
+def loud(failing) -> Flask:
+    return failing()
+
+
+def broken_query(shop: Flask) -> str:
+    shop.extensions["sqlalchemy"].session.execute(text("SELECT hidden_column FROM hidden_table")).all()
+    return ""
+
+
+def complain(words: str) -> str:
+    raise ValueError(words)
+
+
+def entries(lines: list[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in lines]
+
+
+# ---- One line a request ----------------------------------------------------------------------------
+
+
+def test_a_request_is_one_line_with_what_is_worth_knowing(loud, logged, desk):
+    answer = loud.test_client().get(f"{desk}?fields=id", headers={"X-Request-ID": ID})
+    [entry] = entries(logged())
+    at, ms = datetime.fromisoformat(entry.pop("at")), entry.pop("ms")
+    assert entry == {
+        "level": "INFO", "logger": "shop.requests", "message": "request", "request_id": ID, "method": "GET",
+        "route": "/api/v1/products/<id:id>", "status": 200, "bytes": len(answer.data), "user": None,
+        "remote": "127.0.0.1",
+    }  # fmt: skip
+    assert (at.tzinfo is not None, 0 < ms < 10_000) == (True, True)
+
+
+def test_every_request_is_one_line_whatever_becomes_of_it(loud, logged, desk):
+    client = loud.test_client()
+    paths = ["/api/v1/products", desk, "/nowhere", "/api/v1/users", "/api/v1/products?page=x", "/health/live"]
+    statuses = [client.get(path).status_code for path in paths]
+    assert [entry["status"] for entry in entries(logged())] == statuses
+
+
+def test_the_line_names_who_it_was(loud, logged, person):
+    ada = person("ada", at=loud)
+    logged()
+    ada.get("/api/v1/products")
+    assert entries(logged())[0]["user"] == ada.id
+
+
+def test_the_answer_bears_the_number_that_its_line_has(loud, logged):
+    answer = loud.test_client().get("/api/v1/")
+    assert entries(logged())[0]["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_path_that_is_none_is_not_repeated(loud, logged):
+    loud.test_client().get("/nowhere/secret-in-a-path?and=in-a-query")
+    [line] = logged()
+    assert ("secret" in line, "query" in line, json.loads(line)["route"]) == (False, False, "unmatched")
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_a_quiet_shop_logs_no_requests(logged, failing, level):
+    failing(log_level=level).test_client().get("/api/v1/products")
+    assert logged() == []
+
+
+def test_text_is_for_people(logged, failing, desk):
+    failing(log_format="text").test_client().get(desk, headers={"X-Request-ID": ID})
+    assert re.fullmatch(rf"GET    200 +\d+\.\d ms  /api/v1/products/<id:id>  user=None  {ID}", logged()[0])
+
+
+# ---- Nobody writes lines but the shop --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given", ["short", "a" * 65, "two words", "a\tb1234567", '"quoted12"', "ümlaut-ümlaut"]
+)
+def test_a_request_id_that_is_not_plain_is_replaced(loud, logged, given):
+    loud.test_client().get("/api/v1/", headers={"X-Request-ID": given})
+    assert re.fullmatch("[0-9a-f]{16}", entries(logged())[0]["request_id"])
+
+
+@pytest.mark.parametrize("words", ["a%0Ab", "a%0D%0Ab", "a%E2%80%A8b", "%00%1b[2J"])
+def test_input_makes_no_line_of_its_own_in_json(loud, logged, words):
+    loud.test_client().get(f"/say?words={words}")
+    assert [entry["message"] for entry in entries(logged())] == ["failed", "request"]
+
+
+@pytest.mark.parametrize("words", ["a%0AERROR shop forged", "a%0D%0AERROR shop forged"])
+def test_input_cannot_begin_a_line_in_text(logged, failing, words):
+    failing(log_format="text").test_client().get(f"/say?words={words}")
+    lines = logged()
+    assert [line[:9] for line in lines if line[:1] != " "] == ["ERROR sho", "GET    50"]
+    assert any("forged" in line for line in lines)
+
+
+@pytest.mark.parametrize("message", ["\ud800", "\x00\x1b[2J\n", {"a": 2**70}, float("nan"), object])
+def test_whatever_is_logged_becomes_one_line_of_json(message):
+    record = logging.LogRecord("shop", logging.ERROR, "", 0, "%s", (message,), None)
+    line = JSONLines().format(record)
+    assert (json.loads(line)["message"], "\n" in line) == (record.getMessage(), False)
+
+
+def test_a_text_line_of_several_lines_is_indented():
+    record = logging.LogRecord("shop", logging.ERROR, "", 0, "one\ntwo\r\nthree", (), None)
+    assert TextLines("%(levelname)s %(message)s").format(record) == "ERROR one\n    two\\r\n    three"
+
+
+# ---- Faults ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/boom", "/say?words=anything"])
+def test_a_fault_is_answered_in_general_words(loud, path):
+    answer = loud.test_client().get(path)
+    assert (answer.status_code, answer.content_type, answer.json["detail"]) == (
+        500, "application/problem+json", "Something went wrong here. Quote the request_id when you ask about it.",
+    )  # fmt: skip
+
+
+def test_a_fault_in_the_database_tells_nothing_of_it(loud):
+    body = loud.test_client().get("/sql").get_data(as_text=True)
+    assert not re.search(
+        r"hidden|SELECT|sqlite|psycopg|sqlalche|Traceback|\.py|/work|/tmp|File \"", body, re.IGNORECASE
+    )
+
+
+def test_the_number_in_the_answer_finds_the_story_in_the_log(loud, logged):
+    number = loud.test_client().get("/boom").json["request_id"]
+    [failed, last] = [entry for entry in entries(logged()) if entry["request_id"] == number]
+    assert (failed["level"], last["status"]) == ("ERROR", 500)
+    assert re.search(r"Traceback.+\n.+test_logs\.py.+ZeroDivisionError", failed["exception"], re.DOTALL)
+
+
+def test_the_number_finds_the_story_in_text_too(logged, failing):
+    number = failing(log_format="text").test_client().get("/boom").json["request_id"]
+    assert logged()[0] == f"ERROR shop failed  request_id={number}"
+
+
+def test_a_shop_serves_on_after_a_fault(loud, desk):
+    client = loud.test_client()
+    client.get("/sql")
+    assert client.get(desk).status_code == 200
+
+
+def test_a_database_that_is_away_is_a_warning_with_the_number_of_the_request(logged, failing, tmp_path):
+    client = failing(database_url=f"sqlite:///{tmp_path}/no/shop.db").test_client()
+    number = client.get("/api/v1/products").json["request_id"]
+    assert [(entry["level"], entry["request_id"]) for entry in entries(logged())] == [
+        ("WARNING", number), ("INFO", number),
+    ]  # fmt: skip
+
+
+# ---- Secrets ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def day(loud, logged) -> tuple[str, list[str]]:
+    """All that is logged on a day on which everything happens that has to do with secrets, and they."""
+    enrolled(loud, "ada", "customer")
+    client, api = loud.test_client(), "/api/v1"
+    secrets = [KEY, PASSWORD, "wrong-password", "another-secret", "ada@shop.example", "query-token"]
+
+    def post(path: str, body: object, **headers: str) -> dict[str, str]:
+        answer = client.post(api + path, json=body, headers=headers).json
+        secrets.extend(value for name, value in (answer or {}).items() if name.endswith("_token"))
+        return answer
+
+    first = post("/tokens", {"username": "ada", "password": PASSWORD})
+    post("/tokens", {"username": "ada", "password": "wrong-password"})
+    post("/tokens", {"username": "ada", "password": ["another-secret"]})
+    post("/tokens", {"username": "another-secret", "password": PASSWORD, "more": "another-secret"})
+    second = post("/tokens/refresh", {"refresh_token": first["refresh_token"]})
+    bearer = {"Authorization": f"Bearer {second['access_token']}"}
+    for headers in (
+        bearer,
+        {"Authorization": "Basic another-secret"},
+        {"Authorization": "Bearer another-secret"},
+    ):
+        for path in (
+            "/api/v1/users/1",
+            "/boom",
+            "/sql",
+            "/nowhere",
+            "/api/v1/products?access_token=query-token",
+        ):
+            client.get(path, headers={**headers, "Cookie": "session=another-secret"})
+    post("/users", {"username": "bob", "email": "ada@shop.example", "password": PASSWORD})
+    post("/users", {"username": "bob", "email": "another-secret", "password": "another-secret"})
+    post("/tokens/refresh", {"refresh_token": first["refresh_token"]})
+    client.delete(f"{api}/tokens/current", headers=bearer)
+    return "\n".join(logged()), secrets
+
+
+def test_no_secret_is_ever_logged(day):
+    log, secrets = day
+    assert (len(secrets), [secret for secret in secrets if secret in log]) == (10, [])
+
+
+def test_no_part_of_a_token_or_a_hash_is_ever_logged(day):
+    log, _ = day
+    assert not re.search(r"eyJ|argon2|bearer|authorization|cookie", log, re.IGNORECASE)
+
+
+def test_the_day_of_secrets_was_logged(day):
+    log, _ = day
+    assert {entry["status"] for entry in entries(log.splitlines()) if "status" in entry} >= {
+        200,
+        400,
+        401,
+        404,
+        409,
+        500,
+    }

@@ -1,0 +1,317 @@
+"""The steps of the database: there and back, on both kinds, without losing a row."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import check, downgrade, upgrade
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from shop.app import create_app, migrations
+from shop.domain.base import Base
+from tests.conftest import KEY, enrolled, fresh_postgres, login, settings_for
+
+TABLES = set(Base.metadata.tables)
+STEP = '''"""Step {number}."""
+
+import os
+import signal
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number}"
+down_revision = "{before}"
+
+
+def upgrade():
+    {up}
+
+
+def downgrade():
+    {down}
+'''
+WIDEN = """with op.batch_alter_table("users") as table:
+        table.add_column(sa.Column("nickname", sa.String(50), nullable=True))
+        table.alter_column("username", existing_type=sa.String(80), type_=sa.String(100))"""
+NARROW = """with op.batch_alter_table("users") as table:
+        table.alter_column("username", existing_type=sa.String(100), type_=sa.String(80))
+        table.drop_column("nickname")"""
+CHANGE = """op.create_table("extras", sa.Column("id", sa.Integer()))
+    op.execute("UPDATE users SET role = 'customer'")"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> Iterator[str]:
+    """A database with nothing in it, of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'shop.db'}"
+    else:
+        with fresh_postgres(request.getfixturevalue("postgres")) as fresh:
+            yield fresh
+
+
+@pytest.fixture
+def shop(url, own_logs) -> Iterator[Flask]:
+    """A shop on that database, before its first step."""
+    app = create_app(settings_for(url))
+    with app.app_context():
+        yield app
+        app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def engine(shop) -> Engine:
+    return shop.extensions["sqlalchemy"].engine
+
+
+@pytest.fixture
+def furnished(shop) -> Flask:
+    """The shop at its newest step, with one row in every table at least."""
+    upgrade()
+    enrolled(shop, "grace", "staff")
+    login(shop.test_client(), "grace")
+    run(shop.extensions["sqlalchemy"].engine, """INSERT INTO products
+        (name, name_key, description, words, price, stock, created_at, updated_at, version)
+        VALUES ('a', 'a', '', 'a', 1, 1, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
+    return shop
+
+
+@pytest.fixture
+def steps(tmp_path) -> Path:
+    """A copy of the steps, to which a test may add its own."""
+    return Path(shutil.copytree(migrations(), tmp_path / "migrations"))
+
+
+def add(steps: Path, number: str, up: str, down: str = "pass") -> None:
+    last = sorted(path.name[:4] for path in (steps / "versions").glob("0*.py"))[-1]
+    (steps / "versions" / f"{number}_more.py").write_text(
+        STEP.format(number=number, before=last, up=up, down=down)
+    )
+
+
+def run(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def one(engine: Engine, statement: str) -> object:
+    with engine.connect() as connection:
+        return connection.execute(text(statement)).scalar()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def counts(engine: Engine) -> dict[str, object]:
+    return {name: one(engine, f"SELECT count(*) FROM {name}") for name in sorted(tables(engine) & TABLES)}
+
+
+def structure(engine: Engine) -> dict[str, dict[str, list[str]]]:
+    """All that can be known of the tables, in words that compare."""
+    look = inspect(engine)
+    parts = {
+        "columns": lambda name: [
+            {**each, "type": str(each["type"]), "default": bool(each["default"])}
+            for each in look.get_columns(name)
+        ],
+        "primary": lambda name: [look.get_pk_constraint(name)],
+        "foreign": look.get_foreign_keys,
+        "unique": look.get_unique_constraints,
+        "checks": look.get_check_constraints,
+        "indexes": look.get_indexes,
+    }
+    return {
+        name: {part: sorted(str(sorted(each.items())) for each in of(name)) for part, of in parts.items()}
+        for name in tables(engine)
+    }
+
+
+# ---- There and back --------------------------------------------------------------------------------
+
+
+def test_the_steps_build_every_table(shop, engine):
+    upgrade()
+    assert tables(engine) == TABLES
+
+
+def test_the_steps_build_just_what_the_models_say(shop, engine, tmp_path, postgres):
+    upgrade()
+    with fresh_postgres(postgres) as other:
+        sqlite = engine.dialect.name == "sqlite"
+        beside = create_engine(f"sqlite:///{tmp_path}/beside.db" if sqlite else other)
+        Base.metadata.create_all(beside)
+        assert structure(engine) == structure(beside)
+        beside.dispose()
+
+
+def test_alembic_finds_nothing_left_to_do(shop):
+    upgrade()
+    check()  # it would end the process, as the next test shows
+
+
+def test_alembic_would_find_an_index_that_is_missing(shop, engine):
+    upgrade()
+    run(engine, "DROP INDEX ix_products_price_id")
+    with pytest.raises(SystemExit):
+        check()
+
+
+def test_the_steps_may_be_run_again(furnished, engine):
+    before = counts(engine)
+    upgrade()
+    assert counts(engine) == before
+
+
+def test_all_steps_can_be_taken_back_from_under_a_full_shop(furnished, engine):
+    downgrade(revision="base")
+    assert tables(engine) == set()
+
+
+def test_a_shop_taken_down_can_be_built_again(furnished, engine):
+    before = structure(engine)
+    downgrade(revision="base")
+    upgrade()
+    assert (structure(engine), set(counts(engine).values())) == (before, {0})
+
+
+def test_every_constraint_has_a_name(shop, engine):
+    upgrade()
+    parts = ["foreign", "unique", "checks", "indexes"]  # SQLite cannot name a key that counts by itself
+    found = [table[part] for table in structure(engine).values() for part in parts]
+    assert "('name', None)" not in str(found)
+
+
+def test_every_constraint_of_the_models_has_a_name():
+    constraints = [each for table in Base.metadata.tables.values() for each in table.constraints]
+    assert all(each.name for each in constraints)
+
+
+def test_two_machines_may_begin_the_same_steps_at_once(shop, engine, url):
+    code = "from shop.cli import main; import sys; sys.argv = ['shop', 'db', 'upgrade']; main()"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], env={"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": url}, cwd="/"
+        )
+        for _ in range(2)
+    ]
+    assert ([each.wait(30) for each in both], tables(engine)) == ([0, 0], TABLES)
+
+
+# ---- A step that rebuilds a table others refer to --------------------------------------------------
+
+
+def test_a_rebuilt_parent_keeps_its_children(furnished, engine, steps):
+    add(steps, "0002", WIDEN, NARROW)
+    before = counts(engine)
+    upgrade(directory=str(steps))
+    assert (counts(engine), min(before.values()) > 0) == (before, True)
+
+
+def test_a_parent_rebuilt_and_taken_back_keeps_its_children(furnished, engine, steps):
+    add(steps, "0002", WIDEN, NARROW)
+    before, built = counts(engine), structure(engine)
+    upgrade(directory=str(steps))
+    downgrade(directory=str(steps))
+    assert (counts(engine), structure(engine)) == (before, built)
+
+
+def test_a_rebuilt_parent_keeps_its_constraints(furnished, engine, steps):
+    add(steps, "0002", WIDEN, NARROW)
+    before = structure(engine)["users"]
+    upgrade(directory=str(steps))
+    after = structure(engine)["users"]
+    assert {**before, "columns": []} == {**after, "columns": []}
+
+
+def test_a_parent_rebuilt_without_our_care_would_lose_its_children(furnished, engine, steps):
+    """What env.py is for: the same step, run as Alembic's template would, on SQLite."""
+    if engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite rebuilds tables")
+    add(steps, "0002", WIDEN)
+    careless = (steps / "env.py").read_text().replace("foreign_keys=OFF", "foreign_keys=ON")
+    (steps / "env.py").write_text(careless)
+    upgrade(directory=str(steps))
+    assert counts(engine)["logins"] == 0
+
+
+def test_foreign_keys_hold_again_after_the_steps(furnished, engine):
+    if engine.dialect.name == "sqlite":
+        assert one(engine, "PRAGMA foreign_keys") == 1
+    run(engine, "DELETE FROM users")
+    assert counts(engine)["logins"] == 0
+
+
+def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, engine, steps):
+    add(steps, "0002", "op.execute('DELETE FROM users WHERE id = 1'); op.execute(\"INSERT INTO logins"
+        " VALUES ('a', 77, 'b', '2030-01-01')\")")  # fmt: skip
+    before = counts(engine)
+    with pytest.raises((SystemExit, IntegrityError)):
+        upgrade(directory=str(steps))
+    assert counts(engine) == before
+
+
+# ---- A step that fails half-way --------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(furnished, engine, steps) -> Path:
+    """Two more steps, the second of which fails after it has changed things."""
+    add(steps, "0002", WIDEN, NARROW)
+    add(steps, "0003", f"{CHANGE}\n    1 / 0")
+    return steps
+
+
+def mended(steps: Path) -> None:
+    path = steps / "versions" / "0003_more.py"
+    path.write_text(path.read_text().replace("1 / 0", "pass"))
+
+
+def role(engine: Engine) -> object:
+    return one(engine, "SELECT role FROM users")
+
+
+def test_a_step_that_fails_takes_all_back(failing, engine):
+    before = (structure(engine), counts(engine), role(engine))
+    with pytest.raises(ZeroDivisionError):
+        upgrade(directory=str(failing))
+    assert (structure(engine), counts(engine), role(engine)) == before
+
+
+def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing, engine):
+    with pytest.raises(ZeroDivisionError):
+        upgrade(directory=str(failing))
+    assert one(engine, "SELECT version_num FROM alembic_version") == "0001"
+
+
+def test_foreign_keys_hold_again_after_a_step_that_failed(failing, engine):
+    with pytest.raises(ZeroDivisionError):
+        upgrade(directory=str(failing))
+    run(engine, "DELETE FROM users")
+    assert counts(engine)["logins"] == 0
+
+
+def test_a_step_that_failed_can_be_run_again_once_it_is_mended(failing, engine):
+    with pytest.raises(ZeroDivisionError):
+        upgrade(directory=str(failing))
+    before = counts(engine)
+    mended(failing)
+    upgrade(directory=str(failing))
+    assert ("extras" in tables(engine), role(engine), counts(engine)) == (True, "customer", before)
+
+
+def test_a_machine_that_dies_in_a_step_leaves_the_shop_as_it_was(failing, engine, url):
+    before = (structure(engine), counts(engine), role(engine))
+    path = failing / "versions" / "0003_more.py"
+    path.write_text(path.read_text().replace("1 / 0", "os.kill(os.getpid(), signal.SIGKILL)"))
+    code = f"import sys; from shop.cli import main; sys.argv = ['shop', 'db', 'upgrade', '-d', {str(failing)!r}]; main()"
+    environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": url}
+    died = subprocess.run([sys.executable, "-c", code], env=environ, cwd="/", timeout=30, check=False)
+    assert died.returncode == -9
+    assert (structure(engine), counts(engine), role(engine)) == before

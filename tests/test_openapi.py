@@ -1,0 +1,208 @@
+"""The OpenAPI documents: valid, whole, and true to the routes."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from shop.app import create_app
+from tests.conftest import settings_for
+
+Found = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return create_app(settings_for(f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}"))
+
+
+def read(shop: Flask, version: str) -> dict[str, Any]:
+    return shop.test_client().get(f"/openapi/{version}.json").json
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def document(request: pytest.FixtureRequest, shop: Flask) -> dict[str, Any]:
+    return read(shop, request.param)
+
+
+def operations(document: dict[str, Any]) -> Iterator[Found]:
+    for path, item in document["paths"].items():
+        yield from ((path, method, each) for method, each in item.items() if "responses" in each)
+
+
+def within(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a document."""
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from within(each)
+
+
+def resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    for step in node["$ref"].split("/")[1:] if "$ref" in node else ():
+        document = document[step]
+    return document if "$ref" in node else node
+
+
+def responses(document: dict[str, Any], statuses: str) -> list[dict[str, Any]]:
+    return [
+        resolved(document, answer)
+        for _, _, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if re.fullmatch(statuses, status)
+    ]
+
+
+def test_it_is_valid_openapi(document):
+    assert validate(document) is None
+
+
+def test_every_route_is_documented_and_nothing_else(shop, document):
+    base = f"/api/{document['info']['version']}"
+    routes = {
+        (re.sub("<id:(.*?)>", r"{\1}", rule.rule).rstrip("/"), method.lower())
+        for rule in shop.url_map.iter_rules()
+        if f"{rule.rule}/".startswith(f"{base}/")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert {(path, method) for path, method, _ in operations(document)} == routes
+
+
+def test_every_example_has_the_shape_that_it_is_an_example_of(document):
+    schemas = [each for each in within(document) if isinstance(each.get("examples"), list)]
+    flaws = [
+        flaw
+        for schema in schemas
+        for example in schema["examples"]
+        for flaw in Draft202012Validator({**schema, "components": document["components"]}).iter_errors(
+            example
+        )
+    ]
+    assert (flaws, len(schemas) > 10) == ([], True)
+
+
+def test_every_member_that_a_client_writes_has_a_description_or_an_example(document):
+    written = {
+        body["schema"]["$ref"].rpartition("/")[2]
+        for _, _, operation in operations(document)
+        for body in operation.get("requestBody", {"content": {}})["content"].values()
+    }
+    members = [
+        (shape, name)
+        for shape in written
+        for name, schema in document["components"]["schemas"][shape]["properties"].items()
+        if not schema.keys() & {"description", "examples"}
+    ]
+    assert members == []
+
+
+def test_no_input_takes_members_that_it_does_not_name(document):
+    bodies = [
+        resolved(document, body["schema"])["additionalProperties"]
+        for _, _, operation in operations(document)
+        for body in operation.get("requestBody", {"content": {}})["content"].values()
+    ]
+    assert not any(bodies)
+
+
+@pytest.mark.parametrize("word", ["summary", "description", "operationId", "tags", "security"])
+def test_every_operation_says_what_it_is(document, word):
+    assert [
+        (path, method) for path, method, operation in operations(document) if not operation.get(word)
+    ] == []
+
+
+def test_every_operation_has_a_name_of_its_own(document):
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+
+
+def test_every_tag_is_explained(document):
+    used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"] if tag["description"]}
+
+
+def test_every_component_is_used(document):
+    used = {each["$ref"] for each in within(document) if "$ref" in each}
+    named = {
+        f"#/components/{kind}/{name}"
+        for kind, parts in document["components"].items()
+        for name in parts
+        if kind != "securitySchemes"
+    }
+    assert named == used
+
+
+def test_every_problem_is_problem_json(document):
+    types = {media for answer in responses(document, "[45]..") for media in answer["content"]}
+    assert types == {"application/problem+json"}
+
+
+def test_every_answer_with_a_body_comes_in_the_types_that_may_be_asked_for(document):
+    vendor = f"application/vnd.shop.{document['info']['version']}+json"
+    types = {tuple(answer["content"]) for answer in responses(document, "20[01]")}
+    assert types == {("application/hal+json", "application/json", vendor)}
+
+
+@pytest.mark.parametrize(
+    ("status", "header"), [("201", "Location"), ("401", "WWW-Authenticate"), ("429|503", "Retry-After")]
+)
+def test_a_status_comes_with_its_header(document, status, header):
+    assert all(header in answer["headers"] for answer in responses(document, status))
+
+
+def test_every_answer_tells_of_the_rate_limit(document):
+    assert all(
+        {"RateLimit", "RateLimit-Policy"} <= set(each["headers"]) for each in responses(document, "...")
+    )
+
+
+def test_who_need_not_log_in_may(document):
+    open_ = {
+        operation["operationId"] for _, _, operation in operations(document) if {} in operation["security"]
+    }
+    assert open_ == {
+        "home_home", "products_browse", "products_get", "users_register", "tokens_login", "tokens_refresh",
+    }  # fmt: skip
+
+
+def test_where_a_version_must_be_named_the_document_says_so(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+    document = read(create_app(settings_for(url, require_if_match="on")), "v1")
+    assert responses(document, "428")
+
+
+def test_where_no_version_need_be_named_the_document_does_not_say_so(document):
+    assert not responses(document, "428")
+
+
+def plain(node: Any) -> Any:
+    """A document without its money and its version."""
+    if isinstance(node, list):
+        return [plain(each) for each in node]
+    if isinstance(node, dict):
+        return {
+            plain(key): plain(value) for key, value in node.items() if key != "price" and "Form" not in key
+        }
+    return re.sub(r"\bv[12]\b|Form$", "", node) if isinstance(node, str) else node
+
+
+def test_the_versions_differ_in_money_and_in_nothing_else(shop):
+    assert plain(read(shop, "v1")) == plain(read(shop, "v2"))
+
+
+@pytest.mark.parametrize(("version", "kind"), [("v1", "number"), ("v2", "object")])
+def test_the_versions_do_differ_in_money(shop, version, kind):
+    schemas = read(shop, version)["components"]["schemas"]
+    assert {schemas[shape]["properties"]["price"]["type"] for shape in ("Product", "NewProduct")} == {kind}
+
+
+def test_a_currency_without_decimals_has_whole_prices(tmp_path: Path):
+    app = create_app(settings_for(f"sqlite:///{tmp_path / 'shop.db'}", currency="JPY"))
+    assert json.dumps(read(app, "v1")).count('"multipleOf"') == 0
