@@ -1,13 +1,21 @@
 """Money is a whole number of minor units; a currency says how many make one."""
 
-import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 MAX = 99_999_999_999
-# ISO 4217: every currency has two decimals but these.
+# The currencies of ISO 4217, by how many decimals they have.
 NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THREE = "BHD IQD JOD KWD LYD OMR TND"
+TWO = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY
+COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR
+ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK
+MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP
+SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER
+ZAR ZMW ZWG
+"""
+CODES = frozenset(f"{NONE} {THREE} {TWO}".split())
 DECIMALS = {**dict.fromkeys(NONE.split(), 0), **dict.fromkeys(THREE.split(), 3)}
 
 
@@ -15,7 +23,7 @@ class Currency(str):
     """A code such as USD, and the way between its amounts and their minor units."""
 
     def __new__(cls, code: str) -> "Currency":
-        if not re.fullmatch("[A-Z]{3}", code):
+        if code not in CODES:
             raise ValueError("not a currency code")
         return super().__new__(cls, code)
 

@@ -43,6 +43,13 @@ class Text(fields.String):
         shape = Pattern(pattern, error=hint or "It must be plain text without control characters.")
         super().__init__(validate=[validate.Length(low, high), shape], **kwargs)
 
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        try:
+            str(value).encode()
+        except UnicodeError:
+            raise self.make_error("invalid_utf8") from None
+        return super()._deserialize(value, *args, **kwargs)
+
 
 class Whole(fields.Integer):
     """A whole number, written as one: 3, and neither 3.0 nor "3" nor true."""

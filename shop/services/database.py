@@ -15,7 +15,8 @@ UNIQUE = {"username_key": "username", "email_key": "email"}
 
 def options(url: str, threads: int) -> dict[str, Any]:
     """Engine options: as many connections as threads, and an end to every wait."""
-    pool = {"pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
+    # Parameters hold addresses and hashes: error messages, and so logs, go without them.
+    pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
     if make_url(url).get_backend_name() == "sqlite":
         return {**pool, "connect_args": {"timeout": 4}}
     limits = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
@@ -44,6 +45,8 @@ def meaning(error: Exception) -> ShopError | None:
     """A database error in the words of the shop; None where it is a fault of ours."""
     if isinstance(error, IntegrityError):
         return taken(str(error.orig))
+    if isinstance(error, OperationalError) and str(error.orig).startswith("no such"):
+        return None  # SQLite's word for a table or a column that we made up
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
         return Unavailable("The database does not answer just now.", retry_after=2)
     readonly = isinstance(error, InternalError) and getattr(error.orig, "sqlstate", "") == "25006"

@@ -45,7 +45,7 @@ def test_no_number_whatever_breaks_the_reading_of_money(number):
         assert not isinstance(read, int) or abs(read - number * 100) <= Decimal("1e-3")
 
 
-@pytest.mark.parametrize("code", ["", "usd", "US", "DOLLAR", "U$D"])
+@pytest.mark.parametrize("code", ["", "usd", "US", "DOLLAR", "U$D", "UDS"])
 def test_a_currency_has_a_code_of_three_letters(code):
     with pytest.raises(ValueError, match="currency"):
         Currency(code)

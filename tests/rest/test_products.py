@@ -144,7 +144,9 @@ def test_a_price_is_exact_or_refused(staff, price):
     assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (400, "#/price")
 
 
-@pytest.mark.parametrize("literal", ["1e400", "NaN", "Infinity", "-Infinity", "1e-400", f"1e{10**20}", "19.990000000000001"])
+@pytest.mark.parametrize(
+    "literal", ["1e400", "NaN", "Infinity", "-Infinity", "1e-400", f"1e{10**20}", "19.990000000000001"]
+)
 def test_a_number_that_is_no_amount_is_refused(staff, literal):
     body = f'{{"name": "Pine stool", "price": {literal}}}'
     assert staff.post("/api/v1/products", data=body, content_type="application/json").status_code == 400

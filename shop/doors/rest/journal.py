@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 from shop.doors.rest.guard import settings
 
 log = logging.getLogger("shop.requests")
+METHOD = re.compile(r"[A-Z]{1,10}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +41,7 @@ def facts(response: Response) -> dict[str, object]:
     held = g.get("claims") or {}
     return {
         "request_id": g.request_id,
-        "method": request.method if request.method.isalpha() else "?",
+        "method": request.method if METHOD.fullmatch(request.method) else "?",
         "route": request.url_rule.rule if request.url_rule else "unmatched",
         "status": response.status_code,
         "ms": round((perf_counter() - g.began) * 1000, 1),

@@ -112,7 +112,7 @@ def spoken(error: HTTPException) -> Response:
 def broken(error: SQLAlchemyError) -> Response:
     if known := meaning(error):
         if STATUS[known.code][0] >= 500:
-            log.warning("database: %s", type(getattr(error, "orig", error)).__name__)
+            log.warning("database: %s", str(getattr(error, "orig", error)).partition("\n")[0])
         return refused(known)
     return failed(error)
 
