@@ -30,7 +30,7 @@ from shop.domain.moves import STAFF
 from shop.domain.shapes import Registration
 from shop.domain.user import CUSTOMER
 from shop.server import serve as run
-from shop.services import imports, users
+from shop.services import imports, replays, users
 from shop.services.context import Actor, Context
 from shop.services.database import meaning
 from shop.settings import Settings, SettingsError, read_settings
@@ -245,6 +245,13 @@ def give(path: Path) -> None:
 
 
 @cli.command()
+@on_database
+def purge() -> None:
+    """Forget the answers kept for repeated requests that have expired."""
+    click.echo(f"{replays.sweep(operator())} answers forgotten.")
+
+
+@cli.command()
 @with_appcontext
 def check() -> None:
     """Report on settings, schema and integrity; end with 1 if something is wrong."""
@@ -297,3 +304,7 @@ def cause(error: SQLAlchemyError) -> str:
 def stop(reason: str) -> None:
     click.echo(f"shop: {line(reason)}", err=True)
     sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

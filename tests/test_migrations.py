@@ -75,10 +75,12 @@ def furnished(shop) -> Flask:
     """The shop at its newest step, with one row in every table at least."""
     upgrade()
     enrolled(shop, "grace", "staff")
-    login(shop.test_client(), "grace")
+    token = login(shop.test_client(), "grace")["access_token"]
     run(shop.extensions["sqlalchemy"].engine, """INSERT INTO products
         (name, name_key, description, words, price, stock, created_at, updated_at, version)
         VALUES ('a', 'a', '', 'a', 1, 1, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "furniture"}
+    shop.test_client().post("/api/v1/products/1/buy", json={"quantity": 1}, headers=headers)
     return shop
 
 
@@ -208,14 +210,14 @@ def test_two_machines_may_begin_the_same_steps_at_once(shop, engine, url):
 
 
 def test_a_rebuilt_parent_keeps_its_children(furnished, engine, steps):
-    add(steps, "0002", WIDEN, NARROW)
+    add(steps, "0101", WIDEN, NARROW)
     before = counts(engine)
     upgrade(directory=str(steps))
     assert (counts(engine), min(before.values()) > 0) == (before, True)
 
 
 def test_a_parent_rebuilt_and_taken_back_keeps_its_children(furnished, engine, steps):
-    add(steps, "0002", WIDEN, NARROW)
+    add(steps, "0101", WIDEN, NARROW)
     before, built = counts(engine), structure(engine)
     upgrade(directory=str(steps))
     downgrade(directory=str(steps))
@@ -223,7 +225,7 @@ def test_a_parent_rebuilt_and_taken_back_keeps_its_children(furnished, engine, s
 
 
 def test_a_rebuilt_parent_keeps_its_constraints(furnished, engine, steps):
-    add(steps, "0002", WIDEN, NARROW)
+    add(steps, "0101", WIDEN, NARROW)
     before = structure(engine)["users"]
     upgrade(directory=str(steps))
     after = structure(engine)["users"]
@@ -234,7 +236,7 @@ def test_a_parent_rebuilt_without_our_care_would_lose_its_children(furnished, en
     """What env.py is for: the same step, run as Alembic's template would, on SQLite."""
     if engine.dialect.name != "sqlite":
         pytest.skip("only SQLite rebuilds tables")
-    add(steps, "0002", WIDEN)
+    add(steps, "0101", WIDEN)
     careless = (steps / "env.py").read_text().replace("foreign_keys=OFF", "foreign_keys=ON")
     (steps / "env.py").write_text(careless)
     upgrade(directory=str(steps))
@@ -249,7 +251,7 @@ def test_foreign_keys_hold_again_after_the_steps(furnished, engine):
 
 
 def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, engine, steps):
-    add(steps, "0002", "op.execute('DELETE FROM users WHERE id = 1'); op.execute(\"INSERT INTO logins"
+    add(steps, "0101", "op.execute('DELETE FROM users WHERE id = 1'); op.execute(\"INSERT INTO logins"
         " VALUES ('a', 77, 'b', '2030-01-01')\")")  # fmt: skip
     before = counts(engine)
     with pytest.raises((SystemExit, IntegrityError)):
@@ -263,13 +265,13 @@ def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, eng
 @pytest.fixture
 def failing(furnished, engine, steps) -> Path:
     """Two more steps, the second of which fails after it has changed things."""
-    add(steps, "0002", WIDEN, NARROW)
-    add(steps, "0003", f"{CHANGE}\n    1 / 0")
+    add(steps, "0101", WIDEN, NARROW)
+    add(steps, "0102", f"{CHANGE}\n    1 / 0")
     return steps
 
 
 def mended(steps: Path) -> None:
-    path = steps / "versions" / "0003_more.py"
+    path = steps / "versions" / "0102_more.py"
     path.write_text(path.read_text().replace("1 / 0", "pass"))
 
 
@@ -287,7 +289,7 @@ def test_a_step_that_fails_takes_all_back(failing, engine):
 def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing, engine):
     with pytest.raises(ZeroDivisionError):
         upgrade(directory=str(failing))
-    assert one(engine, "SELECT version_num FROM alembic_version") == "0001"
+    assert one(engine, "SELECT version_num FROM alembic_version") == "0002"
 
 
 def test_foreign_keys_hold_again_after_a_step_that_failed(failing, engine):
@@ -308,7 +310,7 @@ def test_a_step_that_failed_can_be_run_again_once_it_is_mended(failing, engine):
 
 def test_a_machine_that_dies_in_a_step_leaves_the_shop_as_it_was(failing, engine, url):
     before = (structure(engine), counts(engine), role(engine))
-    path = failing / "versions" / "0003_more.py"
+    path = failing / "versions" / "0102_more.py"
     path.write_text(path.read_text().replace("1 / 0", "os.kill(os.getpid(), signal.SIGKILL)"))
     code = f"import sys; from shop.cli import main; sys.argv = ['shop', 'db', 'upgrade', '-d', {str(failing)!r}]; main()"
     environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": url}

@@ -187,9 +187,9 @@ def plain(node: Any) -> Any:
     if isinstance(node, list):
         return [plain(each) for each in node]
     if isinstance(node, dict):
-        return {
-            plain(key): plain(value) for key, value in node.items() if key != "price" and "Form" not in key
-        }
+        if node.get("maximum") == 999_999_999.99 or node.get("required") == ["amount", "currency"]:
+            return "money"
+        return {plain(key): plain(value) for key, value in node.items() if "Form" not in key}
     return re.sub(r"\bv[12]\b|Form$", "", node) if isinstance(node, str) else node
 
 

@@ -68,6 +68,9 @@ class Entity(Base):
     def missing(cls) -> NotFound:
         return NotFound(f"There is no such {cls.__name__.lower()}.")
 
+    def note(self, move: str, by: int | None) -> None:
+        """Remember that a move was made; most things need no memory."""
+
     def visible(self, roles: frozenset[str]) -> bool:
         """Whether this caller may know that it exists."""
         return True

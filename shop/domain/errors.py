@@ -35,6 +35,18 @@ class Conflict(ShopError):
     code = "conflict"
 
 
+class OutOfStock(Conflict):
+    """Some lines ask for more than there is; `lines` names each, with what is left."""
+
+    code = "out_of_stock"
+
+
+class Reused(ShopError):
+    """The key of one request came again with another."""
+
+    code = "reused"
+
+
 class Stale(ShopError):
     """The caller knew an older version than the one that stands."""
 

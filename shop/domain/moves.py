@@ -6,6 +6,7 @@ documentation from the declarations; services hold every caller to them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, wraps
 from typing import Any
 
 from shop.domain.base import Entity
@@ -21,7 +22,9 @@ class Move:
     title: str
     by: frozenset[str]
     unless: frozenset[str]
-    when: Callable[[Any], bool] | None
+    source: frozenset[str]
+    target: str | None
+    when: Callable[[Any], bool]
     takes: type[Shape]
     begins: bool
 
@@ -37,7 +40,13 @@ class Move:
         """Why this caller may not do this now; None when they may. The guard and the offer ask here."""
         if barred := self.bar(roles):
             return barred
-        if self.when and not self.when(entity):
+        return self.untimely(entity)
+
+    def untimely(self, entity: Any) -> Conflict | None:
+        """Why nobody may do this now."""
+        if self.source and entity.status not in self.source:
+            return Conflict(f"It is {entity.status}: too late, or too early, to {self.name} it.")
+        if not self.when(entity):
             return Conflict(f"It is too late, or too early, to {self.name} this.")
         return None
 
@@ -47,7 +56,9 @@ def move(
     title: str,
     by: str | set[str],
     unless: str | None = None,
-    when: Callable[[Any], bool] | None = None,
+    source: set[str] = frozenset(),
+    target: str | None = None,
+    when: Callable[[Any], bool] = lambda entity: True,
     takes: type[Shape] = Nothing,
 ) -> Callable[[Any], Any]:
     """Declare a method as a move; a class method is a move that begins an entity."""
@@ -55,20 +66,40 @@ def move(
     def declare(method: Any) -> Any:
         begins = isinstance(method, classmethod)
         function = method.__func__ if begins else method
-        function.move = Move(
+        declared = Move(
             name=function.__name__,
             title=title,
             by=frozenset({by} if isinstance(by, str) else by),
             unless=frozenset({unless} if unless else ()),
+            source=frozenset(source),
+            target=target,
             when=when,
             takes=takes,
             begins=begins,
         )
-        return method
+        made = function if begins else kept(declared, function)
+        made.move = declared
+        return classmethod(made) if begins else made
 
     return declare
 
 
+def kept(move: Move, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, held to its declaration whoever calls it."""
+
+    @wraps(function)
+    def method(entity: Any, **words: Any) -> Any:
+        if untimely := move.untimely(entity):
+            raise untimely
+        outcome = function(entity, **words)
+        if move.target:
+            entity.status = move.target
+        return outcome
+
+    return method
+
+
+@cache
 def moves(kind: type[Entity]) -> dict[str, Move]:
     """Every move that a kind of entity declares, in the order it declares them."""
     functions = (getattr(member, "__func__", member) for member in vars(kind).values())

@@ -10,6 +10,7 @@ from shop.domain.base import fold
 from shop.domain.money import MAX as MAX_MONEY
 
 MAX_STOCK = 2**31 - 1
+MAX_QUANTITY = 10_000
 LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 TEXT = r"^[^\x00]*$"
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -122,6 +123,27 @@ class NewProduct(Shape):
 
 class Restock(Shape):
     amount = Whole(-MAX_STOCK, MAX_STOCK, required=True, metadata={"examples": [25]})
+
+
+class Purchase(Shape):
+    quantity = Whole(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
+
+
+class Line(Shape):
+    product_id = Whole(1, 10**18 - 1, required=True, metadata={"examples": [1]})
+    quantity = Whole(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
+
+
+class NewOrder(Shape):
+    items = fields.List(fields.Nested(Line), required=True, validate=validate.Length(1, 100))
+
+
+class Payment(Shape):
+    reference = Text(1, 100, required=True, metadata={"examples": ["bank transfer 2026-0042"]})
+
+
+class Shipment(Shape):
+    tracking = Text(1, 100, required=True, metadata={"examples": ["JD0002 1234 5678"]})
 
 
 class Account(Shape):

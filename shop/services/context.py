@@ -27,6 +27,7 @@ class Actor:
 class Context:
     session: Session
     actor: Actor | None = None
+    currency: str = "USD"
 
     def roles(self, entity: Any = None) -> frozenset[str]:
         """What the caller is: to the shop, and to this entity."""
@@ -37,7 +38,21 @@ class Context:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction that writes: whole, or not at all."""
+        """One transaction that writes: whole, or not at all. Inside another it is a part of that one."""
+        if self.session.info.get("writing"):
+            yield self.session
+            self.session.flush()
+            return
+        with self.begun() as session:
+            session.info["writing"] = True
+            try:
+                yield session
+                session.commit()
+            finally:
+                session.info["writing"] = False
+
+    @contextmanager
+    def begun(self) -> Iterator[Session]:
         self.session.rollback()  # ends the read transaction that looked up the caller
         sqlite = self.session.get_bind().dialect.name == "sqlite"
         try:
@@ -45,7 +60,6 @@ class Context:
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
                 yield self.session
-                self.session.commit()
         finally:
             self.session.rollback()
 

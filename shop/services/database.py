@@ -56,6 +56,8 @@ def meaning(error: Exception) -> ShopError | None:
 
 
 def taken(message: str) -> ShopError | None:
+    if "ck_products_stock" in message:
+        return Conflict("There is no room in the stock for that.")
     for column, member in UNIQUE.items():
         if column in message:
             return Conflict(f"This {member} is taken.", members={member: [f"This {member} is taken."]})

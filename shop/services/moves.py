@@ -38,18 +38,23 @@ def begin(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
             raise refusal
         entity = getattr(kind, name)(**data)
         session.add(entity)
+        entity.note(name, ctx.actor and ctx.actor.id)
     return entity
 
 
 def perform(
     ctx: Context, kind: type[E], id: int, name: str, data: dict[str, Any], tags: Collection[str] | None = None
-) -> E:
-    """Make a move, if it may be made now and the caller's tags, if any, name the present version."""
+) -> Any:
+    """Make a move, if it may be made now and the caller's tags, if any, name the present version.
+
+    What comes of it is the entity in its new state, unless the move itself says what.
+    """
     with ctx.writing():
         entity = find(ctx, kind, id, lock=True)
         if refusal := moves(kind)[name].refusal(entity, ctx.roles(entity)):
             raise refusal
         if tags is not None and not {"*", entity.tag} & set(tags):
             raise Stale("It was changed since you read it.", tag=entity.tag)
-        getattr(entity, name)(**data)
-    return entity
+        outcome = getattr(entity, name)(**data)
+        entity.note(name, ctx.actor and ctx.actor.id)
+    return entity if outcome is None else outcome

@@ -2,7 +2,9 @@
 
 import pytest
 
+from shop.domain.errors import Conflict
 from shop.domain.moves import affordances, moves
+from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
 
@@ -19,9 +21,9 @@ def names(entity, roles):
 
 @pytest.mark.parametrize(
     ("roles", "may"),
-    [(STRANGER, set()), (CUSTOMER, set()), (STAFF, {"update", "delete", "restock"})],
+    [(STRANGER, set()), (CUSTOMER, {"buy"}), (STAFF, {"update", "delete", "restock", "buy"})],
 )
-def test_a_product_is_moved_by_staff(roles, may):
+def test_a_product_is_bought_by_all_and_moved_by_staff(roles, may):
     assert names(Product(name="Desk", description="", price=1, stock=1), roles) == may
 
 
@@ -52,6 +54,56 @@ def test_anyone_registers(roles):
     assert names(User, roles) == {"register"}
 
 
-@pytest.mark.parametrize("kind", [Product, User])
+@pytest.mark.parametrize("kind", [Product, User, Order])
 def test_every_move_is_one_word_with_a_title(kind):
     assert all(name.isalpha() and move.title for name, move in moves(kind).items())
+
+
+@pytest.mark.parametrize(
+    ("status", "roles", "may"),
+    [
+        ("placed", STRANGER, set()),
+        ("placed", CUSTOMER, set()),
+        ("placed", OWNER, {"cancel"}),
+        ("placed", STAFF, {"pay", "cancel"}),
+        ("placed", STAFF_SELF, {"pay", "cancel"}),
+        ("paid", OWNER, set()),
+        ("paid", STAFF, {"ship", "refund"}),
+        ("shipped", OWNER, {"deliver"}),
+        ("shipped", STAFF, {"deliver"}),
+        ("delivered", OWNER, set()),
+        ("delivered", STAFF, set()),
+        ("cancelled", OWNER, set()),
+        ("cancelled", STAFF, set()),
+        ("refunded", OWNER, set()),
+        ("refunded", STAFF, set()),
+    ],
+)
+def test_an_order_goes_one_way(status, roles, may):
+    assert names(Order(status=status), roles) == may
+
+
+@pytest.mark.parametrize(("roles", "may"), [(STRANGER, set()), (CUSTOMER, {"create"}), (STAFF, {"create"})])
+def test_members_place_orders(roles, may):
+    assert names(Order, roles) == may
+
+
+@pytest.mark.parametrize(
+    ("move", "words", "before", "after"),
+    [
+        ("pay", {"reference": "x"}, "placed", "paid"),
+        ("ship", {"tracking": "x"}, "paid", "shipped"),
+        ("deliver", {}, "shipped", "delivered"),
+        ("cancel", {}, "placed", "cancelled"),
+        ("refund", {}, "paid", "refunded"),
+    ],
+)
+class TestAMoveOfAnOrder:
+    def test_leads_from_one_state_to_one(self, move, words, before, after):
+        order = Order(status=before)
+        getattr(order, move)(**words)
+        assert order.status == after
+
+    def test_is_held_to_its_state_whoever_calls_it(self, move, words, before, after):
+        with pytest.raises(Conflict):
+            getattr(Order(status=after), move)(**words)

@@ -42,7 +42,7 @@ class TestTheHome:
         assert set(links(anonymous.get("/api/v1/"))) == self.ALWAYS | {"successor-version"}
 
     def test_leads_a_customer_to_the_account_and_out(self, customer):
-        assert set(links(customer.get("/"))) == self.ALWAYS | {"successor-version", "me", "logout"}
+        assert set(links(customer.get("/"))) == self.ALWAYS | {"successor-version", "me", "orders", "logout"}
 
     def test_leads_staff_to_what_staff_do(self, staff):
         assert {"users", "create"} <= set(links(staff.get("/")))

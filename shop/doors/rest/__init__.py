@@ -5,6 +5,7 @@ from flask import Flask
 from shop.doors.rest import caching, cors, guard, journal, limits, problems
 from shop.doors.rest.about import about
 from shop.doors.rest.openapi import Id, api
+from shop.doors.rest.orders import orders
 from shop.doors.rest.products import products
 from shop.doors.rest.root import root
 from shop.doors.rest.tokens import tokens
@@ -12,7 +13,7 @@ from shop.doors.rest.users import users
 from shop.doors.rest.versions import VERSIONS
 from shop.settings import Settings
 
-PLACES = {root: "", products: "/products", users: "/users", tokens: "/tokens"}
+PLACES = {root: "", products: "/products", users: "/users", orders: "/orders", tokens: "/tokens"}
 
 
 def open_door(app: Flask, settings: Settings) -> None:

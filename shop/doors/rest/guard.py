@@ -1,6 +1,7 @@
 """Who asks, by which version and prefix, and what for: read from each request once."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -67,14 +68,14 @@ def claims() -> dict[str, Any] | None:
 
 def anonymous() -> Context:
     db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    return Context(db.session())
+    return Context(db.session(), currency=settings().currency)
 
 
 def context() -> Context:
     """The context of this request; the caller is looked up once, and at every request."""
     if "context" not in g:
         held, ctx = claims(), anonymous()
-        g.context = Context(ctx.session, actor(ctx, held)) if held else ctx
+        g.context = replace(ctx, actor=actor(ctx, held)) if held else ctx
     return g.context
 
 

@@ -108,7 +108,7 @@ class Collection(Resource):
         return tuple(name for name in request.args.get("fields", "").split(",") if name)
 
     def links(self, page: Page) -> dict[str, dict[str, Any]]:
-        query = request.args.to_dict()
+        query = {name: word for name, word in request.args.items() if name in self.search().fields}
         turns = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
         return {
             "self": {"href": self.href(**query)},
@@ -122,12 +122,16 @@ class Collection(Resource):
         names = ",".join(self.search().fields)
         return {"href": f"{self.href()}{{?{names}}}", "templated": True}
 
+    def path(self) -> str:
+        return self.document.path
+
     def href(self, **query: Any) -> str:
-        return href(self.document.path, **query)
+        return href(self.path(), **query)
 
     def begins(self) -> dict[str, dict[str, str]]:
         kind = self.document.kind
-        return {move.name: offer(self.href(), move) for move in affordances(kind, context().roles())}
+        here = href(self.document.path)
+        return {move.name: offer(here, move) for move in affordances(kind, context().roles())}
 
 
 def turned(query: dict[str, str], to: Cursor | int) -> dict[str, str]:

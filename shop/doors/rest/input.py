@@ -37,13 +37,12 @@ def whole(digits: str) -> int:
     return int(digits)
 
 
-def number(text: str) -> int | Decimal:
-    """JSON has one kind of number, as JSON Schema has: 3.0 is 3."""
+def number(text: str) -> Decimal:
+    """A number with a point or an exponent; it is never a whole number, even where it could be."""
     try:
-        found = Decimal(text)
+        return Decimal(text)
     except InvalidOperation:
         raise ValueError("a number is too large") from None
-    return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
 
 
 def never(word: str) -> NoReturn:

@@ -1,41 +1,63 @@
 """One route for every move that an entity declares: where it is made, what it takes, what it answers."""
 
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 from flask import g
 
-from shop.domain.base import Entity
 from shop.domain.moves import Move, moves
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import METHODS, Document, href, place, readonly
+from shop.doors.rest.replays import retriable
 from shop.services.moves import admit, begin, perform
 
+Service = Callable[..., Any]
 
-def offer(blueprint: Blueprint, document: type[Document]) -> None:
-    """Open the routes of all moves that the document's kind of entity declares."""
+
+def offer(blueprint: Blueprint, document: type[Document], **own: tuple[Service, type[Document]]) -> None:
+    """Open the routes of all moves that a kind of entity declares.
+
+    `own` names the moves that have a service of their own, and the document of what comes of it.
+    """
     for move in moves(document.kind).values():
+        service, shown = own.get(move.name, (usual(move, document), document))
         for method in METHODS.get(move.name, ("POST",)):
-            view = guarded(move, document, takes(blueprint, move, method, document))
-            view = documented(blueprint, move, method, document, view)
+            view = answered(blueprint, move, method, shown, document, asked(move, service))
+            view = guarded(move, document, taking(blueprint, move, method, document, view))
             rule = ("" if move.begins else "/<id:id>") + place(move)
             name = "patch" if method == "PATCH" else move.name
-            blueprint.route(rule, methods=[method], endpoint=name)(view)
+            blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
 
 
-def made(move: Move, kind: type[Entity]) -> View:
-    """What the service makes of it: a new entity, or an old one in a new state."""
+def usual(move: Move, document: type[Document]) -> Service:
+    """The service that makes any move: a new entity, or an old one in a new state."""
     if move.begins:
-        return lambda data: begin(context(), kind, move.name, data)
-    return lambda data, id: perform(context(), kind, id, move.name, data, tags())
+        return lambda ctx, data: begin(ctx, document.kind, move.name, data)
+    return lambda ctx, id, data, tags: perform(ctx, document.kind, id, move.name, data, tags)
 
 
-def takes(blueprint: Blueprint, move: Move, method: str, document: type[Document]) -> View:
-    shape, view = move.takes(partial=method == "PATCH"), made(move, document.kind)
+def asked(move: Move, service: Service) -> View:
+    if move.begins:
+        return lambda data: service(context(), data)
+    return lambda data, id: service(context(), id, data, tags())
+
+
+def answered(
+    blueprint: Blueprint, move: Move, method: str, shown: type[Document], document: type[Document], view: View
+) -> View:
+    view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
+    status = 204 if method == "DELETE" else 201 if move.begins or shown is not document else 200
+    view = blueprint.gives(status, None if status == 204 else shown)(view)
+    return retriable(view) if method == "POST" else view
+
+
+def taking(blueprint: Blueprint, move: Move, method: str, document: type[Document], view: View) -> View:
     if method == "DELETE":
-        return lambda id: view({}, id)
+        return wraps(view)(partial(view, {}))
+    shape = move.takes(partial=method == "PATCH")
     if method in ("PUT", "PATCH"):
         shape.ignored = readonly(document, move.takes)
     return blueprint.arguments(shape, required=bool(shape.fields) and not shape.partial)(view)
@@ -52,9 +74,3 @@ def guarded(move: Move, document: type[Document], view: View) -> View:
         return view(*args, **kwargs)
 
     return wrapper
-
-
-def documented(blueprint: Blueprint, move: Move, method: str, document: type[Document], view: View) -> View:
-    view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
-    status = 201 if move.begins else 204 if method == "DELETE" else 200
-    return blueprint.needs(*move.by)(blueprint.gives(status, None if status == 204 else document)(view))

@@ -19,6 +19,11 @@ LINK = {
     "properties": {"href": TEXT, "templated": {"type": "boolean"}, "title": TEXT},
 }
 FLAW = {"type": "object", "required": ["detail", "pointer"], "properties": {"detail": TEXT, "pointer": TEXT}}
+SHORT = {
+    "type": "object",
+    "required": ["product_id", "quantity", "left"],
+    "properties": {name: {"type": "integer"} for name in ("product_id", "quantity", "left")},
+}
 FACTS = {
     "type": PLACE,
     "title": TEXT,
@@ -30,6 +35,7 @@ FACTS = {
 WAYS_OUT = {
     "errors": {"type": "array", "items": FLAW},
     "stock": {"type": "integer"},
+    "lines": {"type": "array", "items": SHORT},
     "violated-policies": {"type": "array", "items": TEXT},
     "_etag": TEXT,
     "_links": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}},
@@ -39,11 +45,13 @@ SCHEMAS = {
     "Problem": {"type": "object", "required": list(FACTS), "properties": {**FACTS, **WAYS_OUT}},
 }
 LIMITS = ("RateLimit", "RateLimit-Policy")  # not said while the store of the limits is down
+SOMETIMES = (*LIMITS, "Idempotency-Replayed")
 HEADERS = {
-    name: {"description": text, "schema": schema, "required": name not in LIMITS}
+    name: {"description": text, "schema": schema, "required": name not in SOMETIMES}
     for name, text, schema in (
         ("Content-Location", "Where what was changed is found.", {"type": "string", "format": "uri"}),
         ("ETag", "The tag of this answer: what If-None-Match asks for.", TEXT),
+        ("Idempotency-Replayed", "true, where this answer was given before.", TEXT),
         ("Location", "Where what was made is found.", {"type": "string", "format": "uri"}),
         ("RateLimit", "How many requests are left, and for how many seconds that holds.", TEXT),
         ("RateLimit-Policy", "How many requests are allowed, and in how many seconds.", TEXT),
@@ -61,12 +69,14 @@ SAID = {
 }
 TITLES = {**HTTP_STATUS_CODES, **dict(STATUS.values())}
 WHO = {ANYONE: "anyone", MEMBER: "all who are logged in", OWNER: "the owner", STAFF: "staff"}
-# Not declared as a parameter, because its values are opaque: a tool could only guess them, and be refused.
+# Neither is declared as a parameter: a tool could only guess tags, and keys that come again, and be refused.
+KEYED = " Under an Idempotency-Key, or a member `_idempotency_key`, it is safe to send again for 24 hours."
 TAGGED = " If-Match, or the member `_etag`, says which version is meant."
 PUT_BACK = " What can only be read may be sent back; it is ignored."
 ANYWHERE = {"400", "401", "406", "429", "500", "503"}
 # Nothing of a product is unique, and no state of it forbids a change.
 CALM = ("products_create", "products_update", "products_patch", "tokens_login", "tokens_refresh")
+NEVER_KEPT = ("tokens_login", "tokens_refresh")
 
 
 def ref(kind: str, name: str) -> dict[str, str]:
@@ -80,6 +90,8 @@ def complete(
     who, answers, changes = operation.pop("x-for"), operation["responses"], one and method != "get"
     operation["summary"] = operation["summary"].rstrip(".")
     operation["description"] = f"For {' and '.join(WHO[role] for role in who)}." + TAGGED * changes
+    keyed = method == "post" and operation["operationId"] not in NEVER_KEPT
+    operation["description"] += KEYED * keyed
     if body := operation.get("requestBody"):
         operation["description"] += PUT_BACK * (method in ("put", "patch"))
         shape, merge = body["content"][JSON], [MERGE] * (method == "patch")
@@ -91,8 +103,8 @@ def complete(
         if "content" in answer:
             answer["content"] = dict.fromkeys((HAL, JSON, version.media), answer["content"][JSON])
         found = "ETag" if method == "get" else "Content-Location" if one and status == "200" else ""
-        answer["headers"] = headers(SAID.get(status, found))
-    for status in refusals(operation, changes, one, who, settings):
+        answer["headers"] = headers(SAID.get(status, found), *["Idempotency-Replayed"] * keyed)
+    for status in refusals(operation, changes, one, who, settings) | ({"422"} if keyed else set()):
         answers[status] = ref("responses", f"Problem{status}")
         parts["responses"][f"Problem{status}"] = refused(status)
     operation["responses"] = dict(sorted(answers.items()))
@@ -114,7 +126,7 @@ def refusals(operation: Node, changes: bool, one: bool, who: list[str], settings
     """The problems that an operation may answer with."""
     name, body = operation["operationId"], "requestBody" in operation
     possible = {
-        "403": who == [STAFF] or name == "tokens_login",
+        "403": who == [STAFF] or name in ("tokens_login", "orders_browse"),
         "404": one or any(each["name"] == "page" for each in operation.get("parameters", ())),
         "409": body and name not in CALM,
         "412": changes,
@@ -132,5 +144,5 @@ def refused(status: str) -> Node:
     }  # fmt: skip
 
 
-def headers(name: str) -> Node:
-    return {each: ref("headers", each) for each in sorted({name, *LIMITS, "X-Request-ID"}) if each}
+def headers(*names: str) -> Node:
+    return {each: ref("headers", each) for each in sorted({*names, *LIMITS, "X-Request-ID"}) if each}

@@ -27,6 +27,8 @@ STATUS = {
     "forbidden": (403, "This is not for you"),
     "not_found": (404, "There is no such thing"),
     "conflict": (409, "This cannot be done now"),
+    "out_of_stock": (409, "There is not enough of it"),
+    "reused": (422, "This key is taken"),
     "stale": (412, "It was changed meanwhile"),
     "unavailable": (503, "Come back in a moment"),
 }
@@ -74,7 +76,16 @@ def members(error: ShopError) -> dict[str, Any]:
         found["_links"] = {"self": {"href": g.here}}
     if "stock" in facts:
         found["stock"] = facts["stock"]
+    if "lines" in facts:
+        found["lines"] = [line(each) for each in facts["lines"]]
     return found
+
+
+def line(short: dict[str, Any]) -> dict[str, Any]:
+    """A line that asks for too much, with what is left and, if it is still sold, where it is."""
+    if short["left"] is None:
+        return {**short, "left": 0}
+    return {**short, "_links": {"product": {"href": href(f"/products/{short['product_id']}")}}}
 
 
 def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Collection, Document, Price, Time
 from shop.doors.rest.moves import offer
+from shop.doors.rest.orders import OrderDocument
+from shop.services import orders
 from shop.services import products as catalogue
 from shop.services.moves import find
 
@@ -60,4 +62,4 @@ def get(id: int) -> Any:
     return find(context(), Product, id)
 
 
-offer(products, ProductDocument)
+offer(products, ProductDocument, buy=(orders.buy, OrderDocument))

@@ -4,14 +4,23 @@ from typing import Any
 
 from shop.domain.moves import moves
 from shop.doors.rest.hal import Document
+from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
 
-DOCUMENTS: dict[str, type[Document]] = {"product": ProductDocument, "user": UserDocument}
+DOCUMENTS: dict[str, type[Document]] = {
+    "product": ProductDocument,
+    "user": UserDocument,
+    "order": OrderDocument,
+}
 COMMON = {
     "self": "Where this is.",
     "profile": "What its words mean.",
     "collection": "The list it is in.",
+}
+WAYS = {
+    "user": {"orders": "What this user ordered."},
+    "order": {"user": "Who ordered it, while they have an account."},
 }
 HOME = {
     "products": "The catalogue.",
@@ -22,6 +31,7 @@ HOME = {
     "create": "POST adds a product.",
     "me": "The account of the caller.",
     "users": "All accounts, for staff.",
+    "orders": "The orders of the caller; for staff, all.",
     "service-desc": "The OpenAPI document of this version.",
     "service-doc": "The same, to read and to try.",
     "status": "Whether the service is ready.",
@@ -58,21 +68,26 @@ STATE = {
     "email": "Unique.",
     "role": "customer or staff.",
     "disabled": "Whether staff have closed it.",
+    "status": "placed, paid, shipped, delivered, cancelled or refunded.",
+    "total": "What all items cost together, exact.",
+    "currency": "By ISO 4217.",
+    "reference": "Of the payment, once it is recorded.",
+    "tracking": "Of the parcel, once it is shipped.",
+    "items": "What was bought, with the name and the unit_price of then.",
+    "history": "Each move: which, by whom, when.",
+    "_embedded": "With embed=orders: the first page of the orders.",
 }
 
 
-def described(document: type[Document]) -> dict[str, Any]:
-    state = {name: STATE[name] for name in document().fields if name != "_links"}
-    return {
-        **state,
-        **COMMON,
-        **{move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins},
-    }
+def described(name: str, document: type[Document]) -> dict[str, Any]:
+    state = {member: STATE[member] for member in document().fields if member != "_links"}
+    offered = {move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins}
+    return {**state, **COMMON, **WAYS.get(name, {}), **offered}
 
 
 TERMS = {
     "home": HOME,
     "collection": COLLECTION,
-    **{name: described(document) for name, document in DOCUMENTS.items()},
+    **{name: described(name, document) for name, document in DOCUMENTS.items()},
     "token": TOKEN,
 }

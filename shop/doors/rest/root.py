@@ -35,6 +35,7 @@ class HomeDocument(Resource):
             "login": {"href": href("/tokens"), "title": "Log in"},
             **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
             **({"me": {"href": href(f"/users/{me.id}")}} if me else {}),
+            **({"orders": {"href": href("/orders")}} if me else {}),
             **({"logout": {"href": href("/tokens/current"), "title": "Log out"}} if me else {}),
             **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
             **{move.name: offer(href("/products"), move) for move in affordances(Product, context().roles())},

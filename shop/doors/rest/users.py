@@ -2,19 +2,27 @@
 
 from typing import Any
 
-from marshmallow import fields
+from flask import g
+from marshmallow import fields, missing, validate
 
 from shop.domain.moves import OWNER, STAFF
+from shop.domain.shapes import Shape
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Collection, Document, Time, href
 from shop.doors.rest.moves import offer
+from shop.doors.rest.orders import UserOrderCollection
+from shop.services import orders as checkout
 from shop.services import users as accounts
 from shop.services.moves import find
 from shop.services.pages import Paging
 
 users = Blueprint("users", __name__, description="The accounts.")
+
+
+class Embed(Shape):
+    embed = fields.String(validate=validate.OneOf(["orders"]))
 
 
 class UserDocument(Document):
@@ -25,9 +33,18 @@ class UserDocument(Document):
     role = fields.String(metadata={"enum": [CUSTOMER, STAFF]})
     disabled = fields.Boolean()
     created_at = Time()
+    _embedded = fields.Method("embed")
 
     def ways(self, user: User) -> dict[str, dict[str, Any]]:
-        return {"collection": {"href": href(self.path)}} if STAFF in context().roles() else {}
+        collection = {"collection": {"href": href(self.path)}} if STAFF in context().roles() else {}
+        return {**collection, "orders": {"href": f"{self.at(user)}/orders"}}
+
+    def embed(self, user: User) -> Any:
+        """The first page of the orders, for those who would ask for it next."""
+        if not g.get("embed"):
+            return missing
+        page = checkout.of_user(context(), user.id, checkout.Narrow().load({}))
+        return {"orders": UserOrderCollection().dump(page)}
 
 
 class UserCollection(Collection):
@@ -45,10 +62,21 @@ def browse(search: dict[str, Any]) -> Any:
 
 @users.route("/<id:id>")
 @users.needs(OWNER, STAFF)
+@users.arguments(Embed, location="query")
 @users.gives(200, UserDocument)
-def get(id: int) -> Any:
-    """Look at an account."""
+def get(search: dict[str, Any], id: int) -> Any:
+    """Look at an account, if you wish with its orders."""
+    g.embed = search.get("embed")
     return find(context(), User, id)
+
+
+@users.route("/<id:id>/orders")
+@users.needs(OWNER, STAFF)
+@users.arguments(checkout.Narrow, location="query")
+@users.gives(200, UserOrderCollection)
+def orders(search: dict[str, Any], id: int) -> Any:
+    """List the orders of a user."""
+    return checkout.of_user(context(), id, search)
 
 
 offer(users, UserDocument)

@@ -1,0 +1,116 @@
+"""An order, and its whole life: placed, paid, shipped, delivered; or cancelled, or refunded."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+
+from shop.domain.base import Base, Entity, Id, now
+from shop.domain.errors import Conflict
+from shop.domain.moves import MEMBER, OWNER, STAFF, move
+from shop.domain.product import shift
+from shop.domain.shapes import NewOrder, Payment, Shipment
+from shop.domain.user import User
+
+PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = STATES = (
+    "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
+)  # fmt: skip
+MAX_TOTAL = 10**15 - 1  # so that a total is exact in every number that JSON can write
+
+
+class Item(Base):
+    """What was bought, as it was then: a later price changes no order."""
+
+    __tablename__ = "order_items"
+
+    order_id: Mapped[int] = mapped_column(Id, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(Id, ForeignKey("products.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    unit_price: Mapped[int] = mapped_column(Id)
+    quantity: Mapped[int] = mapped_column(Id)
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
+
+    @property
+    def total(self) -> int:
+        return self.unit_price * self.quantity
+
+
+class Step(Base):
+    """What was done to an order, by whom, and when."""
+
+    __tablename__ = "order_steps"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    order_id: Mapped[int] = mapped_column(Id, ForeignKey("orders.id", ondelete="CASCADE"), index=True)
+    move: Mapped[str] = mapped_column(String(20))
+    by: Mapped[int] = mapped_column(Id)
+    at: Mapped[datetime]
+
+
+class Order(Entity):
+    __tablename__ = "orders"
+    private = True
+
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id"))
+    status: Mapped[str] = mapped_column(String(20), default=PLACED)
+    total: Mapped[int] = mapped_column(Id)
+    currency: Mapped[str] = mapped_column(String(3))
+    reference: Mapped[str | None] = mapped_column(String(100))
+    tracking: Mapped[str | None] = mapped_column(String(100))
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    user: Mapped[User] = relationship(lazy="selectin")
+    items: Mapped[list[Item]] = relationship(lazy="selectin", order_by=Item.product_id)
+    history: Mapped[list[Step]] = relationship(lazy="selectin", order_by=Step.id)
+
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATES}", name="status"),
+        CheckConstraint(f"total BETWEEN 0 AND {MAX_TOTAL}", name="total"),
+        Index(None, "user_id", "id"),
+        Index(None, "status", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    @property
+    def owner_id(self) -> int:
+        return self.user_id
+
+    def visible(self, roles: frozenset[str]) -> bool:
+        return bool(roles & {OWNER, STAFF})
+
+    def note(self, move: str, by: int | None) -> None:
+        self.history.append(Step(move=move, by=by, at=now()))
+
+    @move(title="Place an order", by=MEMBER, takes=NewOrder)
+    @classmethod
+    def create(cls, *, user_id: int, currency: str, items: list[Item]) -> "Order":
+        total = sum(item.total for item in items)
+        if total > MAX_TOTAL:
+            raise Conflict("This is more than one order can cost; place several.")
+        begun = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
+        return cls(user_id=user_id, currency=currency, items=items, total=total, **begun)
+
+    @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)
+    def pay(self, reference: str) -> None:
+        self.reference = reference
+
+    @move(source={PAID}, target=SHIPPED, title="Ship it", by=STAFF, takes=Shipment)
+    def ship(self, tracking: str) -> None:
+        self.tracking = tracking
+
+    @move(source={SHIPPED}, target=DELIVERED, title="Confirm that it arrived", by={STAFF, OWNER})
+    def deliver(self) -> None: ...
+
+    @move(source={PLACED}, target=CANCELLED, title="Cancel this order", by={STAFF, OWNER})
+    def cancel(self) -> None:
+        self.put_back()
+
+    @move(source={PAID}, target=REFUNDED, title="Give the money back", by=STAFF)
+    def refund(self) -> None:
+        self.put_back()
+
+    def put_back(self) -> None:
+        """All of it is for sale again; in the order of ids, so that no two orders wait for each other."""
+        for item in self.items:
+            if not shift(object_session(self), item.product_id, item.quantity):
+                raise Conflict(f"There is no room in the stock for {item.name}.")

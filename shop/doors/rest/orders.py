@@ -1,0 +1,91 @@
+"""The orders over HAL. Their moves come from their declarations."""
+
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, fields, post_dump
+
+from shop.domain.moves import MEMBER, OWNER, STAFF
+from shop.domain.order import STATES, Order
+from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.guard import context
+from shop.doors.rest.hal import LINK, Collection, Document, Price, Time, href
+from shop.doors.rest.moves import offer
+from shop.services import orders as checkout
+from shop.services.moves import find
+
+orders = Blueprint("orders", __name__, description="The orders.")
+
+
+class ItemDocument(Schema):
+    product_id = fields.Integer()
+    name = fields.String()
+    unit_price = Price()
+    quantity = fields.Integer()
+    total = Price()
+    _links = fields.Function(
+        lambda item: {"product": {"href": href(f"/products/{item.product_id}")}},
+        metadata={"type": "object", "properties": {"product": LINK}},
+    )
+
+
+class StepDocument(Schema):
+    move = fields.String()
+    by = fields.Integer()
+    at = Time()
+
+
+class OrderDocument(Document):
+    kind, path = Order, "/orders"
+
+    status = fields.String(metadata={"enum": list(STATES)})
+    total = Price()
+    currency = fields.String()
+    reference = fields.String()
+    tracking = fields.String()
+    created_at = Time()
+    updated_at = Time()
+    items = fields.List(fields.Nested(ItemDocument))
+    history = fields.List(fields.Nested(StepDocument))
+
+    @post_dump
+    def unsaid(self, state: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What is not known yet is not there, rather than null."""
+        return {name: value for name, value in state.items() if value is not None}
+
+    def ways(self, order: Order) -> dict[str, dict[str, Any]]:
+        user = {"user": {"href": href(f"/users/{order.user_id}")}} if not order.user.erased_at else {}
+        return {**super().ways(order), **user}
+
+
+class OrderCollection(Collection):
+    document, search = OrderDocument, checkout.Search
+
+
+class UserOrderCollection(Collection):
+    """The same list, as a part of a user."""
+
+    document, search = OrderDocument, checkout.Narrow
+
+    def path(self) -> str:
+        return f"/users/{request.view_args['id']}/orders"
+
+
+@orders.route("")
+@orders.needs(MEMBER)
+@orders.arguments(checkout.Search, location="query")
+@orders.gives(200, OrderCollection)
+def browse(search: dict[str, Any]) -> Any:
+    """List the orders."""
+    return checkout.browse(context(), search)
+
+
+@orders.route("/<id:id>")
+@orders.needs(OWNER, STAFF)
+@orders.gives(200, OrderDocument)
+def get(id: int) -> Any:
+    """Look at an order."""
+    return find(context(), Order, id)
+
+
+offer(orders, OrderDocument, create=(checkout.create, OrderDocument))

@@ -1,0 +1,69 @@
+"""Idempotency-Key: a request may be sent again, and is done once."""
+
+import hashlib
+import re
+from functools import wraps
+from typing import Any
+
+import orjson
+from flask import Response, g, request
+from werkzeug.exceptions import BadRequest
+
+from shop.doors.rest.blueprint import View
+from shop.doors.rest.guard import context
+from shop.doors.rest.input import body
+from shop.doors.rest.problems import refused
+from shop.services.replays import Answer, once
+
+QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
+BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
+
+
+def key() -> str | None:
+    """The key of this request, as a header (quoted or bare) or as a member."""
+    said = g.get("members", {}).get("_idempotency_key", absent := object())
+    if "Idempotency-Key" in request.headers:
+        said = ",".join(request.headers.getlist("Idempotency-Key"))
+    if said is absent:
+        return None
+    if isinstance(said, str) and (found := QUOTED.fullmatch(said) or BARE.fullmatch(said)):
+        return found[1] if found.re is QUOTED else said
+    raise BadRequest("An Idempotency-Key is one string of 1 to 255 plain characters.")
+
+
+def fingerprint() -> str:
+    """What makes a request the same request: its method, its place, and what it says."""
+    words = {name: value for name, value in body().items() if name != "_idempotency_key"}
+    said = orjson.dumps(words, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.sha256(b"\n".join((request.method.encode(), request.path.encode(), said))).hexdigest()
+
+
+def retriable(view: View) -> View:
+    """Under a key, the view runs once, and whoever asks again gets the answer it gave."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
+        named = key()
+        if named is None:
+            return view(*args, **kwargs)
+        return again(once(context(), named, fingerprint(), lambda: kept(view(*args, **kwargs)), told))
+
+    return wrapper
+
+
+def told(error: Any) -> Answer:
+    return kept(refused(error))
+
+
+def kept(response: Response) -> Answer:
+    place = response.headers.get("Location") or response.headers.get("Content-Location")
+    return Answer(response.status_code, response.get_data(), response.content_type or "", place)
+
+
+def again(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status, content_type=answer.media)
+    if answer.location:
+        response.headers["Location" if answer.status == 201 else "Content-Location"] = answer.location
+    if answer.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response

@@ -1,0 +1,86 @@
+"""Checkout, and who sees which orders."""
+
+from typing import Any
+
+from marshmallow import fields, validate
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.domain.errors import Forbidden, OutOfStock, Unauthenticated
+from shop.domain.moves import STAFF, moves
+from shop.domain.order import STATES, Item, Order
+from shop.domain.product import Product, shift
+from shop.domain.shapes import Whole
+from shop.domain.user import User
+from shop.services.context import Context
+from shop.services.ledger import write
+from shop.services.moves import find, perform
+from shop.services.pages import Order as By
+from shop.services.pages import Page, Paging, turn
+
+
+class Narrow(Paging):
+    """What a list of orders may be narrowed to."""
+
+    status = fields.String(validate=validate.OneOf(STATES))
+
+
+class Search(Narrow):
+    user_id = Whole(1, 10**18 - 1, metadata={"description": "For staff: the orders of one user."})
+
+
+def create(ctx: Context, data: dict[str, Any]) -> Order:
+    """Take every line from the stock, or none, and write down what was bought."""
+    with ctx.writing() as session:
+        if refusal := moves(Order)["create"].refusal(Order, ctx.roles()):
+            raise refusal
+        items = [taken(session, id, quantity) for id, quantity in merged(data["items"])]
+        if short := [item for item in items if isinstance(item, dict)]:
+            raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short)
+        order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
+        order.note("create", ctx.actor.id)
+        write(session, order)
+    return order
+
+
+def merged(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
+    """How many of each, in the order of ids, so that no two orders wait for each other."""
+    wanted: dict[int, int] = {}
+    for line in lines:
+        wanted[line["product_id"]] = wanted.get(line["product_id"], 0) + line["quantity"]
+    return sorted(wanted.items())
+
+
+def taken(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
+    """An item out of the stock, or the line that asks for too much."""
+    if row := shift(session, product_id, -quantity):
+        return Item(product_id=row.id, name=row.name, unit_price=row.price, quantity=quantity)
+    left = session.scalar(select(Product.stock).where(Product.id == product_id, Product.retired_at.is_(None)))
+    return {"product_id": product_id, "quantity": quantity, "left": left}
+
+
+def buy(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
+    """An order for one product, from the product itself."""
+    with ctx.writing():
+        return create(ctx, perform(ctx, Product, id, "buy", data, tags))
+
+
+def browse(ctx: Context, search: dict[str, Any]) -> Page:
+    """One's own orders; staff see all."""
+    if not ctx.actor:
+        raise Unauthenticated("Log in first.")
+    if STAFF not in ctx.roles():
+        if search.get("user_id", ctx.actor.id) != ctx.actor.id:
+            raise Forbidden("These are another's orders.")
+        search = {**search, "user_id": ctx.actor.id}
+    query = select(Order)
+    for name in ("status", "user_id"):
+        if name in search:
+            query = query.where(getattr(Order, name) == search[name])
+    return turn(
+        ctx.session, query, By(Order.id, Order.id, descending=True), search["page"], search["per_page"]
+    )
+
+
+def of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:
+    return browse(ctx, {**search, "user_id": find(ctx, User, id).id})

@@ -1,0 +1,99 @@
+"""A request that comes twice under one key is done once: the second time the first answer is given again.
+
+The key, the change and the answer are one transaction. Whoever comes while it runs waits for its end.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shop.domain.base import now
+from shop.domain.errors import Conflict, Reused, ShopError
+from shop.domain.replay import Replay
+from shop.services.context import Context
+from shop.services.database import meaning
+
+LIFE = timedelta(hours=24)
+SWEEP = 0.01  # how often a keyed request sweeps away what has expired
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    media: str
+    location: str | None = None
+    replayed: bool = False
+
+
+def once(
+    ctx: Context, key: str, fingerprint: str, act: Callable[[], Answer], refuse: Callable[[ShopError], Answer]
+) -> Answer:
+    """Do it and keep the answer, or give the answer that was kept.
+
+    A conflict is an answer and is kept; nothing else that fails is, because it had no effect.
+    """
+    who = ctx.actor.id if ctx.actor else 0
+    with ctx.writing() as session:
+        if random.random() < SWEEP:  # noqa: S311
+            purge(session)
+        if not claimed(session, who, key, fingerprint):
+            return kept(session, who, key, fingerprint)
+        answer = settled(session, act, refuse)
+        keep(session, who, key, answer)
+    return answer
+
+
+def claimed(session: Session, who: int, key: str, fingerprint: str) -> bool:
+    """Whether the key is ours; another who holds it is waited for."""
+    session.execute(delete(Replay).where(Replay.user_id == who, Replay.key == key, Replay.expires_at < now()))
+    dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
+    row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFE}
+    claim = dialect.insert(Replay).values(user_id=who, key=key, fingerprint=fingerprint, **row)
+    return session.execute(claim.on_conflict_do_nothing().returning(Replay.key)).first() is not None
+
+
+def kept(session: Session, who: int, key: str, fingerprint: str) -> Answer:
+    found = session.get_one(Replay, (who, key), populate_existing=True)
+    if found.fingerprint != fingerprint:
+        raise Reused("This key came before with another request; choose a new key for this one.")
+    return Answer(found.status, found.body, found.media, found.location, replayed=True)
+
+
+def settled(session: Session, act: Callable[[], Answer], refuse: Callable[[ShopError], Answer]) -> Answer:
+    try:
+        with session.begin_nested():
+            return act()
+    except Conflict as error:
+        return refuse(error)
+    except IntegrityError as error:
+        if known := meaning(error):
+            return refuse(known)
+        raise
+
+
+def keep(session: Session, who: int, key: str, answer: Answer) -> None:
+    words: dict[str, Any] = {"body": answer.body, "media": answer.media, "location": answer.location}
+    session.execute(
+        update(Replay)
+        .where(Replay.user_id == who, Replay.key == key)
+        .values(status=answer.status, **words)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def sweep(ctx: Context) -> int:
+    with ctx.writing() as session:
+        return purge(session)
+
+
+def purge(session: Session) -> int:
+    """Forget the answers that nobody may ask for any more."""
+    return session.execute(delete(Replay).where(Replay.expires_at < now())).rowcount

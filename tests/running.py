@@ -1,0 +1,63 @@
+"""A shop that runs as real processes, for tests that need more than one, or that pull the plug."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+
+from tests.conftest import KEY
+from tests.servers import free_port, listening
+
+PATIENCE = 30
+
+
+@dataclass
+class Process:
+    """`shop serve` on a port of its own."""
+
+    url: str
+    port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+    popen: subprocess.Popen | None = None
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+    def start(self) -> "Process":
+        environ = {
+            **os.environ, "SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": self.url, "SHOP_LOG_LEVEL": "ERROR",
+            "SHOP_RATE_LIMIT": "1000000/second", **self.settings,
+        }  # fmt: skip
+        command = [sys.executable, "-m", "shop.cli", "serve", "--port", str(self.port)]
+        self.popen = subprocess.Popen(command, env=environ)
+        listening(self.port, PATIENCE)
+        return self
+
+    def kill(self) -> None:
+        self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait(PATIENCE)
+
+    def stop(self) -> None:
+        self.popen.send_signal(signal.SIGTERM)
+        self.popen.wait(PATIENCE)
+
+
+@contextmanager
+def serving(url: str, count: int = 1, **settings: str) -> Iterator[list[Process]]:
+    processes = [Process(url, settings=settings).start() for _ in range(count)]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.stop()
+
+
+def call(root: str, path: str, body: object, token: str, key: str | None = None) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token}", **({"Idempotency-Key": key} if key else {})}
+    return requests.post(root + path, json=body, headers=headers, timeout=PATIENCE)

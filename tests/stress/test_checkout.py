@@ -1,0 +1,134 @@
+"""Checkout when many come at once, from several processes, and when the plug is pulled."""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from sqlalchemy import text
+
+from tests.running import call, serving
+
+
+@pytest.fixture
+def token(customer):
+    return customer.tokens["access_token"]
+
+
+def lines(*pairs):
+    return {"items": [{"product_id": id, "quantity": quantity} for id, quantity in pairs]}
+
+
+def sold(session):
+    """How much of each product is in orders that still hold it."""
+    rows = session.execute(text("""SELECT product_id, SUM(quantity) FROM order_items JOIN orders ON id = order_id
+                                   WHERE status NOT IN ('cancelled', 'refunded') GROUP BY product_id"""))  # fmt: skip
+    return {id: int(quantity) for id, quantity in rows}
+
+
+def left(session):
+    return dict(session.execute(text("SELECT id, stock FROM products")).all())
+
+
+def intact(session):
+    if session.get_bind().dialect.name == "sqlite":
+        assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    return True
+
+
+def rush(roots, count, ask, at_once=25):
+    """So many requests, spread over the processes; how often each status was the answer."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return Counter(pool.map(lambda n: ask(roots[n % len(roots)], n), range(count)))
+
+
+def test_fifty_buyers_of_the_last_one_on_four_processes(database_url, product, token, session):
+    product(stock=1)
+    with serving(database_url, 4) as shops:
+        statuses = rush(
+            [each.root for each in shops],
+            50,
+            lambda root, n: call(root, "/orders", lines((1, 1)), token).status_code,
+            50,
+        )
+    assert (statuses, left(session)) == ({201: 1, 409: 49}, {1: 0})
+
+
+def test_ninety_attempts_on_fifty_sell_exactly_fifty(database_url, product, token, session):
+    product(stock=50)
+    with serving(database_url, 2) as shops:
+        statuses = rush(
+            [each.root for each in shops],
+            90,
+            lambda root, n: call(root, "/orders", lines((1, 1)), token).status_code,
+        )
+    assert (statuses, left(session), sold(session)) == ({201: 50, 409: 40}, {1: 0}, {1: 50})
+
+
+def test_a_thousand_checkouts_of_two_things_in_opposite_order(database_url, product, token, session):
+    product("Desk", stock=1500), product("Lamp", stock=1500)
+    both = lines((1, 1), (2, 2)), lines((2, 2), (1, 1))
+    with serving(database_url, 2) as shops:
+        statuses = rush(
+            [each.root for each in shops],
+            1000,
+            lambda root, n: call(root, "/orders", both[n % 2], token).status_code,
+            8,
+        )
+    assert (statuses, left(session), sold(session)) == (
+        {201: 750, 409: 250},
+        {1: 750, 2: 0},
+        {1: 750, 2: 1500},
+    )
+
+
+def test_a_hundred_retries_of_one_key_at_once_make_one_order(database_url, product, token, session):
+    product(stock=50)
+    with serving(database_url, 2) as shops:
+        statuses = rush(
+            [each.root for each in shops],
+            100,
+            lambda root, n: call(root, "/orders", lines((1, 1)), token, "one").status_code,
+            100,
+        )
+    assert (statuses, sold(session)) == ({201: 100}, {1: 1})
+
+
+SECONDS, CLIENTS = 15, 8
+
+
+@pytest.mark.timeout(180)
+def test_what_was_acknowledged_survives_a_server_that_is_killed_every_second(
+    database_url, product, token, session
+):
+    """Clients retry under their keys until they have an answer; each answer's order exists, and once."""
+    product(stock=100_000)
+    acknowledged, numbers, over = {}, itertools.count(), time.monotonic() + SECONDS
+    with serving(database_url) as (shop,):
+
+        def shopping():
+            while time.monotonic() < over:
+                key = f"key-{next(numbers)}"
+                while key not in acknowledged:
+                    try:
+                        answer = call(shop.root, "/orders", lines((1, 1)), token, key)
+                        if answer.status_code == 201:
+                            acknowledged[key] = answer.json()["id"]
+                    except requests.RequestException:
+                        time.sleep(0.05)
+
+        clients = [threading.Thread(target=shopping) for _ in range(CLIENTS)]
+        [client.start() for client in clients]
+        while time.monotonic() < over - 1:
+            time.sleep(1)
+            shop.kill()
+            shop.start()
+        [client.join() for client in clients]
+    orders = session.execute(text("SELECT id FROM orders")).scalars().all()
+    assert len(acknowledged) > 50
+    assert Counter(acknowledged.values()) == Counter(orders)
+    assert left(session)[1] + sold(session)[1] == 100_000
+    assert intact(session)
