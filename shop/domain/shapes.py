@@ -53,7 +53,7 @@ class Text(fields.String):
 
 
 class Whole(fields.Integer):
-    """A whole number, written as one: 3, and neither 3.0 nor "3" nor true."""
+    """A whole number, and neither "3" nor true."""
 
     def __init__(self, low: int, high: int, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(low, high), **kwargs)

@@ -160,11 +160,17 @@ def test_an_exact_number_is_taken_however_it_is_written(staff, literal, shown):
     assert staff.post("/api/v1/products", data=body, content_type="application/json").json["price"] == shown
 
 
-@pytest.mark.parametrize("stock", [2**31, 2**63, 10**20, -1, 1.0, 1.5, 1e3, True, "1", None, "x"])
+@pytest.mark.parametrize("stock", [2**31, 2**63, 10**20, -1, 1.5, 1e10, True, "1", None, "x"])
 def test_a_stock_is_a_whole_number_that_fits(staff, stock):
     assert (
         staff.post("/api/v1/products", {"name": "Pine stool", "price": 1, "stock": stock}).status_code == 400
     )
+
+
+@pytest.mark.parametrize("literal", ["3", "3.0", "0.3e1"])
+def test_a_whole_number_is_one_however_json_writes_it(staff, literal):
+    body = f'{{"name": "Pine stool", "price": 1, "stock": {literal}}}'
+    assert staff.post("/api/v1/products", data=body, content_type="application/json").json["stock"] == 3
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\u0000b", "a\nb", 7, None, ["a"]])

@@ -13,6 +13,7 @@ from shop.doors.rest.guard import context, settings
 from shop.services.pages import Cursor, Page
 
 METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
+SOMETIMES = {"x-sometimes": True}  # a member that is there only when it has something to say
 LINK = {"$ref": "#/components/schemas/Link"}
 
 

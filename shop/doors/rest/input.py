@@ -37,12 +37,13 @@ def whole(digits: str) -> int:
     return int(digits)
 
 
-def number(text: str) -> Decimal:
-    """A number with a point or an exponent; it is never a whole number, even where it could be."""
+def number(text: str) -> int | Decimal:
+    """JSON has one kind of number, and so has JSON Schema: to both, 3.0 is 3."""
     try:
-        return Decimal(text)
+        found = Decimal(text)
     except InvalidOperation:
         raise ValueError("a number is too large") from None
+    return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
 
 
 def never(word: str) -> NoReturn:

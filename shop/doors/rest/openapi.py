@@ -119,7 +119,8 @@ def explain(kind: str, schema: dict[str, Any]) -> None:
     """An answer has all its members, unless `fields` chose; and each member says what it is."""
     members = schema.get("properties", {})
     if "_links" in members:
-        schema["required"] = sorted(("_etag", "_links") if kind.endswith("InPart") else members)
+        always = [name for name, member in members.items() if not member.pop("x-sometimes", False)]
+        schema["required"] = sorted(("_etag", "_links") if kind.endswith("InPart") else always)
     for member in members.keys() & STATE.keys():
         if "const" not in members[member]:
             members[member].setdefault("description", STATE[member])

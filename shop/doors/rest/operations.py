@@ -96,7 +96,8 @@ def complete(
         operation["description"] += PUT_BACK * (method in ("put", "patch"))
         shape, merge = body["content"][JSON], [MERGE] * (method == "patch")
         body["content"] = dict.fromkeys((JSON, HAL, HAL_FORMS, *merge), shape)
-        body["content"][FORM] = form(shape, settings, parts)
+        if flat(shape, parts):
+            body["content"][FORM] = form(shape, settings, parts)
     if method == "get":
         answers["304"] = {"description": TITLES[304]}
     for status, answer in answers.items():
@@ -108,6 +109,12 @@ def complete(
         answers[status] = ref("responses", f"Problem{status}")
         parts["responses"][f"Problem{status}"] = refused(status)
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def flat(shape: Node, parts: Node) -> bool:
+    """Whether a form can say it: a form has no lists."""
+    name = shape["schema"]["$ref"].rpartition("/")[2]
+    return all(member.get("type") != "array" for member in parts["schemas"][name]["properties"].values())
 
 
 def form(shape: Node, settings: Settings, parts: Node) -> Node:

@@ -9,7 +9,7 @@ from shop.domain.moves import MEMBER, OWNER, STAFF
 from shop.domain.order import STATES, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
-from shop.doors.rest.hal import LINK, Collection, Document, Price, Time, href
+from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Price, Time, href
 from shop.doors.rest.moves import offer
 from shop.services import orders as checkout
 from shop.services.moves import find
@@ -41,8 +41,8 @@ class OrderDocument(Document):
     status = fields.String(metadata={"enum": list(STATES)})
     total = Price()
     currency = fields.String()
-    reference = fields.String()
-    tracking = fields.String()
+    reference = fields.String(metadata=SOMETIMES)
+    tracking = fields.String(metadata=SOMETIMES)
     created_at = Time()
     updated_at = Time()
     items = fields.List(fields.Nested(ItemDocument))

@@ -10,7 +10,7 @@ from shop.domain.shapes import Shape
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
-from shop.doors.rest.hal import Collection, Document, Time, href
+from shop.doors.rest.hal import SOMETIMES, Collection, Document, Time, href
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
 from shop.services import orders as checkout
@@ -33,7 +33,7 @@ class UserDocument(Document):
     role = fields.String(metadata={"enum": [CUSTOMER, STAFF]})
     disabled = fields.Boolean()
     created_at = Time()
-    _embedded = fields.Method("embed")
+    _embedded = fields.Method("embed", metadata={"type": "object", **SOMETIMES})
 
     def ways(self, user: User) -> dict[str, dict[str, Any]]:
         collection = {"collection": {"href": href(self.path)}} if STAFF in context().roles() else {}
