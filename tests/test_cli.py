@@ -99,7 +99,7 @@ def test_a_folder_cannot_be_the_database(run, here):
     "command", [["serve"], ADD, ["user", "disable", "ada"], ["export", "a.csv"], ["import", SAMPLE]]
 )
 def test_a_database_without_tables_is_said_with_the_way_out(run, command):
-    assert refused(run(*command), "the database is at step none, not 0001: run `shop db upgrade`")
+    assert refused(run(*command), "the database is at step none, not 0002: run `shop db upgrade`")
 
 
 def test_an_unknown_user_cannot_be_disabled(ready):
@@ -281,7 +281,7 @@ def test_check_reports_that_all_is_well(ready):
 def test_check_finds_a_database_that_is_behind(run):
     ran = run("check")
     assert refused(ran, "the check found something wrong")
-    assert "schema     the database is at step none, not 0001: run `shop db upgrade`\n" in ran.out
+    assert "schema     the database is at step none, not 0002: run `shop db upgrade`\n" in ran.out
 
 
 def test_check_finds_a_file_that_is_no_database(run, here):

@@ -34,7 +34,7 @@ class User(Entity):
 
     @validates("username", "email")
     def _fold(self, field: str, value: str | None) -> str | None:
-        setattr(self, f"{field}_key", value and fold(value))
+        setattr(self, f"{field}_key", value and fold(value)[:254])  # some folded letters are many
         return value
 
     @property

@@ -19,7 +19,7 @@ from shop.domain.errors import NotFound
 from shop.domain.shapes import Pattern, Shape, Whole
 
 MAX_PAGE = 1_000_000
-CURSOR = r"^~[A-Za-z0-9_-]{1,1200}$"
+CURSOR = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
 

@@ -63,6 +63,10 @@ def test_an_address_looks_like_one(anonymous, email):
     assert anonymous.post("/api/v1/users", {**EVE, "email": email}).status_code == 400
 
 
+def test_an_address_whose_folded_letters_are_many_is_kept(anonymous):
+    assert anonymous.post("/api/v1/users", {**EVE, "email": "\ufdfa" * 60 + "@a.b"}).status_code == 201
+
+
 @pytest.mark.parametrize("username", ["ev", "e" * 81, "eve\n", " eve", "ev e", "évê", "../eve", ""])
 def test_a_username_has_plain_characters(anonymous, username):
     assert anonymous.post("/api/v1/users", {**EVE, "username": username}).status_code == 400
