@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+from sqlalchemy import func, select
+
 from shop.domain.base import Entity
 from shop.domain.errors import Stale, Unauthenticated
 from shop.domain.moves import moves
@@ -19,6 +21,11 @@ def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False) -> E:
     if entity is None or not entity.visible(ctx.roles(entity)):
         raise kind.missing()
     return entity
+
+
+def newest(ctx: Context, kind: type[Entity]) -> int:
+    """The id of the newest of its kind."""
+    return ctx.session.scalar(select(func.max(kind.id))) or 0
 
 
 def admit(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:

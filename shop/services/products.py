@@ -29,7 +29,9 @@ class Search(Paging):
 
     sort = fields.String(load_default="id", validate=validate.OneOf(list(SORTS)))
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
-    q = Text(0, 100, TEXT, metadata={"description": "Words of the name or the description."})
+    q = Text(
+        0, 100, TEXT, metadata={"prompt": "Words", "description": "Words of the name or the description."}
+    )
     min_price = Bound()
     max_price = Bound()
     in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shop.doors.rest.media import negotiate
 
+FORMS = "application/prs.hal-forms+json"
 HAL, JSON, V1, V2 = (
     "application/hal+json",
     "application/json",
@@ -262,7 +263,8 @@ class TestMediaTypes:
         ("accept", "answered"),
         [("", HAL), ("*/*", HAL), ("application/*", HAL), (HAL, HAL), (JSON, JSON), (f"{JSON};q=0.9, {HAL};q=0.8", JSON),
          (f"{HAL};profile=\"x\"", HAL), ("text/html,application/xhtml+xml,*/*;q=0.8", HAL), (f"{HAL};q=0, */*", JSON),
-         ("application/prs.hal-forms+json, application/hal+json, application/json, */*", HAL), (V1, V1),
+         ("application/prs.hal-forms+json, application/hal+json, application/json, */*", FORMS), (V1, V1),
+         (f"{FORMS};q=0.5, {HAL}", HAL), (FORMS, FORMS),
          ("APPLICATION/HAL+JSON", HAL), (f"{JSON}, {HAL}", HAL), (f"*/*;q=0.1, {JSON};q=0.1", JSON)],
     )  # fmt: skip
     def test_are_what_the_client_wants_most(self, anonymous, desk, accept, answered):

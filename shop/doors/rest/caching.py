@@ -17,8 +17,11 @@ class Required(Exception):
 
 def tags() -> set[str] | None:
     """The versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
-    said = g.get("members", {}) | (
-        {"_etag": request.headers["If-Match"]} if "If-Match" in request.headers else {}
+    asked = request.args.to_dict() if request.method == "DELETE" else {}  # where forms of DELETE say it
+    said = (
+        asked
+        | g.get("members", {})
+        | ({"_etag": request.headers["If-Match"]} if "If-Match" in request.headers else {})
     )
     if "_etag" not in said:
         if settings().require_if_match:

@@ -9,7 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 from werkzeug.exceptions import NotAcceptable, SecurityError
 
 from shop.domain.errors import Unauthenticated
-from shop.doors.rest.media import HAL, JSON, named_version, negotiate
+from shop.doors.rest.media import HAL, HAL_FORMS, JSON, named_version, negotiate
 from shop.doors.rest.versions import V1, VERSIONS
 from shop.services.context import Context
 from shop.services.tokens import ACCESS, Signer, actor
@@ -47,7 +47,7 @@ def agree() -> None:
     """Choose the answer's media type before anything is done, or say that there is none."""
     if request.routing_exception or request.blueprint == "about" or request.method == "OPTIONS":
         return
-    offers = [HAL, JSON, g.version.media]
+    offers = [HAL_FORMS, HAL, JSON, g.version.media]
     g.media = negotiate(request.headers.get("Accept", ""), offers)
     if not g.media or g.asked not in (None, g.version.name):
         raise NotAcceptable(f"This place answers with {', '.join(offers)}.")

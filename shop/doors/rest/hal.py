@@ -5,11 +5,14 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import g, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
 
 from shop.domain.base import Entity
 from shop.domain.moves import Move, affordances
+from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, settings
+from shop.doors.rest.media import HAL_FORMS
+from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
 
 METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
@@ -49,12 +52,20 @@ class Resource(Schema):
     """Anything with links; what begins with an underscore comes last."""
 
     _links = fields.Method("links", metadata={"type": "object", "additionalProperties": LINK})
+    _templates = fields.Method("forms", metadata={"type": "object", **SOMETIMES})
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dump_fields = dict(
             sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
         )
+
+    def forms(self, thing: Any) -> Any:
+        """The forms of what may be done, for clients that know forms."""
+        return self.templates(thing) if g.media == HAL_FORMS else missing
+
+    def templates(self, thing: Any) -> dict[str, dict[str, Any]]:
+        return {}
 
 
 class Document(Resource):
@@ -82,12 +93,38 @@ class Document(Resource):
             **{move.name: offer(here, move) for move in affordances(entity, context().roles(entity))},
         }
 
+    def templates(self, entity: Entity) -> dict[str, dict[str, Any]]:
+        here = self.at(entity)
+        return {
+            move.name: changing(here, move, entity) for move in affordances(entity, context().roles(entity))
+        }
+
     def ways(self, entity: Entity) -> dict[str, dict[str, Any]]:
         return {"collection": {"href": href(self.path)}}
 
 
 def offer(here: str, move: Move) -> dict[str, str]:
     return {"href": here + place(move), "title": move.title}
+
+
+def changing(here: str, move: Move, entity: Entity) -> dict[str, Any]:
+    """The form of a move: filled in with what is, and with the version that was seen."""
+    method = METHODS.get(move.name, ("POST",))[-1]
+    values = {name: getattr(entity, name, None) for name in move.takes().fields} if method == "PATCH" else {}
+    keyed = key(here, move.name, entity.tag) if method == "POST" else None
+    shape = move.takes(partial=method == "PATCH")
+    hidden = {"_etag": f'"{entity.tag}"', "_idempotency_key": keyed}
+    return form(move.title, method, here + place(move), shape, **values, **hidden)
+
+
+def beginning(here: str, move: Move, kind: type[Entity]) -> dict[str, Any]:
+    """The form of a move that begins an entity; its key changes as soon as there is a newer one."""
+    return form(move.title, "POST", here, move.takes(), _idempotency_key=key(here, newest(context(), kind)))
+
+
+def beginnings(kind: type[Entity], here: str) -> dict[str, dict[str, Any]]:
+    offered = affordances(kind, context().roles())
+    return {move.name: beginning(here, move, kind) for move in offered if sayable(move.takes)}
 
 
 class Collection(Resource):
@@ -119,6 +156,12 @@ class Collection(Resource):
             **self.begins(),
         }
 
+    def templates(self, page: Page) -> dict[str, dict[str, Any]]:
+        return {"search": self.searching(), **beginnings(self.document.kind, href(self.document.path))}
+
+    def searching(self) -> dict[str, Any]:
+        return form("Search", "GET", self.href(), self.search())
+
     def template(self) -> dict[str, Any]:
         names = ",".join(self.search().fields)
         return {"href": f"{self.href()}{{?{names}}}", "templated": True}
@@ -143,7 +186,7 @@ def turned(query: dict[str, str], to: Cursor | int) -> dict[str, str]:
 
 @lru_cache(256)
 def shaped(document: type[Document], names: tuple[str, ...]) -> Document:
-    return document(only=(*names, "_etag", "_links")) if names else document()
+    return document(only=(*names, "_etag", "_links", "_templates")) if names else document()
 
 
 def readonly(document: type[Document], shape: type[Schema]) -> frozenset[str]:

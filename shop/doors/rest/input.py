@@ -21,6 +21,7 @@ from shop.doors.rest.versions import V1
 DEPTH = 20
 BODIES = [JSON, HAL, HAL_FORMS, FORM]
 LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
+HIDDEN = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
 TEXTUAL = (fields.String, fields.List)
 
 
@@ -83,6 +84,11 @@ def spoken(field: fields.Field | None, text: str) -> Any:
     return loads(text, parse_float=Decimal)
 
 
+def typed(field: fields.Field | None, value: Any) -> Any:
+    """Some clients send what a form was filled in with as text, numbers too."""
+    return spoken(field, value) if isinstance(value, str) else value
+
+
 def body() -> dict[str, Any]:
     if not request.get_data():
         return {}
@@ -129,6 +135,8 @@ class Parser(FlaskParser):
         data = {name: value for name, value in members.items() if name not in ignored}
         if req.mimetype == FORM:
             return self.said(schema, data)
+        if g.members.keys() & HIDDEN:
+            data = {name: typed(schema.fields.get(name), value) for name, value in data.items()}
         return {name: self.money(schema, name, value, g.version) for name, value in data.items()}
 
     def load_querystring(self, req: Any, schema: Schema) -> dict[str, Any]:

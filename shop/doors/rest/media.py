@@ -29,11 +29,15 @@ def named_version(accept: str) -> str | None:
 
 
 def negotiate(accept: str, offers: list[str]) -> str | None:
-    """The offer wanted most; of equals the first offered; None where nothing offered is wanted."""
+    """The offer wanted most; of equals one that is named, and then the first; None where none is wanted.
+
+    Forms are only for those who name them: a client that takes anything may not know them.
+    """
     wanted = ranges(accept)
 
     def quality(offer: str) -> float:
-        return next((wanted[name] for name in (offer, "application/*", "*/*") if name in wanted), 0.0)
+        names = (offer,) if offer == HAL_FORMS else (offer, "application/*", "*/*")
+        return next((wanted[name] for name in names if name in wanted), 0.0)
 
     best = max(offers, key=lambda offer: (quality(offer), offer in wanted, -offers.index(offer)))
     return best if quality(best) else None

@@ -80,7 +80,7 @@ STATE = {
 
 
 def described(name: str, document: type[Document]) -> dict[str, Any]:
-    state = {member: STATE[member] for member in document().fields if member != "_links"}
+    state = {member: STATE[member] for member in document().fields if member in STATE}
     offered = {move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins}
     return {**state, **COMMON, **WAYS.get(name, {}), **offered}
 

@@ -10,8 +10,9 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, settings
-from shop.doors.rest.hal import Resource, href, offer, profile
+from shop.doors.rest.hal import Resource, beginnings, href, offer, profile
 from shop.doors.rest.products import ProductCollection
+from shop.doors.rest.tokens import login_form, logout_form
 from shop.doors.rest.versions import VERSIONS
 
 root = Blueprint("home", __name__, description="The first URL.")
@@ -40,6 +41,15 @@ class HomeDocument(Resource):
             **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
             **{move.name: offer(href("/products"), move) for move in affordances(Product, context().roles())},
             **neighbours(),
+        }
+
+    def templates(self, _: Any) -> dict[str, dict[str, Any]]:
+        return {
+            "login": login_form(),
+            **beginnings(User, href("/users")),
+            "search": ProductCollection().searching(),
+            **({"logout": logout_form()} if context().actor else {}),
+            **beginnings(Product, href("/products")),
         }
 
 

@@ -7,6 +7,7 @@ from marshmallow import fields
 from shop.domain.moves import ANYONE, MEMBER
 from shop.domain.shapes import Credentials, Refresh
 from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.forms import form
 from shop.doors.rest.guard import anonymous, context, signer
 from shop.doors.rest.hal import Resource, href, profile
 from shop.services import tokens as service
@@ -27,6 +28,20 @@ class TokenDocument(Resource):
             "refresh": {"href": href("/tokens/refresh"), "title": "Renew both tokens"},
             "logout": {"href": href("/tokens/current"), "title": "Log out"},
         }
+
+    def templates(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
+        renew = form(
+            "Renew both tokens", "POST", href("/tokens/refresh"), Refresh(), refresh_token=pair.refresh_token
+        )
+        return {"refresh": renew, "logout": logout_form()}
+
+
+def login_form() -> dict[str, Any]:
+    return form("Log in", "POST", href("/tokens"), Credentials())
+
+
+def logout_form() -> dict[str, Any]:
+    return form("Log out", "DELETE", href("/tokens/current"))
 
 
 @tokens.route("", methods=["POST"])

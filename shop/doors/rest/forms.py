@@ -1,0 +1,113 @@
+"""Moves as forms (HAL-FORMS): what a move takes, so that a client needs no other documentation.
+
+A template is there exactly when its link is, for the same reason. Its hidden members carry the version
+that was seen and a key, so that a client that knows of neither loses no update and orders nothing twice.
+What a form cannot say, a list of lines, has a link but no template.
+"""
+
+import hashlib
+import hmac
+from functools import cache
+from typing import Any
+
+from flask import g
+from marshmallow import Schema, fields, validate
+
+from shop.domain.shapes import Email, Money
+from shop.doors.rest.guard import context, settings
+from shop.doors.rest.media import FORM, JSON
+from shop.doors.rest.versions import V1
+
+LONG = 200  # more characters than this want more than one line
+
+Node = dict[str, Any]
+
+
+def form(title: str, method: str, target: str, shape: Schema | None = None, **values: Any) -> Node:
+    """A template; `values` fill it in, and those that begin with an underscore are hidden."""
+    hidden = {name: value for name, value in values.items() if name.startswith("_") and value}
+    shown = shape.fields if shape else {}
+    properties = [described(shape, name, values.get(name)) for name in shown]
+    properties += [{"name": name, "type": "hidden", "value": value} for name, value in hidden.items()]
+    return {
+        "title": title,
+        "method": method,
+        "target": target,
+        "contentType": FORM if shape and labelled(shape) else JSON,
+        "properties": properties,
+    }
+
+
+def sayable(shape: type[Schema]) -> bool:
+    return not any(isinstance(field, fields.List) for field in shape().fields.values())
+
+
+def labelled(shape: Schema) -> bool:
+    """Where money is an object, only the other body type says it in one field."""
+    return g.version is not V1 and any(type(field) is Money for field in shape.fields.values())
+
+
+def described(shape: Schema, name: str, value: Any) -> Node:
+    """A property: what holds for everybody, and the value it has here."""
+    field = shape.fields[name]
+    found = {
+        **rules(field, settings().currency),
+        "name": name,
+        "required": field.required and not shape.partial,
+    }
+    if isinstance(field, Money) and value is not None:
+        value = V1.write(value, settings().currency)
+    if value is None:
+        return found
+    if "options" in found:
+        return {**found, "options": {**found["options"], "selectedValues": [str(value)]}}
+    return {**found, "value": value if isinstance(value, str) else str(value)}
+
+
+@cache
+def rules(field: fields.Field, currency: Any) -> Node:
+    """What a field asks for, in the words of HTML."""
+    found: Node = {"prompt": field.metadata.get("prompt") or field.name.replace("_", " ").capitalize()}
+    found["type"] = kind(field)
+    if isinstance(field, Money):
+        found["step"] = float(currency.major(1))
+    if isinstance(field, fields.Boolean):
+        found["options"] = {"inline": ["true", "false"], "maxItems": 1}
+    for rule in field.validators if not isinstance(field, fields.List) else ():
+        found |= translated(rule, field, currency)
+    return found
+
+
+def kind(field: fields.Field) -> str:
+    if field.name == "refresh_token":
+        return "hidden"
+    if field.name == "password":
+        return "password"
+    if isinstance(field, Email):
+        return "email"
+    if isinstance(field, fields.Integer):
+        return "number"
+    long = any(isinstance(rule, validate.Length) and (rule.max or 0) > LONG for rule in field.validators)
+    return "textarea" if long else "text"
+
+
+def translated(rule: Any, field: fields.Field, currency: Any) -> Node:
+    if isinstance(rule, validate.Length):
+        return {"minLength": rule.min, "maxLength": rule.max}
+    if isinstance(rule, validate.Range):
+        write = (lambda bound: V1.write(bound, currency)) if isinstance(field, Money) else int
+        return {"min": write(rule.min), "max": write(rule.max)}
+    if isinstance(rule, validate.Regexp):
+        return {"regex": rule.regex.pattern}
+    if isinstance(rule, validate.OneOf):
+        return {"options": {"inline": list(rule.choices), "maxItems": 1}}
+    return {}
+
+
+def key(*of: Any) -> str | None:
+    """The key of a form: the same for the same page, another as soon as what it is about has changed."""
+    actor = context().actor
+    if not actor:
+        return None
+    said = ":".join(map(str, (actor.id, actor.login, *of)))
+    return hmac.new(settings().secret_key[0].encode(), said.encode(), hashlib.sha256).hexdigest()[:32]
