@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from difflib import get_close_matches
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -130,6 +131,10 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
 def switch(text: str) -> bool:
     return {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[text.lower()]
 
@@ -155,6 +160,7 @@ class Settings:
     cache_seconds: int = setting("0", whole(0, 86_400), "0 to 86400")
     currency: Currency = setting("USD", Currency, "a currency of ISO 4217, such as USD, EUR or JPY")
     require_if_match: bool = setting("off", switch, "on or off")
+    v1_sunset: date | None = setting("", day, "empty, or the last day of v1, such as 2027-12-31")
     cors_origins: tuple[str, ...] = setting("", origins, "empty, or origins such as https://app.example")
     access_token_seconds: int = setting("900", whole(30, 86_400), "30 to 86400")
     refresh_token_seconds: int = setting("2592000", whole(60, 31_536_000), "60 to 31536000")

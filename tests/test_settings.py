@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ GOOD = [
     ("currency", "JPY", "JPY"),
     ("require_if_match", "on", True),
     ("require_if_match", "FALSE", False),
+    ("v1_sunset", "", None),
+    ("v1_sunset", "2027-12-31", date(2027, 12, 31)),
     ("cors_origins", "https://App.example,http://localhost:3000/", ("https://app.example", "http://localhost:3000")),
     ("access_token_seconds", "30", 30),
     ("refresh_token_seconds", "31536000", 31_536_000),
@@ -60,6 +63,7 @@ BAD = {
     "cache_seconds": ["", "-1", "86401", "1.5", "\u0661", "1_0", "9" * 5000],
     "currency": ["", "usd", "EURO", "€"],
     "require_if_match": ["", "yes", "2"],
+    "v1_sunset": ["soon", "31.12.2027", "2027-02-30"],
     "cors_origins": ["*", "app.example", "https://app.example/page"],
     "access_token_seconds": ["29", "86401"],
     "refresh_token_seconds": ["59", "31536001"],

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from shop.doors.rest import caching, cors, guard, journal, limits, problems
+from shop.doors.rest import caching, cors, guard, journal, limits, problems, sunset
 from shop.doors.rest.about import about
 from shop.doors.rest.openapi import Id, api
 from shop.doors.rest.orders import orders
@@ -26,6 +26,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     limits.install(app, settings)
     app.before_request(guard.agree)
     caching.install(app)
+    sunset.install(app)
     problems.install(app)
     app.register_blueprint(about)
     app.extensions["shop-apis"] = {version.name: api(app, version, settings) for version in VERSIONS.values()}

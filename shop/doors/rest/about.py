@@ -3,18 +3,21 @@
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, g, render_template
+from flask import Blueprint, Response, current_app, g, render_template, request
 from sqlalchemy import text
 
 from shop.doors.rest.guard import anonymous
+from shop.doors.rest.media import negotiate
 from shop.doors.rest.openapi import document
 from shop.doors.rest.problems import STATUS
-from shop.doors.rest.profile import TERMS
+from shop.doors.rest.profile import TERMS, alps
 from shop.doors.rest.versions import VERSIONS
 
 about = Blueprint(
     "about", __name__, template_folder="pages", static_folder="pages/static", static_url_path="/static"
 )
+ALPS = "application/alps+json"
+CATALOGUE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -26,6 +29,28 @@ def page(name: str, **facts: Any) -> Response:
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     g.public = True
     return response
+
+
+@about.get("/.well-known/api-catalog")
+def catalogue() -> Response:
+    """Where the versions of the API are, and what describes them (RFC 9727)."""
+    place = f"{g.root}/.well-known/api-catalog"
+    homes = [f"{g.root}/api/{name}/" for name in VERSIONS]
+    described = [{"anchor": home, **about_version(name)} for home, name in zip(homes, VERSIONS, strict=True)]
+    linkset = {"linkset": [{"anchor": place, "item": [{"href": home} for home in homes]}, *described]}
+    g.public = True
+    response = Response(orjson.dumps(linkset), content_type=CATALOGUE)
+    response.headers["Link"] = f'<{place}>; rel="api-catalog"'
+    return response
+
+
+def about_version(name: str) -> dict[str, list[dict[str, str]]]:
+    return {
+        "service-desc": [{"href": f"{g.root}/openapi/{name}.json", "type": "application/json"}],
+        "service-doc": [{"href": f"{g.root}/docs?version={name}", "type": "text/html"}],
+        "status": [{"href": f"{g.root}/health/ready", "type": "application/json"}],
+        "profile": [{"href": f"{g.root}/profile", "type": "text/html"}],
+    }
 
 
 @about.get("/health/live")
@@ -53,4 +78,8 @@ def docs() -> Response:
 
 @about.get("/profile")
 def profile() -> Response:
+    """What every word means: a page for people, ALPS for programs that name it."""
+    if negotiate(request.headers.get("Accept", ""), ["text/html", ALPS]) == ALPS:
+        g.public = True
+        return Response(orjson.dumps(alps(g.root)), content_type=ALPS)
     return page("profile.html", terms=TERMS, problems=STATUS, root=g.root)

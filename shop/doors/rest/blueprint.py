@@ -1,5 +1,6 @@
 """A blueprint whose views take shapes and give documents."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,10 +20,21 @@ def answer(state: dict[str, Any], status: int = 200, **headers: str) -> Response
     return Response(orjson.dumps(state), status, headers, content_type=g.media)
 
 
-def nothing() -> Response:
-    response = Response(status=204)
+def nothing(status: int = 204, **headers: str) -> Response:
+    response = Response(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response
+
+
+def little() -> bool:
+    """Whether the client would rather not have the new state sent back (RFC 7240)."""
+    wishes = re.split(r"[,;]", request.headers.get("Prefer", "").lower().replace(" ", ""))
+    return "return=minimal" in wishes or 'return="minimal"' in wishes
+
+
+def minimal(status: int, where: dict[str, str]) -> Response:
+    wished = {"Preference-Applied": "return=minimal"}
+    return nothing(201 if status == 201 else 204, **where, **wished)
 
 
 class Blueprint(SmorestBlueprint):
@@ -49,7 +61,8 @@ class Blueprint(SmorestBlueprint):
                     return nothing()
                 g.tag = getattr(result, "tag", None)
                 state = shown.dump(result)
-                return answer(state, status, **pointers(state["_links"].get("self"), status))
+                where = pointers(state["_links"].get("self"), status)
+                return minimal(status, where) if where and little() else answer(state, status, **where)
 
             return self.response(status, schema)(wrapper)
 

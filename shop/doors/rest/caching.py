@@ -39,7 +39,7 @@ def versions(text: str) -> set[str]:
 
 
 def finish(response: Response) -> Response:
-    response.vary.update(("Accept", "Authorization"))
+    response.vary.update(("Accept", "Authorization", "Prefer"))
     if request.method in ("GET", "HEAD") and response.status_code == 200 and not response.direct_passthrough:
         tag(response)
     else:

@@ -13,8 +13,8 @@ from typing import Any
 from flask import g
 from marshmallow import Schema, fields, validate
 
-from shop.domain.shapes import Email, Money
-from shop.doors.rest.guard import context, settings
+from shop.domain.shapes import Credentials, Email, Money, Refresh
+from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import FORM, JSON
 from shop.doors.rest.versions import V1
 
@@ -111,3 +111,15 @@ def key(*of: Any) -> str | None:
         return None
     said = ":".join(map(str, (actor.id, actor.login, *of)))
     return hmac.new(settings().secret_key[0].encode(), said.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def login() -> Node:
+    return form("Log in", "POST", href("/tokens"), Credentials())
+
+
+def refresh(held: str) -> Node:
+    return form("Renew both tokens", "POST", href("/tokens/refresh"), Refresh(), refresh_token=held)
+
+
+def logout() -> Node:
+    return form("Log out", "DELETE", href("/tokens/current"))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, current_app, g, request
 from flask_sqlalchemy import SQLAlchemy
@@ -41,6 +42,11 @@ def host() -> str:
         return request.host_url.rstrip("/")
     except SecurityError:
         return ""
+
+
+def href(path: str, **query: Any) -> str:
+    """An absolute URL inside the version and prefix that the client came by."""
+    return f"{g.root}{g.prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def agree() -> None:

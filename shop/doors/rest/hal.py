@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from flask import g, request
 from marshmallow import Schema, fields, missing
@@ -10,7 +9,7 @@ from marshmallow import Schema, fields, missing
 from shop.domain.base import Entity
 from shop.domain.moves import Move, affordances
 from shop.doors.rest.forms import form, key, sayable
-from shop.doors.rest.guard import context, settings
+from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import HAL_FORMS
 from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
@@ -18,11 +17,6 @@ from shop.services.pages import Cursor, Page
 METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
 SOMETIMES = {"x-sometimes": True}  # a member that is there only when it has something to say
 LINK = {"$ref": "#/components/schemas/Link"}
-
-
-def href(path: str, **query: Any) -> str:
-    """An absolute URL inside the version and prefix that the client came by."""
-    return f"{g.root}{g.prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def place(move: Move) -> str:

@@ -9,8 +9,8 @@ from flask import g
 from shop.domain.moves import Move, moves
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
-from shop.doors.rest.guard import context
-from shop.doors.rest.hal import METHODS, Document, href, place, readonly
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.hal import METHODS, Document, place, readonly
 from shop.doors.rest.replays import retriable
 from shop.services.moves import admit, begin, perform
 

@@ -8,8 +8,8 @@ from marshmallow import Schema, fields, post_dump
 from shop.domain.moves import MEMBER, OWNER, STAFF
 from shop.domain.order import STATES, Order
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
-from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Price, Time, href
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Price, Time
 from shop.doors.rest.moves import offer
 from shop.services import orders as checkout
 from shop.services.moves import find

@@ -13,8 +13,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.domain.errors import ShopError
+from shop.domain.shapes import Purchase
+from shop.doors.rest import forms
 from shop.doors.rest.caching import Required
-from shop.doors.rest.hal import href
+from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
 from shop.services.database import meaning
 
@@ -51,6 +53,8 @@ def problem(
     ways = {rel: {"href": href(path)} for rel, path in WAYS.get(status, {}).items()}
     if links := {**ways, **members.get("_links", {})}:
         body["_links"] = links
+    if status == 401:
+        body["_templates"] = {"login": forms.login()}
     return Response(orjson.dumps(body), status, content_type=PROBLEM)
 
 
@@ -77,7 +81,20 @@ def members(error: ShopError) -> dict[str, Any]:
     if "stock" in facts:
         found["stock"] = facts["stock"]
     if "lines" in facts:
-        found["lines"] = [line(each) for each in facts["lines"]]
+        found |= smaller(facts["lines"])
+    return found
+
+
+def smaller(short: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is short, where to order less, and where one thing was bought, the form for what is left."""
+    found = {"lines": [line(each) for each in short], "_links": {"create": {"href": href("/orders")}}}
+    (first, *others), buying = short, (request.endpoint or "").endswith(".buy")
+    if buying and not others and first["left"]:
+        place, left = href(f"/products/{first['product_id']}/buy"), first["left"]
+        hidden = {"_idempotency_key": forms.key(place, "less", left)}
+        found["_templates"] = {
+            "buy": forms.form("Buy what is left", "POST", place, Purchase(), quantity=left, **hidden)
+        }
     return found
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shop.domain.moves import moves
-from shop.doors.rest.hal import Document
+from shop.domain.moves import Move, moves
+from shop.doors.rest.hal import METHODS, Document
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
@@ -91,3 +91,48 @@ TERMS = {
     **{name: described(name, document) for name, document in DOCUMENTS.items()},
     "token": TOKEN,
 }
+
+
+def alps(root: str) -> dict[str, Any]:
+    """The same words for programs (ALPS): each state, and each move with what it takes."""
+    states = [{"id": name, "type": "semantic", "doc": said(text)} for name, text in STATE.items()]
+    things = [thing(name, document) for name, document in DOCUMENTS.items()]
+    ways = [{"id": rel, "type": "safe", "doc": said(text)} for rel, text in navigation().items()]
+    head = {"version": "1.0", "doc": said("Shop"), "link": [{"rel": "self", "href": f"{root}/profile"}]}
+    return {"alps": {**head, "descriptor": [*states, *ways, *things]}}
+
+
+def said(text: str) -> dict[str, str]:
+    return {"value": text}
+
+
+def navigation() -> dict[str, str]:
+    """The rels that lead somewhere; those of the moves stand with what they move."""
+    moved = {name for document in DOCUMENTS.values() for name in moves(document.kind)}
+    words = {**HOME, **COLLECTION, **TOKEN, **COMMON, **WAYS["user"], **WAYS["order"]}
+    return {
+        rel: text for rel, text in words.items() if rel not in {*moved, *STATE, *DOCUMENTS, "_embedded.item"}
+    }
+
+
+def thing(name: str, document: type[Document]) -> dict[str, Any]:
+    parts = [{"href": f"#{member}"} for member in document().fields if member in STATE]
+    return {
+        "id": name,
+        "type": "semantic",
+        "descriptor": [*parts, *(acted(name, each) for each in moves(document.kind).values())],
+    }
+
+
+def acted(name: str, move: Move) -> dict[str, Any]:
+    """A move: safe to repeat where HTTP says so, and what it takes."""
+    kind = "idempotent" if move.name in METHODS else "unsafe"
+    takes = [{"name": word} for word in move.takes().fields]
+    return {
+        "id": f"{name}-{move.name}",
+        "name": move.name,
+        "type": kind,
+        "rt": f"#{name}",
+        "title": move.title,
+        "descriptor": takes,
+    }

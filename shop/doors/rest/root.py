@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from flask import g
+from flask import Response, after_this_request, g
 from marshmallow import fields
 
 from shop.domain.moves import ANYONE, STAFF, affordances
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context, settings
-from shop.doors.rest.hal import Resource, beginnings, href, offer, profile
+from shop.doors.rest.guard import context, href, settings
+from shop.doors.rest.hal import Resource, beginnings, offer, profile
 from shop.doors.rest.products import ProductCollection
-from shop.doors.rest.tokens import login_form, logout_form
 from shop.doors.rest.versions import VERSIONS
 
 root = Blueprint("home", __name__, description="The first URL.")
@@ -30,9 +30,7 @@ class HomeDocument(Resource):
             "products": {"href": href("/products")},
             "search": ProductCollection().template(),
             "profile": profile("home"),
-            "service-desc": {"href": f"{g.root}/openapi/{g.version.name}.json"},
-            "service-doc": {"href": f"{g.root}/docs"},
-            "status": {"href": f"{g.root}/health/ready"},
+            **{rel: {"href": place} for rel, place in described().items()},
             "login": {"href": href("/tokens"), "title": "Log in"},
             **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
             **({"me": {"href": href(f"/users/{me.id}")}} if me else {}),
@@ -45,12 +43,31 @@ class HomeDocument(Resource):
 
     def templates(self, _: Any) -> dict[str, dict[str, Any]]:
         return {
-            "login": login_form(),
+            "login": forms.login(),
             **beginnings(User, href("/users")),
             "search": ProductCollection().searching(),
-            **({"logout": logout_form()} if context().actor else {}),
+            **({"logout": forms.logout()} if context().actor else {}),
             **beginnings(Product, href("/products")),
         }
+
+
+def described() -> dict[str, str]:
+    return {
+        "service-desc": f"{g.root}/openapi/{g.version.name}.json",
+        "service-doc": f"{g.root}/docs",
+        "status": f"{g.root}/health/ready",
+    }
+
+
+def point(response: Response) -> Response:
+    """What is said in the body, also for those who only ask for the head."""
+    places = {
+        "profile": f"{g.root}/profile",
+        **described(),
+        "api-catalog": f"{g.root}/.well-known/api-catalog",
+    }
+    response.headers["Link"] = ", ".join(f'<{place}>; rel="{rel}"' for rel, place in places.items())
+    return response
 
 
 def neighbours() -> dict[str, dict[str, str]]:
@@ -68,4 +85,5 @@ def neighbours() -> dict[str, dict[str, str]]:
 @root.gives(200, HomeDocument, public=True)
 def home() -> dict[str, Any]:
     """Begin here."""
+    after_this_request(point)
     return {}

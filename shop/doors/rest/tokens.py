@@ -6,10 +6,10 @@ from marshmallow import fields
 
 from shop.domain.moves import ANYONE, MEMBER
 from shop.domain.shapes import Credentials, Refresh
+from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.forms import form
-from shop.doors.rest.guard import anonymous, context, signer
-from shop.doors.rest.hal import Resource, href, profile
+from shop.doors.rest.guard import anonymous, context, href, signer
+from shop.doors.rest.hal import Resource, profile
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
@@ -23,6 +23,7 @@ class TokenDocument(Resource):
 
     def links(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
         return {
+            "self": {"href": href("/tokens/current")},  # halchemy takes nothing for HAL that has none
             "me": {"href": href(f"/users/{pair.actor.id}")},
             "profile": profile("token"),
             "refresh": {"href": href("/tokens/refresh"), "title": "Renew both tokens"},
@@ -30,18 +31,7 @@ class TokenDocument(Resource):
         }
 
     def templates(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
-        renew = form(
-            "Renew both tokens", "POST", href("/tokens/refresh"), Refresh(), refresh_token=pair.refresh_token
-        )
-        return {"refresh": renew, "logout": logout_form()}
-
-
-def login_form() -> dict[str, Any]:
-    return form("Log in", "POST", href("/tokens"), Credentials())
-
-
-def logout_form() -> dict[str, Any]:
-    return form("Log out", "DELETE", href("/tokens/current"))
+        return {"refresh": forms.refresh(pair.refresh_token), "logout": forms.logout()}
 
 
 @tokens.route("", methods=["POST"])

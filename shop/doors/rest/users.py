@@ -9,8 +9,8 @@ from shop.domain.moves import OWNER, STAFF
 from shop.domain.shapes import Shape
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
-from shop.doors.rest.hal import SOMETIMES, Collection, Document, Time, href
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.hal import SOMETIMES, Collection, Document, Time
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
 from shop.services import orders as checkout

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ class Version:
     write: Callable[[int, Currency], Any]
     read: Callable[[Any, Currency], Any]
     schema: Callable[[Currency], dict[str, Any]]
+    since: date
 
     @property
     def media(self) -> str:
@@ -79,6 +81,6 @@ def labelled_schema(currency: Currency) -> dict[str, Any]:
     }
 
 
-V1 = Version("v1", number, exact, number_schema)
-V2 = Version("v2", labelled, unlabelled, labelled_schema)
+V1 = Version("v1", number, exact, number_schema, date(2026, 11, 20))
+V2 = Version("v2", labelled, unlabelled, labelled_schema, date(2026, 11, 20))
 VERSIONS = {version.name: version for version in (V1, V2)}

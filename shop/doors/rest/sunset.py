@@ -1,0 +1,31 @@
+"""The end of a version, said in every answer of it (RFC 9745, RFC 8594) as soon as there is a date for it."""
+
+from datetime import UTC, datetime, time
+
+from flask import Flask, Response, g, request
+from werkzeug.http import http_date
+
+from shop.doors.rest.guard import PLACE, settings
+from shop.doors.rest.versions import V1, V2
+
+
+def install(app: Flask) -> None:
+    app.after_request(warn)
+
+
+def warn(response: Response) -> Response:
+    """v1 is deprecated from the day that v2 came, or from its own last day if that is sooner."""
+    last = settings().v1_sunset
+    if last and g.version is V1 and PLACE.match(request.path):
+        began = datetime.combine(min(V2.since, last), time.min, UTC)
+        response.headers["Deprecation"] = f"@{int(began.timestamp())}"
+        response.headers["Sunset"] = http_date(datetime.combine(last, time(23, 59, 59), UTC))
+        response.headers.add("Link", f'<{successor()}>; rel="successor-version"')
+        for rel in ("deprecation", "sunset"):
+            response.headers.add("Link", f'<{g.root}/profile#versions>; rel="{rel}"; type="text/html"')
+    return response
+
+
+def successor() -> str:
+    rest = request.path.removeprefix("/api").removeprefix("/v1")
+    return f"{g.root}/api/v2{rest}"
