@@ -29,6 +29,7 @@ from shop.services import tokens, users
 from shop.services.context import Actor, Context
 from shop.settings import Settings, read_settings
 from tests import servers
+from tests.second import SecondVersion
 
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
@@ -53,10 +54,31 @@ def redis() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty database of either kind; every test that asks for a shop runs on both."""
-    if request.param == "sqlite":
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "v2"])
+def ground(request: pytest.FixtureRequest) -> str:
+    """What a test that asks for a shop runs on: v1 on both databases, and v2 as well."""
+    return request.param
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is said to v2 as well is all that goes through the REST door, but for what is about v1 itself."""
+    items[:] = [item for item in items if not said_to_v2(item) or holds_for_v2(item)]
+
+
+def said_to_v2(item: pytest.Item) -> bool:
+    return hasattr(item, "callspec") and item.callspec.params.get("ground") == "v2"
+
+
+def holds_for_v2(item: pytest.Item) -> bool:
+    return item.path.parent.name in ("rest", "journeys") and not item.get_closest_marker("v1")
+
+
+@pytest.fixture(scope="session")
+def database_url(
+    ground: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An empty database of either kind."""
+    if ground != "postgresql":
         yield f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}"
     else:
         with fresh_postgres(request.getfixturevalue("postgres")) as url:
@@ -85,8 +107,21 @@ class fresh_postgres:  # noqa: N801
 
 
 @pytest.fixture(scope="session")
-def migrated(database_url: str) -> Flask:
-    app = create_app(settings_for(database_url))
+def shops(database_url: str, ground: str) -> Callable[..., Flask]:
+    """Makes shops with settings of their own."""
+
+    def make(**settings: str) -> Flask:
+        app = create_app(settings_for(database_url, **settings))
+        if ground == "v2":
+            app.test_client_class = SecondVersion
+        return app
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated(shops: Callable[..., Flask]) -> Flask:
+    app = shops()
     with app.app_context():
         upgrade()
     return app
@@ -117,9 +152,9 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def variant(app: Flask, database_url: str) -> Callable[..., Flask]:
+def variant(app: Flask, shops: Callable[..., Flask]) -> Callable[..., Flask]:
     """The same empty shop under other settings."""
-    return lambda **settings: create_app(settings_for(database_url, **settings))
+    return shops
 
 
 @dataclass

@@ -72,6 +72,7 @@ class TestTheCatalogueOfApis:
         link = anonymous.call("HEAD", self.URL).headers["Link"]
         assert link == '<http://localhost/.well-known/api-catalog>; rel="api-catalog"'
 
+    @pytest.mark.v1
     def test_leads_from_the_bare_origin_to_everything(self, anonymous):
         linkset = anonymous.get(self.URL).json["linkset"]
         places = [
@@ -130,6 +131,7 @@ class TestOnePublicUrl:
         assert not re.findall(r'(?:src|href)="(?!https://x\.example/shop)[^"]*"', client.get("/docs").text)
 
 
+@pytest.mark.v1
 class TestTheEndOfV1:
     @pytest.fixture
     def client(self, variant):

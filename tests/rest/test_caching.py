@@ -59,6 +59,7 @@ class TestReading:
     def test_answers_vary_with_what_decides_them(self, anonymous, url):
         assert {"Accept", "Authorization"} <= set(anonymous.get(url).headers["Vary"].split(", "))
 
+    @pytest.mark.v1
     def test_head_says_what_get_would(self, anonymous, desk):
         get, head = anonymous.get(desk), anonymous.call("HEAD", desk)
         told = ("ETag", "Content-Type", "Cache-Control", "Vary", "Content-Length")

@@ -22,6 +22,7 @@ def links(answer):
     return answer.json["_links"]
 
 
+@pytest.mark.v1
 class TestTheHome:
     ALWAYS = {
         "self",
@@ -69,6 +70,7 @@ class TestTheHome:
 
 
 class TestLinks:
+    @pytest.mark.v1
     @pytest.mark.parametrize("prefix", ["/api", "/api/v1", "/api/v2"])
     def test_stay_inside_the_prefix_the_client_came_by(self, anonymous, desk, prefix):
         assert (
@@ -215,6 +217,7 @@ class TestSearching:
         assert [item["name"] for item in items] == ["A", "b", "C", "é"]
 
 
+@pytest.mark.v1
 class TestVersions:
     def test_differ_in_how_money_is_written(self, anonymous, desk):
         prices = [anonymous.get(f"/api/{version}/products/1").json["price"] for version in ("v1", "v2")]

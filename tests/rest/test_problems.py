@@ -124,6 +124,7 @@ def test_a_patch_of_another_type_is_told_which_are_read(staff, desk):
     assert "application/merge-patch+json" in refused.headers["Accept-Patch"]
 
 
+@pytest.mark.v1
 @pytest.mark.parametrize(
     "kind",
     [

@@ -152,6 +152,7 @@ def test_a_number_that_is_no_amount_is_refused(staff, literal):
     assert staff.post("/api/v1/products", data=body, content_type="application/json").status_code == 400
 
 
+@pytest.mark.v1
 @pytest.mark.parametrize(
     ("literal", "shown"), [("0", 0.0), ("1e1", 10.0), ("19.990", 19.99), ("999999999.99", 999999999.99)]
 )
@@ -167,6 +168,7 @@ def test_a_stock_is_a_whole_number_that_fits(staff, stock):
     )
 
 
+@pytest.mark.v1
 @pytest.mark.parametrize("literal", ["3", "3.0", "0.3e1"])
 def test_a_whole_number_is_one_however_json_writes_it(staff, literal):
     body = f'{{"name": "Pine stool", "price": 1, "stock": {literal}}}'
