@@ -100,9 +100,11 @@ def complete(
             body["content"][FORM] = form(shape, settings, parts)
     if method == "get":
         answers["304"] = {"description": TITLES[304]}
+    elif "200" in answers and operation["operationId"] not in NEVER_KEPT:
+        answers["204"] = {"description": "Done, for those who ask for no more (Prefer: return=minimal)"}
     for status, answer in answers.items():
         if "content" in answer:
-            answer["content"] = dict.fromkeys((HAL, JSON, version.media), answer["content"][JSON])
+            answer["content"] = dict.fromkeys((HAL, HAL_FORMS, JSON, version.media), answer["content"][JSON])
         found = "ETag" if method == "get" else "Content-Location" if one and status == "200" else ""
         answer["headers"] = headers(SAID.get(status, found), *["Idempotency-Replayed"] * keyed)
     for status in refusals(operation, changes, one, who, settings) | ({"422"} if keyed else set()):
