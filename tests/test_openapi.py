@@ -147,7 +147,8 @@ def test_every_problem_is_problem_json(document):
 def test_every_answer_with_a_body_comes_in_the_types_that_may_be_asked_for(document):
     vendor = f"application/vnd.shop.{document['info']['version']}+json"
     types = {tuple(answer["content"]) for answer in responses(document, "20[01]")}
-    assert types == {("application/hal+json", "application/json", vendor)}
+    forms = "application/prs.hal-forms+json"
+    assert types == {("application/hal+json", forms, "application/json", vendor)}
 
 
 @pytest.mark.parametrize(
