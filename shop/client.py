@@ -28,10 +28,6 @@ ACCEPT = f"{HAL_FORMS}, {HAL};q=0.9, {PROBLEM};q=0.8, */*;q=0.1"
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 REPEATABLE, BUSY = {"GET", "HEAD", "PUT", "DELETE"}, {429, 502, 503, 504}
 LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-# URI templates (RFC 6570): how an expression of each kind begins, and what stands between its parts.
-KINDS = {"": ("", ","), "+": ("", ","), "#": ("#", ","), "?": ("?", "&"), "&": ("&", "&")} | {
-    c: (c, c) for c in "./;"
-}
 EXPRESSION, RESERVED = re.compile(r"{([+#./;?&]?)([^}]+)}"), ":/?#[]@!$&'()*+,;="
 
 Node = dict[str, Any]
@@ -47,7 +43,7 @@ class Resource:
         self.links, self.forms = member(self.data, "_links", dict), member(self.data, "_templates", dict)
         self.url = self.href("self") if "self" in self.links else response.url
         tag = response.headers.get("ETag", "") if part is None else ""  # a weak one never matches
-        self.etag = tag if tag.startswith('"') else self.data.get("_etag")
+        self.etag = tag if tag.startswith('"') else member(self.data, "_etag", str)
 
     def __getitem__(self, name: str) -> Any:
         return self.seen(self.data[name])
@@ -170,13 +166,18 @@ class Client:
             self.forget()
 
     def refresh(self) -> bool:
-        """Renew the tokens, if that is offered; whatever comes of it, the old ones are spent."""
+        """Renew the tokens, if that is offered; a login whose renewal is refused has ended."""
         tokens = self.tokens
         if not tokens or "refresh" not in tokens.links | tokens.forms:
             return False
         self.forget()
-        self.admit(tokens.way("POST", "refresh", {"refresh_token": tokens["refresh_token"]}))
-        return True
+        try:
+            self.admit(tokens.way("POST", "refresh", {"refresh_token": tokens["refresh_token"]}))
+        except (Problem, *LOST) as error:
+            if isinstance(error, Problem) and error.status < 500 and error.status not in BUSY:
+                raise
+            self.tokens = tokens  # as good as it was
+        return self.tokens is not tokens
 
     def admit(self, request: Node) -> None:
         """Ask for tokens, and only once: to spend one twice ends a login."""
@@ -215,7 +216,7 @@ class Client:
     def once(self, request: Node, timeout: float) -> Answer:
         """Send it; of a document that has not changed since, what was kept is the answer."""
         url, reads = request["url"], request["method"] == "GET"
-        known = self.kept.pop(url, None) if reads else None
+        known = self.kept.get(url) if reads else None
         headers = request["headers"] | ({"If-None-Match": known.headers["ETag"]} if known else {})
         try:
             answer = self.session.request(**request | {"headers": headers}, timeout=timeout, auth=self.sign)
@@ -223,8 +224,15 @@ class Client:
             return lost
         answer = known if known and answer.status_code == 304 else answer
         if reads and answer.ok and "ETag" in answer.headers:
-            self.kept = dict([*self.kept.items(), (url, answer)][-self.keeps :])
+            self.keep(url, answer)
         return answer
+
+    def keep(self, url: str, answer: requests.Response) -> None:
+        self.kept.pop(url, None)
+        if "no-store" not in answer.headers.get("Cache-Control", ""):
+            self.kept[url] = answer
+        while len(self.kept) > self.keeps:
+            del self.kept[next(iter(self.kept))]  # the one not asked for the longest
 
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self.tokens and urlsplit(request.url)[:2] == urlsplit(self.tokens.response.url)[:2]:
@@ -245,7 +253,12 @@ def pause(answer: Answer, attempt: int) -> float | None:
 
 def document(response: requests.Response) -> Node:
     said = response.content and "json" in response.headers.get("Content-Type", "")
-    data = response.json() if said else {}
+    try:
+        data = response.json() if said else {}
+    except requests.JSONDecodeError:
+        if response.ok:
+            raise
+        data = {}  # a refusal is one, however it is worded
     return data if isinstance(data, dict) else {}
 
 
@@ -298,8 +311,8 @@ def expand(template: str, variables: Node) -> str:
             words = [quote(word, safe=RESERVED if kind in ("+", "#") else "") for word in words]
             words = words if name.endswith("*") else [",".join(words)][: len(words)]
             parts += [f"{bare}={word}" for word in words] if kind in (";", "?", "&") else words
-        begin, between = KINDS[kind]
-        return begin + between.join(parts) if parts else ""
+        between = {"": ",", "+": ",", "#": ",", "?": "&"}.get(kind, kind)
+        return kind.strip("+") + between.join(parts) if parts else ""
 
     url = EXPRESSION.sub(expanded, template)
     if spare:

@@ -248,3 +248,12 @@ class TestProblemsThatLeadOn:
             int(refused.headers["Retry-After"]) <= 1,
             refused.json["violated-policies"],
         ) == (429, True, ["default"])
+
+
+@pytest.mark.parametrize("again", ["same", "fresh"])
+def test_a_form_that_was_refused_can_be_corrected(customer, product, again):
+    product(stock=2)
+    buy = forms(customer, "/api/v1/products/1")["buy"]
+    refused = submit(customer, buy, quantity=3).status_code
+    buy = buy if again == "same" else forms(customer, "/api/v1/products/1")["buy"]
+    assert (refused, submit(customer, buy, quantity=2).status_code) == (409, 201)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from ipaddress import IPv6Network
 from typing import Any
 from urllib.parse import urlencode
 
@@ -99,8 +100,6 @@ def address() -> str:
     text = request.remote_addr or "unknown"
     if ":" not in text:
         return text
-    from ipaddress import IPv6Network
-
     return str(IPv6Network((text.partition("%")[0], 64), strict=False))
 
 

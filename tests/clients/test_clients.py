@@ -1,0 +1,134 @@
+"""Clients that others wrote drive the shop as they are, from the root alone; what they did, they tell here."""
+
+import fcntl
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_migrate import upgrade
+
+from shop.app import create_app
+from shop.domain.moves import STAFF
+from shop.domain.product import Product
+from shop.domain.user import CUSTOMER
+from tests.conftest import PASSWORD, enrolled, settings_for
+from tests.running import serving
+
+HERE = Path(__file__).parent
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+GOODS = ["Walnut desk", "Brass lamp", "Pine stool"]
+FOUND = {
+    "ketting": "Brass lamp",
+    "traverson": "Brass lamp",
+    "halfred": "Pine stool",
+    "halchemy": "Brass lamp",
+}
+Tour = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The root of a shop that is served, with goods and people."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('clients') / 'shop.db'}"
+    app = create_app(settings_for(url))
+    with app.app_context():
+        upgrade()
+        session = app.extensions["sqlalchemy"].session()
+        session.add_all([Product(name=name, description="", price=8900, stock=12) for name in GOODS])
+        session.commit()
+    enrolled(app, "ada", CUSTOMER), enrolled(app, "grace", STAFF)
+    with serving(url) as (process,):
+        yield f"http://127.0.0.1:{process.port}/"
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Node, with the packages that the lock names; whoever comes second waits for the first."""
+    if not (NODE and NPM):
+        pytest.skip("node and npm are not here, so no client in JavaScript can come")
+    kept, lock = HERE / "node_modules/.package-lock.json", HERE / "package-lock.json"
+    with lock.open() as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not kept.exists() or kept.stat().st_mtime < lock.stat().st_mtime:
+            subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=100)
+    return NODE
+
+
+@pytest.fixture(scope="module")
+def tour(root: str, request: pytest.FixtureRequest) -> Tour:
+    @cache
+    def go(client: str) -> dict[str, Any]:
+        if client == "halchemy":
+            command = [sys.executable, "-W", "error", HERE / "halchemy_tour.py"]
+        else:
+            command = [request.getfixturevalue("node"), "--no-deprecation", HERE / f"{client}_tour.mjs"]
+        plain = {"PASSWORD": PASSWORD, "HOME": "/nonexistent"}  # no proxy, no configuration of anybody
+        ran = subprocess.run([*command, root], env=plain, capture_output=True, text=True, timeout=60)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return json.loads(ran.stdout)
+
+    return go
+
+
+each_client = pytest.mark.parametrize("client", FOUND)
+
+
+@each_client
+def test_a_client_sees_the_whole_catalogue(tour, client):
+    assert tour(client)["browsed"] == GOODS
+
+
+@each_client
+def test_a_client_searches_by_the_templated_link(tour, client):
+    assert tour(client)["found"] == [FOUND[client]]
+
+
+@each_client
+def test_a_client_logs_in_and_finds_itself(tour, client):
+    assert tour(client)["me"] == "ada"
+
+
+@each_client
+def test_a_client_buys_what_it_found(tour, client):
+    assert tour(client)["ordered"] == "placed"
+
+
+@each_client
+def test_a_client_cancels_its_order(tour, client):
+    assert tour(client)["cancelled"] == "cancelled"
+
+
+def test_ketting_searches_by_the_form(tour):
+    assert tour("ketting")["found_by_form"] == ["Brass lamp"]
+
+
+def test_ketting_loses_nobodys_update_though_it_knows_no_tags(tour):
+    assert tour("ketting")["stale"] == 412
+
+
+def test_ketting_is_led_out_of_a_lost_update(tour):
+    assert tour("ketting")["way_out"]
+
+
+def test_traverson_walks_through_the_orders_to_the_newest(tour):
+    assert tour("traverson")["listed"] == "placed"
+
+
+def test_halfred_validates_every_document_and_finds_no_issue(tour):
+    assert tour("halfred")["issues"] == []
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in HERE.glob("*tour*")))
+def test_no_tour_spells_a_url(script):
+    assert re.findall(r"https?:|['\"`]/", (HERE / script).read_text()) == []
+
+
+def test_the_lock_names_no_place_that_packages_come_from():
+    assert "resolved" not in (HERE / "package-lock.json").read_text()

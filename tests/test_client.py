@@ -1,0 +1,846 @@
+"""The client that follows links: against the shop really served, against another's API, and through faults."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import requests
+from flask_migrate import upgrade
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+import shop.client
+from shop.app import create_app
+from shop.client import Client, Problem, expand
+from tests.conftest import PASSWORD, settings_for
+from tests.servers import free_port, listening
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "rest_client.py"
+HAL, FORMS, PROBLEM = "application/hal+json", "application/prs.hal-forms+json", "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory):
+    """Nothing here is about the database: one kind will do."""
+    return f"sqlite:///{tmp_path_factory.mktemp('client') / 'shop.db'}"
+
+
+@pytest.fixture(scope="module")
+def migrated(database_url):
+    app = create_app(settings_for(database_url))
+    with app.app_context():
+        upgrade()
+    return app
+
+
+@contextmanager
+def listens(server):
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def clients():
+    """Opens clients, and closes them in the end."""
+    with ExitStack() as stack:
+        yield lambda url, **kwargs: stack.enter_context(Client(url, **kwargs))
+
+
+# ---- The shop, served ------------------------------------------------------------------------------
+
+
+class Silent(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_):
+        pass
+
+
+class Journal:
+    """A shop that notes what it was asked, and what it said."""
+
+    def __init__(self, app):
+        self.app, self.seen = app, []
+
+    def __call__(self, environ, start_response):
+        note = SimpleNamespace(method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"], environ=environ)
+        self.seen.append(note)
+
+        def start(status, headers, *rest):
+            note.status = int(status[:3])
+            return start_response(status, headers, *rest)
+
+        return self.app(environ, start)
+
+    def said(self, path):
+        return [note.status for note in self.seen if note.path.endswith(path)]
+
+
+@pytest.fixture
+def journal(app):
+    return Journal(app)
+
+
+@pytest.fixture
+def url(journal):
+    with listens(make_server("127.0.0.1", 0, journal, threaded=True, request_handler=Silent)) as url:
+        yield url
+
+
+@pytest.fixture
+def stranger(url, clients):
+    return clients(url)
+
+
+@pytest.fixture
+def member(url, clients, customer):
+    """A client that has logged in as a customer."""
+    client = clients(url)
+    client.login(customer.username, PASSWORD)
+    return client
+
+
+@pytest.fixture
+def keeper(url, clients, staff):
+    """A client that has logged in as staff."""
+    client = clients(url)
+    client.login(staff.username, PASSWORD)
+    return client
+
+
+def found(client, words):
+    return next(client.home().follow("search", q=words).items())
+
+
+def test_a_link_with_variables_finds_a_product(stranger, product):
+    product("Walnut desk"), product("Brass lamp", price=8900)
+    assert found(stranger, "lamp")["price"] == 89.0
+
+
+def test_a_form_with_get_finds_a_product(stranger, product):
+    product("Walnut desk", stock=0), product("Pine desk")
+    names = [each["name"] for each in stranger.home().submit("search", q="desk", in_stock=True).items()]
+    assert names == ["Pine desk"]
+
+
+def test_a_variable_that_the_link_does_not_take_is_refused_and_not_lost(stranger):
+    with pytest.raises(LookupError, match="takes no colour"):
+        stranger.home().follow("search", colour="red")
+
+
+def test_what_is_not_offered_is_a_lookup_error_that_says_what_is(stranger, product):
+    product()
+    with pytest.raises(LookupError, match=r"'buy' is not offered here; what is: self"):
+        found(stranger, "desk").follow("buy")
+
+
+def test_a_collection_is_read_to_its_last_page(stranger, product):
+    for number in range(7):
+        product(f"Mug {number}")
+    names = [each["name"] for each in stranger.home().follow("search", per_page=3).items()]
+    assert names == [f"Mug {number}" for number in range(7)]
+
+
+def test_a_page_is_fetched_only_when_it_is_come_to(stranger, journal, product):
+    for number in range(5):
+        product(f"Mug {number}")
+    items = stranger.home().follow("search", per_page=2).items()
+    next(items), next(items)
+    assert len(journal.said("/products")) == 1
+
+
+def test_an_item_is_a_resource(stranger, product):
+    product("Walnut desk")
+    assert found(stranger, "desk").follow("self")["name"] == "Walnut desk"
+
+
+def test_who_logs_in_is_offered_more(stranger, customer):
+    before = "me" in stranger.home().links
+    assert (before, stranger.login("ada", PASSWORD).follow("me")["username"]) == (False, "ada")
+
+
+def test_a_wrong_password_is_a_problem_that_leads_to_the_login(stranger, customer):
+    with pytest.raises(Problem) as caught:
+        stranger.login("ada", "wrong-password")
+    again = caught.value.submit("login", username="ada", password=PASSWORD)
+    assert (caught.value.status, again["token_type"]) == (401, "Bearer")
+
+
+def test_an_order_is_placed_by_a_form_and_cancelled_by_another(member, product):
+    product("Walnut desk")
+    order = found(member, "desk").submit("buy", quantity=2)
+    assert (order["total"], order.submit("cancel")["status"]) == (498.0, "cancelled")
+
+
+def test_what_has_a_link_but_no_form_is_done_with_a_body(member, product):
+    items = [{"product_id": product(), "quantity": 1}, {"product_id": product("Lamp"), "quantity": 2}]
+    order = member.home().follow("orders").do("POST", "create", {"items": items})
+    assert (order.status, order.url) == (201, order.response.headers["Location"])
+
+
+def test_what_has_links_deep_in_a_document_is_a_resource_too(member, product):
+    product("Walnut desk")
+    order = found(member, "desk").submit("buy", quantity=1)
+    assert order["items"][0].follow("product")["name"] == "Walnut desk"
+
+
+def test_one_form_sent_twice_orders_once(member, product):
+    product("Walnut desk")
+    desk = found(member, "desk")
+    assert desk.submit("buy", quantity=1)["id"] == desk.submit("buy", quantity=1)["id"]
+
+
+def test_a_form_is_sent_with_the_values_it_came_with(keeper, product):
+    product("Walnut desk", price=24900)
+    desk = found(keeper, "desk").submit("update", stock=3)
+    assert (desk["name"], desk["price"], desk["stock"]) == ("Walnut desk", 249.0, 3)
+
+
+def test_staff_create_restock_and_retire_a_product(keeper):
+    made = keeper.home().submit("create", name="Pine stool", price=39, stock=0, description="")
+    stock = made.submit("restock", amount=6)["stock"]
+    retired = made.follow("self").submit("delete").status
+    assert (stock, retired, list(keeper.home().follow("products").items())) == (6, 204, [])
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_change_of_what_was_changed_meanwhile_is_refused(keeper, product, method):
+    product("Walnut desk")
+    seen = found(keeper, "desk")
+    seen.do("PATCH", "update", {"price": 10})
+    with pytest.raises(Problem, match="412"):
+        seen.do(method, "delete" if method == "DELETE" else "update", {"name": "Desk", "price": 20})
+
+
+def test_a_412_leads_to_what_is_there_now(keeper, product):
+    product("Walnut desk")
+    seen = found(keeper, "desk")
+    seen.do("PATCH", "update", {"stock": 1})
+    with pytest.raises(Problem) as caught:
+        seen.do("PATCH", "update", {"stock": 2})
+    assert caught.value.follow("self").do("PATCH", "update", {"stock": 2})["stock"] == 2
+
+
+def test_the_answer_to_a_change_is_a_base_for_the_next(keeper, product):
+    product("Walnut desk")
+    desk = found(keeper, "desk").follow("self").do("PATCH", "update", {"stock": 1})
+    assert desk.do("PATCH", "update", {"stock": 2})["stock"] == 2
+
+
+def test_what_is_short_leads_to_what_is_left(member, product):
+    product("Brass lamp", stock=2)
+    with pytest.raises(Problem) as caught:
+        found(member, "lamp").do("POST", "buy", {"quantity": 3})
+    line = caught.value["lines"][0]
+    assert line.follow("product").do("POST", "buy", {"quantity": line["left"]}).status == 201
+
+
+def test_a_problem_says_which_member_is_wrong(member, product):
+    product("Walnut desk")
+    with pytest.raises(Problem) as caught:
+        found(member, "desk").submit("buy", quantity=0)
+    assert (caught.value.status, caught.value.errors[0]["pointer"]) == (400, "#/quantity")
+
+
+def test_a_problem_in_one_line_says_all(stranger):
+    with pytest.raises(Problem, match=r"^400 The input is not valid.*#/per_page"):
+        stranger.home().follow("search", per_page=1000)
+
+
+def test_a_page_for_people_is_an_answer_without_a_document(stranger):
+    manual = stranger.home().follow("service-doc")
+    assert (manual.data, "<html" in manual.response.text) == ({}, True)
+
+
+# ---- Tokens ----------------------------------------------------------------------------------------
+
+
+def test_a_token_that_is_refused_is_renewed_and_the_request_repeated(member, journal):
+    member.tokens.data["access_token"] = "worn.out.token"
+    assert member.home().follow("me")["username"] == "ada"
+    assert journal.said("/tokens/refresh") == [200]
+
+
+def test_a_token_that_is_about_to_expire_is_renewed_before(member, journal):
+    member.due = time.monotonic() - 1
+    member.home()
+    assert (journal.said("/tokens/refresh"), [note.status for note in journal.seen[-2:]]) == (
+        [200],
+        [200, 200],
+    )
+
+
+def test_a_token_is_due_when_nine_tenths_of_its_life_are_over(member):
+    assert member.due - time.monotonic() == pytest.approx(0.9 * 900, abs=5)
+
+
+def test_an_order_that_met_a_worn_token_is_placed_once(member, journal, product):
+    product("Walnut desk")
+    desk = found(member, "desk")
+    member.tokens.data["access_token"] = "worn.out.token"
+    desk.do("POST", "buy", {"quantity": 1})
+    keys = {note.environ["HTTP_IDEMPOTENCY_KEY"] for note in journal.seen if note.path.endswith("/buy")}
+    assert (journal.said("/buy"), len(keys)) == ([401, 201], 1)
+
+
+def test_a_login_that_has_ended_is_a_problem_and_asks_no_further(member, clients, url, journal):
+    other = clients(url)
+    other.tokens, other.due = member.tokens, member.due
+    member.logout()
+    with pytest.raises(Problem, match="401"):
+        other.home()
+    assert (journal.said("/tokens/refresh"), "me" in other.home().links) == ([401], False)
+
+
+def test_who_logs_out_is_a_stranger_and_the_token_is_dead(member):
+    token = member.tokens["access_token"]
+    home = member.home()
+    member.logout()
+    dead = requests.get(home.links["me"]["href"], headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    assert ("me" in member.home().links, dead.status_code) == (False, 401)
+
+
+def test_to_log_out_twice_is_no_error(member, clients, url):
+    other = clients(url)
+    other.tokens = member.tokens
+    member.logout(), member.logout()
+    other.logout()
+    assert other.tokens is None
+
+
+def test_who_was_forgotten_by_the_service_can_log_in_again(member):
+    member.tokens.data.update(access_token="worn.out.token", refresh_token="spent")
+    assert member.login("ada", PASSWORD).follow("me")["username"] == "ada"
+
+
+def test_neither_login_nor_refresh_carries_a_key(member, journal):
+    member.refresh()
+    asked = [note.environ for note in journal.seen if "/tokens" in note.path]
+    assert [each.get("HTTP_IDEMPOTENCY_KEY") for each in asked] == [None, None]
+
+
+# ---- What was seen before --------------------------------------------------------------------------
+
+
+def test_a_document_that_has_not_changed_is_not_sent_again(stranger, journal, product):
+    product("Walnut desk")
+    first = found(stranger, "desk").follow("self")
+    again = first.follow("self")
+    assert (again.data == first.data, journal.said("/1")) == (True, [200, 304])
+
+
+def test_a_document_that_has_changed_is(stranger, keeper, product):
+    product("Walnut desk", stock=1)
+    before = found(stranger, "desk").follow("self")
+    found(keeper, "desk").submit("restock", amount=4)
+    assert before.follow("self")["stock"] == 5
+
+
+def test_what_a_program_does_to_a_document_does_not_come_back(stranger, product):
+    product("Walnut desk")
+    first = found(stranger, "desk").follow("self")
+    first.data["name"] = "Firewood"
+    assert first.follow("self")["name"] == "Walnut desk"
+
+
+def test_what_one_saw_is_not_kept_for_the_next(member, staff):
+    member.home()
+    member.logout()
+    assert list(member.kept) == []
+
+
+# ---- Another's service -----------------------------------------------------------------------------
+
+
+class Answer:
+    def __init__(self, status=200, body=None, kind=HAL, after=0.0, **headers):
+        self.status, self.after = status, after
+        self.body = b"" if body is None else json.dumps(body).encode()
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.headers |= {"Content-Type": kind, "Content-Length": str(len(self.body))}
+
+
+DROP = object()
+CUT = object()
+
+
+class Stub(BaseHTTPRequestHandler):
+    """A service that says what it was told to, the last of it for ever, and remembers what it heard."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+    wbufsize = -1  # an answer is one packet
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.server.heard.append(
+            SimpleNamespace(method=self.command, path=self.path, headers=self.headers, body=body)
+        )
+        said = self.server.told
+        self.tell(
+            said(self.server.heard[-1]) if callable(said) else said.pop(0) if len(said) > 1 else said[0]
+        )
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815
+
+    def tell(self, answer):
+        self.close_connection = answer in (DROP, CUT)
+        if answer is DROP:
+            return
+        if answer is CUT:
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: application/json\r\n\r\n{"
+            )
+            return
+        time.sleep(answer.after)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if answer.status not in (204, 304):
+            self.wfile.write(answer.body)
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:  # who waited for a slow answer may be gone
+            self.close_connection = True
+
+
+@pytest.fixture
+def stub():
+    """Starts a service that gives these answers, or those that a function gives."""
+    with ExitStack() as stack:
+
+        def start(*answers):
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+            server.daemon_threads = True
+            server.told = answers[0] if callable(answers[0]) else list(answers)
+            server.heard = []
+            server.url = stack.enter_context(listens(server))
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """How long the client would have slept, and no time lost."""
+    slept = []
+    now = time.monotonic
+    monkeypatch.setattr(shop.client, "sleep", slept.append)
+    monkeypatch.setattr(shop.client, "monotonic", lambda: now() + sum(slept))
+    return slept
+
+
+HOME = {
+    "_links": {"self": {"href": "/"}, "shelf": [{"href": "shelf/{room}{?by*,since}", "templated": True}]},
+    "_templates": {"default": {
+        "method": "post", "target": "loans", "contentType": "application/x-www-form-urlencoded",
+        "properties": [
+            {"name": "book", "required": True}, {"name": "days", "type": "number", "value": "14"},
+            {"name": "csrf", "type": "hidden", "value": "t0k&n"},
+            {"name": "branch", "options": {"inline": ["north", "south"], "selectedValues": ["south"], "maxItems": 1}},
+        ],
+    }},
+}  # fmt: skip
+SHELVES = [
+    {"_embedded": {"books": {"title": "Emma", "_links": {"self": {"href": "../books/1"}}}},
+     "_links": {"self": {"href": "?p=1"}, "next": {"href": "?p=2"}}},
+    {"_embedded": {"books": [{"title": "Persuasion", "_etag": '"9"', "_links": {"self": {"href": "../books/2"}},
+                              "_templates": {"return": {"method": "DELETE", "properties": [
+                                  {"name": "fee", "type": "number", "value": "0"}]},
+                                  "rate": {"method": "PUT", "target": "/books/2/stars", "properties": [
+                                      {"name": "stars", "type": "number", "value": "5"}, {"name": "note"},
+                                      {"name": "mood", "options": {"selectedValues": ["fond"], "maxItems": 1}},
+                                      {"name": "tags", "options": {"selectedValues": ["old"]}}]}}}]},
+     "_links": {"self": {"href": "?p=2"}, "next": {"href": "?p=2"}}},
+]  # fmt: skip
+
+
+def library(heard):
+    """A service of other people: other words, relative links, lists for links, a form that HTML could send."""
+    if heard.path.startswith("/shelf"):
+        return Answer(body=SHELVES["p=2" in heard.path])
+    if heard.method in ("POST", "PUT"):
+        return Answer(201, {"lent": True}, Location="/loans/7")
+    return Answer(204) if heard.method == "DELETE" else Answer(body=HOME, kind=FORMS)
+
+
+@pytest.fixture
+def books(stub):
+    return stub(library)
+
+
+@pytest.fixture
+def reader(books, clients):
+    return clients(books.url)
+
+
+def test_the_client_names_forms_first_and_hal_next(books, reader):
+    reader.home()
+    assert books.heard[0].headers["Accept"].startswith(f"{FORMS}, {HAL};q=0.9, {PROBLEM};q=0.8")
+
+
+def test_a_foreign_form_is_sent_as_it_asks_to_be(books, reader):
+    reader.home().submit("default", book="Emma & co", quiet=True)
+    sent = books.heard[-1]
+    assert (sent.method, sent.path, sent.headers["Content-Type"], sent.body) == (
+        "POST", "/loans", "application/x-www-form-urlencoded",
+        "days=14&csrf=t0k%26n&branch=south&book=Emma+%26+co&quiet=true",
+    )  # fmt: skip
+
+
+def test_a_method_in_small_letters_is_one_all_the_same(books, reader):
+    reader.home().submit("default", book="Emma")
+    assert books.heard[-1].headers["Idempotency-Key"]
+
+
+def test_a_form_with_get_keeps_what_its_target_asked_for(stub, clients):
+    form = {"target": "/find?lang=en&q=", "properties": [{"name": "q", "value": "new"}]}
+    service = stub(Answer(body={"_templates": {"find": form}}))
+    clients(service.url).home().submit("find")
+    assert service.heard[-1].path == "/find?lang=en&q=new"
+
+
+def test_relative_links_in_lists_lead_on(books, reader):
+    reader.home().follow("shelf", room="a/b", by=["year", "name"])
+    assert books.heard[-1].path == "/shelf/a%2Fb?by=year&by=name"
+
+
+def test_a_next_that_leads_nowhere_new_ends_a_collection(books, reader):
+    titles = [book["title"] for book in reader.home().follow("shelf", room="1").items("books")]
+    assert titles == ["Emma", "Persuasion"]
+
+
+def test_a_form_of_an_embedded_resource_without_target_goes_to_its_self(books, reader):
+    list(reader.home().follow("shelf", room="1").items("books"))[1].submit("return")
+    sent = books.heard[-1]
+    assert (sent.method, sent.path, sent.body, sent.headers["If-Match"]) == (
+        "DELETE",
+        "/books/2?fee=0",
+        "",
+        '"9"',
+    )
+
+
+def test_a_number_in_a_form_stays_a_number_in_json(books, reader):
+    list(reader.home().follow("shelf", room="1").items("books"))[1].submit("rate", note=None)
+    assert json.loads(books.heard[-1].body)["stars"] == 5
+
+
+def test_of_a_choice_of_many_a_list_is_sent(books, reader):
+    list(reader.home().follow("shelf", room="1").items("books"))[1].submit("rate", note=None)
+    assert json.loads(books.heard[-1].body) == {"stars": 5, "mood": "fond", "tags": ["old"], "note": None}
+
+
+def test_a_tag_is_not_sent_to_another_place_than_its_own(books, reader):
+    list(reader.home().follow("shelf", room="1").items("books"))[1].submit("rate")
+    assert "If-Match" not in books.heard[-1].headers
+
+
+def test_a_weak_tag_is_no_precondition(stub, clients):
+    service = stub(Answer(body={"_links": {"self": {"href": "/"}}}, ETag='W/"1"'))
+    clients(service.url).home().do("PUT", "self", {})
+    assert "If-Match" not in service.heard[-1].headers
+
+
+# Level 4 of RFC 6570, but for prefixes and maps, in the RFC's own examples.
+@pytest.mark.parametrize(
+    ("template", "result"),
+    [
+        ("{var}", "value"), ("{hello}", "Hello%20World%21"), ("{+path}/here", "/foo/bar/here"), ("X{#hello}", "X#Hello%20World!"),
+        ("map?{x,y}", "map?1024,768"), ("X{.x,y}", "X.1024.768"), ("{/var,x}/here", "/value/1024/here"),
+        ("{;x,y}", ";x=1024;y=768"), ("{?x,y,undef}", "?x=1024&y=768"), ("?fixed=yes{&x}", "?fixed=yes&x=1024"),
+        ("{list}", "red,green,blue"), ("{?list*}", "?list=red&list=green&list=blue"), ("{/list*}", "/red/green/blue"),
+        ("{?list}", "?list=red,green,blue"), ("O{undef}X", "OX"), ("{?empty}", "?empty="),
+    ],
+)  # fmt: skip
+def test_uri_templates_expand_as_the_rfc_says(template, result):
+    values = {"var": "value", "hello": "Hello World!", "path": "/foo/bar", "x": 1024, "y": 768, "empty": "", "undef": None,
+              "list": ["red", "green", "blue"]}  # fmt: skip
+    assert (
+        expand(
+            template, {name: value for name, value in values.items() if re.search(rf"\b{name}\b", template)}
+        )
+        == result
+    )
+
+
+def test_a_prefix_is_refused_and_not_guessed():
+    with pytest.raises(LookupError):
+        expand("{var:3}", {"var": "value"})
+
+
+def test_the_token_is_not_told_to_another_service(stub, clients):
+    other = stub(Answer(body={}))
+    tokens = {"access_token": "secret", "_links": {}}
+    links = {"login": {"href": "/login"}, "away": {"href": other.url}, "here": {"href": "/"}}
+    service = stub(lambda heard: Answer(body=tokens if heard.path == "/login" else {"_links": links}))
+    home = clients(service.url).login("ada", "x")
+    home.follow("here"), home.follow("away")
+    assert (service.heard[-1].headers["Authorization"], other.heard[0].headers["Authorization"]) == (
+        "Bearer secret",
+        None,
+    )
+
+
+def test_the_token_does_not_follow_a_redirect_to_another_service(stub, clients):
+    other = stub(Answer(401))
+    gone, links = Answer(302, Location=other.url), {"login": {"href": "/login"}, "away": {"href": "/away"}}
+    tokens = {"access_token": "secret", "_links": {"refresh": {"href": "/login"}}}
+    said = {"/login": Answer(body=tokens), "/away": gone}
+    home = clients(stub(lambda heard: said.get(heard.path, Answer(body={"_links": links}))).url).login(
+        "ada", "x"
+    )
+    with pytest.raises(Problem, match="401"):
+        home.follow("away")
+    assert [heard.headers["Authorization"] for heard in other.heard] == [None]
+
+
+PAIR = {"access_token": "a", "refresh_token": "r", "expires_in": 900,
+        "_links": {"login": {"href": "/login"}, "refresh": {"href": "/refresh"}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fault", [DROP, Answer(500), Answer(503), Answer(429)], ids=["dropped", "500", "503", "429"]
+)
+def test_a_renewal_that_did_not_get_through_ends_no_login(stub, clients, naps, fault):
+    service = stub(lambda heard: fault if heard.path == "/refresh" else Answer(body=PAIR))
+    client = clients(service.url)
+    client.login("ada", "x")
+    client.due = 0
+    client.home()
+    assert service.heard[-1].headers["Authorization"] == "Bearer a"
+
+
+def test_a_401_whose_renewal_did_not_get_through_is_a_problem(stub, clients, naps):
+    said = iter([Answer(body=PAIR)] * 3 + [Answer(401), DROP])
+    client = clients(stub(lambda heard: next(said)).url)
+    client.login("ada", "x")
+    with pytest.raises(Problem, match="401"):
+        client.home()
+
+
+def test_tokens_that_cannot_be_renewed_make_a_401_a_problem(stub, clients):
+    answers = [
+        Answer(body={"_links": {"login": {"href": "/l"}}}),
+        Answer(body={"access_token": "a"}),
+        Answer(401),
+    ]
+    with pytest.raises(Problem, match="401 Unauthorized"):
+        clients(stub(*answers).url).login("ada", "x")
+
+
+# ---- Faults ----------------------------------------------------------------------------------------
+
+
+LINKS = {"_links": {"self": {"href": "/"}}}
+GOOD = Answer(body=LINKS)
+SAID = [DROP, CUT, *(Answer(status) for status in (429, 502, 503, 504))]
+SAYINGS = ["dropped", "cut", "429", "502", "503", "504"]
+
+
+@pytest.mark.parametrize("fault", SAID, ids=SAYINGS)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_what_may_be_repeated_is(stub, clients, naps, method, fault):
+    service = stub(GOOD, fault, GOOD)
+    answer = clients(service.url).home().do(method, "self")
+    assert (answer.status, len(service.heard), len(naps)) == (200, 3, 1)
+
+
+@pytest.mark.parametrize("fault", SAID, ids=SAYINGS)
+def test_a_post_is_repeated_under_one_key(stub, clients, naps, fault):
+    service = stub(GOOD, fault, fault, GOOD)
+    clients(service.url).home().do("POST", "self", {"a": 1})
+    keys = [heard.headers["Idempotency-Key"] for heard in service.heard[1:]]
+    assert (len(keys), len(set(keys)), bool(re.fullmatch('"[0-9a-f-]{36}"', keys[0]))) == (3, 1, True)
+
+
+def test_two_posts_have_two_keys(stub, clients):
+    service = stub(GOOD)
+    home = clients(service.url).home()
+    home.do("POST", "self"), home.do("POST", "self")
+    assert service.heard[1].headers["Idempotency-Key"] != service.heard[2].headers["Idempotency-Key"]
+
+
+def test_the_key_of_a_form_is_the_key_of_its_request(stub, clients):
+    hidden = {"name": "_idempotency_key", "type": "hidden", "value": "k1"}
+    form = {"method": "POST", "target": "/", "properties": [hidden]}
+    service = stub(Answer(body={**LINKS, "_templates": {"default": form}}))
+    clients(service.url).home().submit("default")
+    assert (service.heard[1].headers["Idempotency-Key"], service.heard[1].body) == (
+        '"k1"',
+        '{"_idempotency_key": "k1"}',
+    )
+
+
+@pytest.mark.parametrize("fault", [DROP, Answer(503)], ids=["dropped", "503"])
+def test_a_patch_without_a_key_is_not_repeated(stub, clients, naps, fault):
+    service = stub(GOOD, fault, GOOD)
+    home = clients(service.url).home()
+    with pytest.raises((Problem, requests.ConnectionError)):
+        home.do("PATCH", "self", {"a": 1})
+    assert (len(service.heard), naps) == (2, [])
+
+
+def test_a_login_is_not_repeated(stub, clients, naps):
+    service = stub(Answer(body={"_links": {"login": {"href": "/"}}}), Answer(503), GOOD)
+    with pytest.raises(Problem, match="503"):
+        clients(service.url).login("ada", "x")
+    assert len(service.heard) == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
+def test_what_will_not_go_better_is_not_repeated(stub, clients, naps, status):
+    service = stub(Answer(status), GOOD)
+    with pytest.raises(Problem, match=str(status)):
+        clients(service.url).home()
+    assert naps == []
+
+
+def test_pauses_grow_and_are_random(stub, clients, naps, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(shop.client.random, "uniform", lambda low, high: drawn.append((low, high)) or high)
+    with pytest.raises(Problem, match="503"):
+        clients(stub(Answer(503)).url).home()
+    assert (drawn, naps) == ([(0, 0.5), (0, 1), (0, 2), (0, 4), (0, 8)], [0.5, 1, 2, 4])
+
+
+@pytest.mark.parametrize("after", [7, -7])
+@pytest.mark.parametrize("kind", ["seconds", "date"])
+def test_retry_after_is_obeyed(stub, clients, naps, kind, after):
+    said = str(max(after, 0)) if kind == "seconds" else formatdate(time.time() + after, usegmt=True)
+    clients(stub(Answer(503, Retry_After=said), GOOD).url).home()
+    assert max(after - 1, 0) <= naps[0] <= max(after, 0) + 0.5
+
+
+def test_a_retry_after_that_is_nonsense_is_none(stub, clients, naps):
+    clients(stub(Answer(429, Retry_After="soon"), GOOD).url).home()
+    assert naps[0] <= 0.5
+
+
+def test_who_is_asked_to_wait_longer_than_patience_lasts_is_told_at_once(stub, clients, naps):
+    service = stub(Answer(429, {"title": "Too many", "retry": 1}, PROBLEM, Retry_After="3600"))
+    with pytest.raises(Problem, match="429 Too many") as caught:
+        clients(service.url).home()
+    assert (caught.value.response.headers["Retry-After"], len(service.heard), naps) == ("3600", 1, [])
+
+
+def test_the_number_of_repetitions_is_bounded(stub, clients, naps):
+    service = stub(DROP)
+    with pytest.raises(requests.ConnectionError):
+        clients(service.url, retries=2).home()
+    assert len(service.heard) == 3
+
+
+def test_the_time_of_repetitions_is_bounded(stub, clients, naps):
+    service = stub(Answer(503, Retry_After="10"))
+    with pytest.raises(Problem):
+        clients(service.url, retries=100, patience=25).home()
+    assert len(service.heard) == 3
+
+
+def test_a_slow_service_is_not_waited_for_longer_than_said(stub, clients):
+    service = stub(Answer(body=LINKS, after=2))
+    begin = time.monotonic()
+    with pytest.raises(requests.Timeout):
+        clients(service.url, timeout=0.1, retries=0).home()
+    assert time.monotonic() - begin < 1
+
+
+def test_a_slow_service_is_not_waited_for_longer_than_patience_lasts(stub, clients):
+    begin = time.monotonic()
+    with pytest.raises(requests.Timeout):
+        clients(stub(Answer(body=LINKS, after=2)).url, patience=0.1).home()
+    assert time.monotonic() - begin < 1
+
+
+def test_a_slow_answer_is_asked_for_again(stub, clients, naps):
+    service = stub(Answer(body=LINKS, after=1), GOOD)
+    assert clients(service.url, timeout=0.2).home().status == 200
+
+
+def test_a_problem_of_odd_members_is_a_problem_still(stub, clients):
+    service = stub(Answer(400, {"title": 7, "detail": ["x"], "errors": "none", "status": "4"}, PROBLEM))
+    with pytest.raises(Problem) as caught:
+        clients(service.url).home()
+    problem = caught.value
+    assert (problem.status, problem.title, problem.detail, problem.errors) == (400, "Bad Request", "", [])
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_an_error_that_is_no_document_is_a_problem_still(stub, clients, kind):
+    broken = Answer(500, kind=kind)
+    broken.body = b"<h1>!"
+    broken.headers["Content-Length"] = "5"
+    with pytest.raises(Problem, match="500 Internal Server Error"):
+        clients(stub(broken).url).home()
+
+
+def test_what_was_seen_longest_ago_is_forgotten_first(stub, clients):
+    links = {"_links": {name: {"href": f"/{name}"} for name in "abc"}}
+    service = stub(lambda heard: Answer(304 if "If-None-Match" in heard.headers else 200, links, ETag='"1"'))
+    home = clients(service.url, keeps=2).home()
+    for rel in "abacb":
+        home.follow(rel)
+    asked = [(heard.path, "If-None-Match" in heard.headers) for heard in service.heard[1:]]
+    assert asked == [("/a", False), ("/b", False), ("/a", True), ("/c", False), ("/b", False)]
+
+
+def test_what_must_not_be_stored_is_not(stub, clients):
+    service = stub(Answer(body=LINKS, ETag='"1"', Cache_Control="private, no-store"))
+    client = clients(service.url)
+    client.home(), client.home()
+    assert "If-None-Match" not in service.heard[1].headers
+
+
+# ---- The package -----------------------------------------------------------------------------------
+
+
+def test_without_its_extra_the_client_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "requests", None)
+    monkeypatch.delitem(sys.modules, "shop.client")
+    with pytest.raises(ImportError, match=r"pip install '\.\[client\]'"):
+        importlib.import_module("shop.client")
+
+
+def test_the_client_loads_nothing_else_of_the_shop():
+    code = "import sys, shop.client; print(sorted(each for each in sys.modules if each.startswith(('shop', 'flask'))))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert ran.stdout.strip() == "['shop', 'shop.client']"
+
+
+def test_the_example_searches_logs_in_buys_and_cancels():
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "shop.cli", "demo", "--port", str(port)], stdout=subprocess.PIPE, text=True
+    ) as demo:
+        try:
+            listening(port, 30)
+            said = "".join(demo.stdout.readline() for _ in range(3))
+            password = re.search(r"customer +password (\S+)", said)[1]
+            command = [sys.executable, EXAMPLE, f"http://127.0.0.1:{port}/", "customer", password]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        finally:
+            demo.terminate()
+    assert (ran.returncode, ran.stderr, re.sub(r"\d+", "N", ran.stdout).splitlines()[-1]) == (
+        0, "", "Order N is cancelled.")  # fmt: skip
