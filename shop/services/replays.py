@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -52,8 +52,13 @@ def once(
 
 
 def claimed(session: Session, who: int, key: str, fingerprint: str) -> bool:
-    """Whether the key is ours; another who holds it is waited for."""
-    session.execute(delete(Replay).where(Replay.user_id == who, Replay.key == key, Replay.expires_at < now()))
+    """Whether the key is ours; another who holds it is waited for.
+
+    A refusal had no effect: it is told again to the same words, and makes room for other ones.
+    """
+    outgrown = and_(Replay.status >= 400, Replay.fingerprint != fingerprint)
+    room = delete(Replay).where(Replay.user_id == who, Replay.key == key)
+    session.execute(room.where(or_(Replay.expires_at < now(), outgrown)))
     dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
     row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFE}
     claim = dialect.insert(Replay).values(user_id=who, key=key, fingerprint=fingerprint, **row)
@@ -63,7 +68,7 @@ def claimed(session: Session, who: int, key: str, fingerprint: str) -> bool:
 def kept(session: Session, who: int, key: str, fingerprint: str) -> Answer:
     found = session.get_one(Replay, (who, key), populate_existing=True)
     if found.fingerprint != fingerprint:
-        raise Reused("This key came before with another request; choose a new key for this one.")
+        raise Reused("This key came before with another request; choose a new key, or load the form again.")
     return Answer(found.status, found.body, found.media, found.location, replayed=True)
 
 
