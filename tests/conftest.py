@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
 
 from shop.app import create_app
 from shop.cli import main
@@ -308,6 +310,19 @@ def run(
         return Ran(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def first_url(app: Flask, ground: str) -> Iterator[str]:
+    """The only URL that a journey knows: of the same shop, on a socket."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}/" + ("api/v2/" if ground == "v2" else "")
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
