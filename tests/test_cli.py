@@ -397,3 +397,7 @@ def test_an_option_of_serve_leaves_the_dotenv_file_in_force(init, monkeypatch):
     port = free_port()
     with started("serve", "--threads", "2", port=port) as process:
         assert stopped(process, signal.SIGINT).code == 0
+
+
+def test_answers_that_have_expired_are_forgotten_by_command(ready):
+    assert ready("purge").out == "0 answers forgotten.\n"

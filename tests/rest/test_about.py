@@ -188,3 +188,17 @@ class TestAskingForLittle:
 
     def test_is_something_that_answers_vary_with(self, staff, desk):
         assert "Prefer" in staff.patch(desk, {"stock": 1}).headers["Vary"]
+
+
+@pytest.mark.parametrize("url", ["/docs", "/profile"])
+class TestThePages:
+    def test_allow_no_inline_code(self, anonymous, url):
+        policy = anonymous.get(url).headers["Content-Security-Policy"]
+        assert ("default-src 'none'" in policy, "unsafe" in policy) == (True, False)
+
+    def test_have_no_inline_code(self, anonymous, url):
+        assert not re.findall(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", anonymous.get(url).text)
+
+    def test_load_only_what_is_there(self, anonymous, url):
+        places = re.findall(r'(?:src|href)="http://localhost([^"]+)"', anonymous.get(url).text)
+        assert [anonymous.get(place).status_code for place in places] == [200] * len(places)
