@@ -1,37 +1,26 @@
-"""A client for services that speak HAL and HAL-FORMS: it knows one URL, and follows what it is shown.
-
-    with Client("http://127.0.0.1:8000/") as shop:
-        home = shop.login("ada", "her password")
-        desk = next(home.follow("search", q="desk").items())
-        desk.submit("buy", quantity=1).submit("cancel")
-
-Nothing in it is about a shop; tokens have the names that OAuth 2 gave them.
-"""
+"""A client for HAL and HAL-FORMS that knows one URL and follows links: see examples/rest_client.py."""
 
 import json
 import random
-import re
 from collections.abc import Iterator
-from email.utils import mktime_tz, parsedate_tz
-from time import monotonic, sleep, time
-from typing import Any, Self
-from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
+from functools import partial
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 try:
     import requests
+    import uritemplate
 except ImportError as error:
     raise ImportError("shop.client needs an extra that is not installed: pip install '.[client]'") from error
 
-HAL_FORMS, HAL, PROBLEM = (f"application/{name}+json" for name in ("prs.hal-forms", "hal", "problem"))
-ACCEPT = f"{HAL_FORMS}, {HAL};q=0.9, {PROBLEM};q=0.8, */*;q=0.1"
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-REPEATABLE, BUSY = {"GET", "HEAD", "PUT", "DELETE"}, {429, 502, 503, 504}
+ACCEPT = (
+    "application/prs.hal-forms+json, application/hal+json;q=0.9, application/problem+json;q=0.8, */*;q=0.1"
+)
+REPEATABLE, BUSY = ("GET", "HEAD", "PUT", "DELETE"), (429, 502, 503, 504)
 LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-EXPRESSION, RESERVED = re.compile(r"{([+#./;?&]?)([^}]+)}"), ":/?#[]@!$&'()*+,;="
-
 Node = dict[str, Any]
-Answer = requests.Response | requests.RequestException
 
 
 class Resource:
@@ -40,75 +29,64 @@ class Resource:
     def __init__(self, client: "Client", response: requests.Response, part: Node | None = None) -> None:
         self.client, self.response, self.status = client, response, response.status_code
         self.data = document(response) if part is None else part
-        self.links, self.forms = member(self.data, "_links", dict), member(self.data, "_templates", dict)
+        self.links, self.forms = self.data.get("_links", {}), self.data.get("_templates", {})
         self.url = self.href("self") if "self" in self.links else response.url
-        tag = response.headers.get("ETag", "") if part is None else ""  # a weak one never matches
-        self.etag = tag if tag.startswith('"') else member(self.data, "_etag", str)
+        tag = response.headers.get("ETag", "") if part is None else ""
+        self.etag = tag if tag.startswith('"') else self.data.get("_etag")  # a weak one never matches
 
     def __getitem__(self, name: str) -> Any:
-        return self.seen(self.data[name])
+        """A member of the document; those in a list that have links are resources."""
+        value, within = self.data[name], partial(Resource, self.client, self.response)
+        if not isinstance(value, list):
+            return value
+        return [within(each) if isinstance(each, dict) and "_links" in each else each for each in value]
+
+    def items(self, rel: str = "item") -> Iterator["Resource"]:
+        """What a collection embeds; each page of it is fetched when it is come to."""
+        page = self
+        while page:
+            found = page.data.get("_embedded", {}).get(rel, [])
+            for part in found if isinstance(found, list) else [found]:
+                yield Resource(page.client, page.response, part)
+            page = page.follow("next") if "next" in page.links else None
 
     def follow(self, rel: str, /, **variables: Any) -> "Resource":
         """Get what a link leads to; one that is a URI template takes variables."""
-        return self.client.send(self.request("GET", self.href(rel, **variables)))
-
-    def submit(self, name: str, /, **values: Any) -> "Resource":
-        """Send a form, with the values that it came with and those given here."""
-        return self.client.send(self.filled(name, values))
+        return self.send("GET", self.href(rel, variables))
 
     def do(self, method: str, rel: str, body: Node | None = None) -> "Resource":
         """What `submit` does, for a link that has no form."""
-        return self.client.send(self.request(method, self.href(rel), body or {}))
+        return self.send(method, self.href(rel), body)
 
-    def items(self, rel: str = "item") -> Iterator["Resource"]:
-        """What a collection holds; each page of it is fetched when it is come to."""
-        page, been = self, {self.url}
-        while page:
-            yield from page.embedded(rel)
-            there = page.href("next") if "next" in page.links else None
-            page = None if there is None or there in been else page.follow("next")
-            been.add(there)
-
-    def embedded(self, rel: str) -> list["Resource"]:
-        found = member(self.data, "_embedded", dict).get(rel, [])
-        return self.seen(found if isinstance(found, list) else [found])
-
-    def seen(self, value: Any) -> Any:
-        """What has links is a resource, wherever in a document it stands."""
-        if isinstance(value, list):
-            return [self.seen(each) for each in value]
-        linked = isinstance(value, dict) and "_links" in value
-        return Resource(self.client, self.response, value) if linked else value
-
-    def href(self, rel: str, /, **variables: Any) -> str:
-        link = offered(self.links, rel)
-        link = link[0] if isinstance(link, list) else link
-        return urljoin(self.response.url, expand(link["href"], variables))
-
-    def way(self, method: str, name: str, values: Node) -> Node:
-        """The request of a form or, where there is none, of the link of that name."""
-        if name in self.forms:
-            return self.filled(name, values)
-        return self.request(method, self.href(name), values)
-
-    def filled(self, name: str, values: Node) -> Node:
-        form = offered(self.forms, name)
-        came = {field["name"]: prefilled(field) for field in member(form, "properties", list)}
+    def submit(self, name: str, /, **values: Any) -> "Resource":
+        """Send a form, with the values that it came with and those given here."""
+        form = self.forms[name]
+        came = {field["name"]: prefilled(field) for field in form.get("properties", [])}
         values = {name: value for name, value in came.items() if value is not None} | values
         url = urljoin(self.response.url, form.get("target") or self.url)
-        return self.request(form.get("method", "GET").upper(), url, values, form.get("contentType") or JSON)
+        return self.send(form.get("method", "GET").upper(), url, values, form.get("contentType", ""))
 
-    def request(self, method: str, url: str, values: Node | None = None, media: str = JSON) -> Node:
-        """What `requests` is to send, and send again: with its key, but without the token."""
+    def href(self, rel: str, variables: Node | None = None) -> str:
+        link = self.links[rel]
+        template = (link[0] if isinstance(link, list) else link)["href"]
+        return urljoin(self.response.url, uritemplate.expand(template, plain(variables or {})))
+
+    def place(self, rel: str) -> str:
+        """Where a form leads or, where there is none, a link."""
+        target = self.forms.get(rel, {}).get("target")
+        return urljoin(self.response.url, target) if target else self.href(rel)
+
+    def send(self, method: str, url: str, values: Node | None = None, media: str = "") -> "Resource":
+        """Send values in the query or the body, and what keeps a change from being lost or made twice."""
         values, headers = values or {}, {}
-        if method in ("PUT", "PATCH", "DELETE") and self.etag and bare(url) == bare(self.url):
+        if method in ("PUT", "PATCH", "DELETE") and self.etag and urlsplit(url)[:3] == urlsplit(self.url)[:3]:
             headers["If-Match"] = self.etag
         if key := values.get("_idempotency_key") or (method == "POST" and uuid4()):
             headers["Idempotency-Key"] = f'"{key}"'
-        if method in ("GET", "HEAD", "DELETE"):
-            return {"method": method, "url": asking(url, values), "headers": headers}
-        sent = urlencode(plain(values), doseq=True) if media.startswith(FORM) else json.dumps(values)
-        return {"method": method, "url": url, "headers": headers | {"Content-Type": media}, "data": sent}
+        body = {"data": plain(values)} if "x-www-form-urlencoded" in media else {"json": values}
+        if method in ("GET", "DELETE"):
+            url, body = requests.Request(method, url, params=plain(values)).prepare().url, {}
+        return self.client.ask(method, url, headers, **body)
 
 
 class Problem(Resource, Exception):
@@ -116,205 +94,123 @@ class Problem(Resource, Exception):
 
     def __init__(self, client: "Client", response: requests.Response) -> None:
         super().__init__(client, response)
-        self.title = member(self.data, "title", str) or response.reason
-        self.detail, self.errors = member(self.data, "detail", str), member(self.data, "errors", list)
+        self.title, self.detail = self.data.get("title", response.reason), self.data.get("detail", "")
+        self.errors = self.data.get("errors", [])
+        said = (f"{self.status} {self.title}", self.detail, self.errors)
+        self.args = (". ".join(str(each) for each in said if each),)
 
-    def __str__(self) -> str:
-        return ". ".join(filter(None, (f"{self.status} {self.title}", self.detail, *map(str, self.errors))))
 
+class Client(requests.Session):
+    """Knows who is logged in and what was seen; what is safe to repeat is, for `patience` seconds."""
 
-class Client:
-    """A conversation: who is logged in, what was seen, and patience with a service that is busy.
-
-    `timeout` is for each wait; what may safely be repeated is sent again, up to `retries` times in `patience`
-    seconds. A POST may, under its Idempotency-Key: where such keys mean nothing, say `retries=0`.
-    What never got an answer raises what `requests` raises.
-    """
-
-    def __init__(
-        self, url: str, *, timeout: float = 10, retries: int = 4, patience: float = 90, keeps: int = 256
-    ) -> None:
-        self.url, self.timeout, self.retries = url, timeout, retries
-        self.patience, self.keeps = patience, keeps
-        self.session = requests.Session()
-        self.session.headers["Accept"] = ACCEPT
+    def __init__(self, url: str, *, timeout=10.0, retries=4, patience=90.0, keeps=256) -> None:
+        super().__init__()
+        self.url, self.timeout, self.keeps = url, timeout, keeps
+        self.retries, self.patience = retries, patience
+        self.headers["Accept"], self.auth = ACCEPT, self.sign
         self.forget()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.session.close()
+    def request(self, method: str, url: str, **words: Any) -> requests.Response:
+        """As ever, but never without an end to the wait."""
+        return super().request(method, url, **{"timeout": self.timeout, **words})
 
     def home(self) -> Resource:
-        return self.send({"method": "GET", "url": self.url, "headers": {}})
+        return self.ask("GET", self.url, {})
 
     def login(self, username: str, password: str) -> Resource:
-        """Log in, and see the home as whoever did; the tokens go only to where they came from."""
+        """Log in, and see the home as whoever did."""
         self.forget()
-        self.admit(self.home().way("POST", "login", {"username": username, "password": password}))
+        self.admit(self.home().place("login"), username=username, password=password)
         return self.home()
 
     def logout(self) -> None:
-        try:
-            if self.tokens:
-                self.send(self.tokens.way("DELETE", "logout", {}))
-        except Problem as problem:
-            if problem.status != 401:  # that is: out already
-                raise
-        finally:
-            self.forget()
+        if self.tokens:
+            self.tokens.do("DELETE", "logout")
+        self.forget()
 
     def refresh(self) -> bool:
         """Renew the tokens, if that is offered; a login whose renewal is refused has ended."""
-        tokens = self.tokens
-        if not tokens or "refresh" not in tokens.links | tokens.forms:
+        old = self.tokens
+        if not old or "refresh" not in old.links | old.forms:
             return False
         self.forget()
         try:
-            self.admit(tokens.way("POST", "refresh", {"refresh_token": tokens["refresh_token"]}))
+            self.admit(old.place("refresh"), refresh_token=old["refresh_token"])
         except (Problem, *LOST) as error:
-            if isinstance(error, Problem) and error.status < 500 and error.status not in BUSY:
+            if isinstance(error, Problem) and error.status in (400, 401, 403):
                 raise
-            self.tokens = tokens  # as good as it was
-        return self.tokens is not tokens
+            self.tokens = old  # as good as it was
+        return self.tokens is not old
 
-    def admit(self, request: Node) -> None:
-        """Ask for tokens, and only once: to spend one twice ends a login."""
-        request["headers"].pop("Idempotency-Key", None)
-        self.tokens = self.send(request)
+    def admit(self, url: str, **values: str) -> None:
+        """Ask for tokens without a key, and so only once: to spend a token twice ends a login."""
+        self.tokens = self.ask("POST", url, {}, json=values)
         self.due = monotonic() + 0.9 * self.tokens.data.get("expires_in", float("inf"))
 
     def forget(self) -> None:
-        self.tokens: Resource | None = None
-        self.due = float("inf")
-        self.kept: dict[str, requests.Response] = {}
-
-    def send(self, request: Node) -> Resource:
-        if monotonic() > self.due:
-            self.refresh()
-        answer = self.patiently(request)
-        if answer.status_code == 401 and "Authorization" in answer.request.headers and self.refresh():
-            answer = self.patiently(request)
-        if answer.ok:
-            return Resource(self, answer)
-        raise Problem(self, answer)
-
-    def patiently(self, request: Node) -> requests.Response:
-        end, again = monotonic() + self.patience, "Idempotency-Key" in request["headers"]
-        last = self.retries if again or request["method"] in REPEATABLE else 0
-        for attempt in range(last + 1):
-            answer = self.once(request, min(self.timeout, max(end - monotonic(), 0.01)))
-            wait = pause(answer, attempt)
-            if wait is None or attempt == last or monotonic() + wait > end:
-                break
-            sleep(wait)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def once(self, request: Node, timeout: float) -> Answer:
-        """Send it; of a document that has not changed since, what was kept is the answer."""
-        url, reads = request["url"], request["method"] == "GET"
-        known = self.kept.get(url) if reads else None
-        headers = request["headers"] | ({"If-None-Match": known.headers["ETag"]} if known else {})
-        try:
-            answer = self.session.request(**request | {"headers": headers}, timeout=timeout, auth=self.sign)
-        except LOST as lost:
-            return lost
-        answer = known if known and answer.status_code == 304 else answer
-        if reads and answer.ok and "ETag" in answer.headers:
-            self.keep(url, answer)
-        return answer
-
-    def keep(self, url: str, answer: requests.Response) -> None:
-        self.kept.pop(url, None)
-        if "no-store" not in answer.headers.get("Cache-Control", ""):
-            self.kept[url] = answer
-        while len(self.kept) > self.keeps:
-            del self.kept[next(iter(self.kept))]  # the one not asked for the longest
+        self.tokens, self.due, self.kept = None, float("inf"), {}
 
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The token goes only to where it came from."""
         if self.tokens and urlsplit(request.url)[:2] == urlsplit(self.tokens.response.url)[:2]:
             request.headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
         return request
 
+    def ask(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
+        """Try again later, if that is safe and may help: at random, but no sooner than was asked for."""
+        end, safe = monotonic() + self.patience, method in REPEATABLE or "Idempotency-Key" in headers
+        for attempt in range(self.retries if safe else 0):
+            wait = random.uniform(0, 0.5 * 2**attempt)  # noqa: S311
+            try:
+                return self.once(method, url, headers, **body)
+            except (Problem, *LOST) as error:
+                said = error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
+                wait += float(said) if said.isdecimal() else 0
+                if getattr(error, "status", 503) not in BUSY or monotonic() + wait > end:
+                    raise
+            sleep(wait)
+        return self.once(method, url, headers, **body)
 
-def pause(answer: Answer, attempt: int) -> float | None:
-    """How long until it may go better: random, longer each time, and no less than was asked for."""
-    lost = isinstance(answer, Exception)
-    if not lost and answer.status_code not in BUSY:
-        return None
-    said = "" if lost else answer.headers.get("Retry-After", "")
-    date = parsedate_tz(said)
-    least = float(said) if said.isdecimal() else mktime_tz(date) - time() if date else 0
-    return max(least, 0) + random.uniform(0, 0.5 * 2**attempt)  # noqa: S311
+    def once(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
+        """Send it, with tokens that hold; of a document that has not changed, what was kept is the answer."""
+        if monotonic() > self.due:
+            self.refresh()
+        known = self.kept.pop(url, None) if method == "GET" else None
+        headers = headers | ({"If-None-Match": known.headers["ETag"]} if known else {})
+        send = partial(self.request, method, url, headers=headers, **body)
+        answer = send()
+        if answer.status_code == 401 and "Authorization" in answer.request.headers and self.refresh():
+            answer = send()
+        answer = known if known and answer.status_code == 304 else answer
+        if not answer.ok:
+            raise Problem(self, answer)
+        if (
+            method == "GET"
+            and "ETag" in answer.headers
+            and "no-store" not in answer.headers.get("Cache-Control", "")
+        ):
+            self.kept[url] = answer
+        if len(self.kept) > self.keeps:
+            del self.kept[next(iter(self.kept))]  # the one not asked for the longest
+        return Resource(self, answer)
 
 
 def document(response: requests.Response) -> Node:
-    said = response.content and "json" in response.headers.get("Content-Type", "")
     try:
-        data = response.json() if said else {}
-    except requests.JSONDecodeError:
-        if response.ok:
-            raise
-        data = {}  # a refusal is one, however it is worded
-    return data if isinstance(data, dict) else {}
-
-
-def member(data: Node, name: str, kind: type) -> Any:
-    """A member, if it is of the kind that it should be."""
-    return value if isinstance(value := data.get(name), kind) else kind()
-
-
-def offered(ways: Node, name: str) -> Any:
-    if name not in ways:
-        raise LookupError(f"{name!r} is not offered here; what is: {', '.join(ways) or 'nothing'}")
-    return ways[name]
+        return dict(response.json()) if "json" in response.headers.get("Content-Type", "") else {}
+    except (TypeError, ValueError):  # no JSON, or no object
+        return {}
 
 
 def prefilled(field: Node) -> Any:
     """The value that a field of a form came with: a choice, a number or a text."""
-    options, value = member(field, "options", dict), field.get("value")
+    options, value = field.get("options", {}), field.get("value")
     if chosen := options.get("selectedValues"):
         return chosen[0] if options.get("maxItems") == 1 else chosen
-    if field.get("type") in ("number", "range") and isinstance(value, str):
-        return json.loads(value) if value else None
-    return value
+    numeric = field.get("type") in ("number", "range") and isinstance(value, str)
+    return json.loads(value or "null") if numeric else value
 
 
-def plain(values: Node) -> dict[str, list[str]]:
-    """Values as HTML would write them in a form or a query."""
-    lists = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
-    write = lambda value: str(value).lower() if isinstance(value, bool) else str(value)  # noqa: E731
-    return {name: [write(each) for each in those if each is not None] for name, those in lists.items()}
-
-
-def asking(url: str, values: Node) -> str:
-    query = urlencode(parse_qs(urlsplit(url).query, True) | plain(values), doseq=True)
-    return f"{bare(url)}?{query}" if query and values else url
-
-
-def bare(url: str) -> str:
-    return url.partition("?")[0]
-
-
-def expand(template: str, variables: Node) -> str:
-    """The URL that a URI template makes; a variable that it does not take would be lost, and is refused."""
-    spare = set(variables)
-
-    def expanded(found: re.Match[str]) -> str:
-        kind, parts = found[1], []
-        for name in found[2].split(","):
-            spare.discard(bare := name.rstrip("*"))
-            words = plain({bare: variables.get(bare)})[bare]
-            words = [quote(word, safe=RESERVED if kind in ("+", "#") else "") for word in words]
-            words = words if name.endswith("*") else [",".join(words)][: len(words)]
-            parts += [f"{bare}={word}" for word in words] if kind in (";", "?", "&") else words
-        between = {"": ",", "+": ",", "#": ",", "?": "&"}.get(kind, kind)
-        return kind.strip("+") + between.join(parts) if parts else ""
-
-    url = EXPRESSION.sub(expanded, template)
-    if spare:
-        raise LookupError(f"{template} takes no {', '.join(sorted(spare))}")
-    return url
+def plain(values: Node) -> Node:
+    """Values as HTML writes them in a form or a query."""
+    return {name: json.dumps(one) if isinstance(one, int | float) else one for name, one in values.items()}

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 import shop.client
 from shop.app import create_app
-from shop.client import Client, Problem, expand
+from shop.client import Client, Problem
 from tests.conftest import PASSWORD, settings_for
 from tests.servers import free_port, listening
 
@@ -138,14 +137,9 @@ def test_a_form_with_get_finds_a_product(stranger, product):
     assert names == ["Pine desk"]
 
 
-def test_a_variable_that_the_link_does_not_take_is_refused_and_not_lost(stranger):
-    with pytest.raises(LookupError, match="takes no colour"):
-        stranger.home().follow("search", colour="red")
-
-
-def test_what_is_not_offered_is_a_lookup_error_that_says_what_is(stranger, product):
+def test_what_is_not_offered_is_a_lookup_error(stranger, product):
     product()
-    with pytest.raises(LookupError, match=r"'buy' is not offered here; what is: self"):
+    with pytest.raises(LookupError, match="buy"):
         found(stranger, "desk").follow("buy")
 
 
@@ -315,12 +309,16 @@ def test_who_logs_out_is_a_stranger_and_the_token_is_dead(member):
     assert ("me" in member.home().links, dead.status_code) == (False, 401)
 
 
-def test_to_log_out_twice_is_no_error(member, clients, url):
-    other = clients(url)
-    other.tokens = member.tokens
+def test_to_log_out_twice_is_no_error(member):
     member.logout(), member.logout()
-    other.logout()
-    assert other.tokens is None
+    assert member.tokens is None
+
+
+def test_to_log_out_of_a_login_that_has_ended_is_a_problem_and_forgets_it(member):
+    member.tokens.data.update(access_token="worn.out.token", refresh_token="spent")
+    with pytest.raises(Problem, match="401"):
+        member.logout()
+    assert member.tokens is None
 
 
 def test_who_was_forgotten_by_the_service_can_log_in_again(member):
@@ -472,7 +470,7 @@ SHELVES = [
                                       {"name": "stars", "type": "number", "value": "5"}, {"name": "note"},
                                       {"name": "mood", "options": {"selectedValues": ["fond"], "maxItems": 1}},
                                       {"name": "tags", "options": {"selectedValues": ["old"]}}]}}}]},
-     "_links": {"self": {"href": "?p=2"}, "next": {"href": "?p=2"}}},
+     "_links": {"self": {"href": "?p=2"}}},
 ]  # fmt: skip
 
 
@@ -515,7 +513,7 @@ def test_a_method_in_small_letters_is_one_all_the_same(books, reader):
 
 
 def test_a_form_with_get_keeps_what_its_target_asked_for(stub, clients):
-    form = {"target": "/find?lang=en&q=", "properties": [{"name": "q", "value": "new"}]}
+    form = {"target": "/find?lang=en", "properties": [{"name": "q", "value": "new"}]}
     service = stub(Answer(body={"_templates": {"find": form}}))
     clients(service.url).home().submit("find")
     assert service.heard[-1].path == "/find?lang=en&q=new"
@@ -524,11 +522,6 @@ def test_a_form_with_get_keeps_what_its_target_asked_for(stub, clients):
 def test_relative_links_in_lists_lead_on(books, reader):
     reader.home().follow("shelf", room="a/b", by=["year", "name"])
     assert books.heard[-1].path == "/shelf/a%2Fb?by=year&by=name"
-
-
-def test_a_next_that_leads_nowhere_new_ends_a_collection(books, reader):
-    titles = [book["title"] for book in reader.home().follow("shelf", room="1").items("books")]
-    assert titles == ["Emma", "Persuasion"]
 
 
 def test_a_form_of_an_embedded_resource_without_target_goes_to_its_self(books, reader):
@@ -563,31 +556,12 @@ def test_a_weak_tag_is_no_precondition(stub, clients):
     assert "If-Match" not in service.heard[-1].headers
 
 
-# Level 4 of RFC 6570, but for prefixes and maps, in the RFC's own examples.
 @pytest.mark.parametrize(
-    ("template", "result"),
-    [
-        ("{var}", "value"), ("{hello}", "Hello%20World%21"), ("{+path}/here", "/foo/bar/here"), ("X{#hello}", "X#Hello%20World!"),
-        ("map?{x,y}", "map?1024,768"), ("X{.x,y}", "X.1024.768"), ("{/var,x}/here", "/value/1024/here"),
-        ("{;x,y}", ";x=1024;y=768"), ("{?x,y,undef}", "?x=1024&y=768"), ("?fixed=yes{&x}", "?fixed=yes&x=1024"),
-        ("{list}", "red,green,blue"), ("{?list*}", "?list=red&list=green&list=blue"), ("{/list*}", "/red/green/blue"),
-        ("{?list}", "?list=red,green,blue"), ("O{undef}X", "OX"), ("{?empty}", "?empty="),
-    ],
-)  # fmt: skip
-def test_uri_templates_expand_as_the_rfc_says(template, result):
-    values = {"var": "value", "hello": "Hello World!", "path": "/foo/bar", "x": 1024, "y": 768, "empty": "", "undef": None,
-              "list": ["red", "green", "blue"]}  # fmt: skip
-    assert (
-        expand(
-            template, {name: value for name, value in values.items() if re.search(rf"\b{name}\b", template)}
-        )
-        == result
-    )
-
-
-def test_a_prefix_is_refused_and_not_guessed():
-    with pytest.raises(LookupError):
-        expand("{var:3}", {"var": "value"})
+    ("days", "query"), [(0, "?since=0"), (False, "?since=false"), (None, ""), ("a b", "?since=a%20b")]
+)
+def test_a_variable_is_written_as_html_would(books, reader, days, query):
+    reader.home().follow("shelf", room="1", since=days)
+    assert books.heard[-1].path == f"/shelf/1{query}"
 
 
 def test_the_token_is_not_told_to_another_service(stub, clients):
@@ -722,15 +696,12 @@ def test_pauses_grow_and_are_random(stub, clients, naps, monkeypatch):
     monkeypatch.setattr(shop.client.random, "uniform", lambda low, high: drawn.append((low, high)) or high)
     with pytest.raises(Problem, match="503"):
         clients(stub(Answer(503)).url).home()
-    assert (drawn, naps) == ([(0, 0.5), (0, 1), (0, 2), (0, 4), (0, 8)], [0.5, 1, 2, 4])
+    assert (drawn, naps) == ([(0, 0.5), (0, 1), (0, 2), (0, 4)], [0.5, 1, 2, 4])
 
 
-@pytest.mark.parametrize("after", [7, -7])
-@pytest.mark.parametrize("kind", ["seconds", "date"])
-def test_retry_after_is_obeyed(stub, clients, naps, kind, after):
-    said = str(max(after, 0)) if kind == "seconds" else formatdate(time.time() + after, usegmt=True)
-    clients(stub(Answer(503, Retry_After=said), GOOD).url).home()
-    assert max(after - 1, 0) <= naps[0] <= max(after, 0) + 0.5
+def test_retry_after_is_obeyed(stub, clients, naps):
+    clients(stub(Answer(503, Retry_After="7"), GOOD).url).home()
+    assert 7 <= naps[0] <= 7.5
 
 
 def test_a_retry_after_that_is_nonsense_is_none(stub, clients, naps):
@@ -767,13 +738,6 @@ def test_a_slow_service_is_not_waited_for_longer_than_said(stub, clients):
     assert time.monotonic() - begin < 1
 
 
-def test_a_slow_service_is_not_waited_for_longer_than_patience_lasts(stub, clients):
-    begin = time.monotonic()
-    with pytest.raises(requests.Timeout):
-        clients(stub(Answer(body=LINKS, after=2)).url, patience=0.1).home()
-    assert time.monotonic() - begin < 1
-
-
 def test_a_slow_answer_is_asked_for_again(stub, clients, naps):
     service = stub(Answer(body=LINKS, after=1), GOOD)
     assert clients(service.url, timeout=0.2).home().status == 200
@@ -781,10 +745,8 @@ def test_a_slow_answer_is_asked_for_again(stub, clients, naps):
 
 def test_a_problem_of_odd_members_is_a_problem_still(stub, clients):
     service = stub(Answer(400, {"title": 7, "detail": ["x"], "errors": "none", "status": "4"}, PROBLEM))
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(Problem, match=r"^400 7\. \['x'\]\. none$"):
         clients(service.url).home()
-    problem = caught.value
-    assert (problem.status, problem.title, problem.detail, problem.errors) == (400, "Bad Request", "", [])
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
@@ -804,13 +766,6 @@ def test_what_was_seen_longest_ago_is_forgotten_first(stub, clients):
         home.follow(rel)
     asked = [(heard.path, "If-None-Match" in heard.headers) for heard in service.heard[1:]]
     assert asked == [("/a", False), ("/b", False), ("/a", True), ("/c", False), ("/b", False)]
-
-
-def test_what_must_not_be_stored_is_not(stub, clients):
-    service = stub(Answer(body=LINKS, ETag='"1"', Cache_Control="private, no-store"))
-    client = clients(service.url)
-    client.home(), client.home()
-    assert "If-None-Match" not in service.heard[1].headers
 
 
 # ---- The package -----------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_a_refusal_leads_to_the_login(shop, customer):
     orders = shop.login("ada", PASSWORD).follow("orders").url
     shop.logout()
     with pytest.raises(Problem) as refused:
-        shop.send({"method": "GET", "url": orders, "headers": {}})
+        shop.ask("GET", orders, {})
     assert "login" in refused.value.forms
 
 

@@ -1,0 +1,492 @@
+"""`shop lint`: what is right passes, whoever looks; and what is wrong is named with its URL."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask_migrate import upgrade
+
+from shop.app import create_app
+from shop.domain.moves import STAFF
+from shop.domain.product import Product
+from shop.domain.user import CUSTOMER
+from tests.conftest import PASSWORD, Person, enrolled, settings_for
+from tests.running import serving
+from tests.servers import free_port
+
+SHOP = Path(sys.executable).with_name("shop")
+HAL, PROBLEM = "application/prs.hal-forms+json", "application/problem+json"
+SAFE = {"GET", "OPTIONS", "PROPFIND"}
+
+
+# ---- The shop itself -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The root of a shop that is served, with goods, people, and orders in several states."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('lint') / 'shop.db'}"
+    app = create_app(settings_for(url))
+    with app.app_context():
+        upgrade()
+        session = app.extensions["sqlalchemy"].session()
+        session.add_all(
+            Product(name=f"Mug {n}", description="", price=1200, stock=0 if n == 7 else 9) for n in range(25)
+        )
+        session.commit()
+    customer, staff = (
+        Person(app.test_client(), tokens=enrolled(app, role, role)[1]) for role in (CUSTOMER, STAFF)
+    )
+    for number, moves in enumerate(([], ["cancel"], ["pay", "ship", "deliver"], ["pay", "refund"]), 1):
+        items = [{"product_id": number, "quantity": 2}, {"product_id": 20, "quantity": 1}]
+        here = customer.post("/api/v1/orders", {"items": items}).json["_links"]["self"]["href"]
+        for move in moves:
+            words = {"pay": {"reference": "r-1"}, "ship": {"tracking": "t-1"}}.get(move, {})
+            assert staff.post(f"{here}/{move}", words).status_code == 200
+    with serving(url, login_rate_limit="1000/minute") as (process,):
+        yield f"http://127.0.0.1:{process.port}"
+
+
+@pytest.mark.parametrize("start", ["/", "/api/v1/", "/api/v2/", "/api/"])
+def test_a_stranger_finds_no_flaw_in_the_shop(run, shop, start):
+    ran = run("lint", shop + start)
+    assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
+
+
+@pytest.mark.parametrize("start", ["/api/v1/", "/api/v2/"])
+@pytest.mark.parametrize("role", [CUSTOMER, STAFF])
+def test_who_is_logged_in_finds_no_flaw_in_the_shop(run, shop, role, start):
+    ran = run("lint", shop + start, "--as", role, stdin=f"{PASSWORD}\n".encode())
+    assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
+
+
+def test_a_terminal_shows_how_far_it_is(shop):
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([SHOP, "lint", shop], stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = everything(ours)
+    assert (process.returncode, bool(re.search(r"\d+ documents, \d+ to go", shown))) == (0, True)
+
+
+def everything(terminal: int) -> str:
+    shown = b""
+    with suppress(OSError):  # how Linux says that nobody writes to it any more
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    return shown.decode()
+
+
+# ---- A foreign API, of which one thing is wrong ----------------------------------------------------
+
+
+def noted(number: int, **links: Any) -> dict[str, Any]:
+    return {"text": "milk", "_links": {"self": {"href": f"/notes/{number}"}, **links}}
+
+
+class Notes:
+    """Another API, with rels and fields of its own; a test changes what it likes before it looks."""
+
+    def __init__(self) -> None:
+        self.url, self.asked, self.waits, self.allow = "", [], {}, {"/notes/1/shred": "POST"}
+        self.refused = {"type": "about:blank", "title": "Method Not Allowed", "status": 405}
+        self.answers: dict[str, tuple[int, str, Any]] = {}
+        self.says("/", {
+            "_links": {
+                "self": {"href": "/"}, "notes": {"href": "/notes"}, "n:first": {"href": "notes/1"},
+                "find": {"href": "/notes{?q,from*}", "templated": True}, "day": {"href": "/days/{day}", "templated": True},
+                "curies": [{"name": "n", "href": "/words/{rel}", "templated": True}],
+                "mail": {"href": "mailto:notes@notes.example"}, "about": {"href": "https://notes.example/"},
+            },
+            "_templates": {"enter": {
+                "method": "POST", "target": "/door", "contentType": "application/x-www-form-urlencoded",
+                "properties": [{"name": "nick"}, {"name": "word", "type": "password"}, {"name": "seal", "type": "hidden", "value": "s"}],
+            }},
+        })  # fmt: skip
+        self.says("/notes", {
+            "_links": {"self": {"href": "/notes"}},
+            "_embedded": {"note": [noted(1), noted(2)]},
+            "_templates": {"write": {"method": "POST", "properties": [{"name": "text", "regex": r"(?<a>\w+)", "required": True}]}},
+        })  # fmt: skip
+        self.says("/notes/1", noted(1, shred={"href": "/notes/1/shred"}))
+        self.says("/notes/2", noted(2))
+        self.answers["/words/first"] = (200, "text/html", "<p>The first note.")
+        self.allow |= {"/notes": "GET, POST", "/door": "POST"}
+
+    def says(self, path: str, document: Any, status: int = 200, media: str = HAL) -> None:
+        self.answers[path] = (status, media, document)
+
+    def of(self, path: str) -> Any:
+        return self.answers[path][2]
+
+    def answer(self, method: str, path: str, body: str) -> tuple[int, str, Any, dict[str, str]]:
+        self.asked.append((method, path, body))
+        allow = {"Allow": self.allow.get(path, "GET")}
+        if self.waits.pop(path, None):
+            return 429, PROBLEM, {}, {"Retry-After": "1"}
+        if method == "OPTIONS":
+            return 204, "", None, {"Allow": self.allow.get(f"OPTIONS {path}", allow["Allow"])}
+        if path not in self.answers and path not in self.allow:
+            return 404, PROBLEM, {"type": "about:blank", "title": "Not Found", "status": 404}, {}
+        if method in allow["Allow"] and path in self.answers:
+            return *self.answers[path], {}
+        return 405, PROBLEM, self.refused, allow
+
+
+@pytest.fixture
+def notes() -> Iterator[Notes]:
+    api = Notes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline()
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            status, media, said, headers = api.answer(self.command, self.path.partition("?")[0], body)
+            data = b"" if said is None else (said if isinstance(said, str) else json.dumps(said)).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": media, "Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        api.url = f"http://127.0.0.1:{server.server_port}"
+        yield api
+        server.shutdown()
+
+
+def test_it_reads_an_api_it_has_never_heard_of(run, notes):
+    ran = run("lint", notes.url)
+    assert (ran.code, ran.out) == (0, "6 documents, 13 links, 2 templates checked.\n")
+
+
+def test_it_changes_nothing(run, notes):
+    run("lint", notes.url)
+    assert {method for method, *_ in notes.asked} == SAFE
+
+
+def test_it_stays_on_the_server_it_was_sent_to(run, notes):
+    assert "notes.example" not in run("lint", notes.url).out
+
+
+def broken_link(notes):
+    notes.of("/notes/2")["_links"]["gone"] = {"href": "/nowhere"}
+
+
+def null_link(notes):
+    notes.of("/notes/2")["_links"]["next"] = None
+
+
+def link_without_href(notes):
+    notes.of("/notes/2")["_links"]["next"] = {"title": "Next"}
+
+
+def unsaid_template(notes):
+    del notes.of("/")["_links"]["find"]["templated"]
+
+
+def template_of_text(notes):
+    notes.of("/")["_links"]["find"]["templated"] = "true"
+
+
+def malformed_template(notes):
+    notes.of("/")["_links"]["find"]["href"] = "/notes{?q"
+
+
+def no_self(notes):
+    del notes.of("/notes/2")["_links"]["self"]
+
+
+def item_without_self(notes):
+    del notes.of("/notes")["_embedded"]["note"][0]["_links"]
+
+
+def two_shapes(notes):
+    notes.of("/notes/2")["_links"]["shred"] = [{"href": "/notes/1/shred"}]
+
+
+def two_embedded_shapes(notes):
+    notes.of("/notes/2")["_embedded"] = {"note": noted(1)}
+
+
+def array(notes):
+    notes.says("/notes/2", [noted(2)])
+
+
+def not_json(notes):
+    notes.says("/notes/2", "{")
+
+
+def links_in_a_list(notes):
+    notes.says("/notes/2", {"_links": [{"href": "/"}]})
+
+
+def lower_case(notes):
+    notes.of("/notes")["_templates"]["write"]["method"] = "post"
+
+
+def no_such_target(notes):
+    notes.of("/notes")["_templates"]["write"]["target"] = "http://[/"
+
+
+def wrong_method(notes):
+    notes.of("/notes")["_templates"]["write"]["method"] = "PUT"
+
+
+def nameless_property(notes):
+    notes.of("/notes")["_templates"]["write"]["properties"].append({"type": "text"})
+
+
+def unknown_type(notes):
+    notes.of("/notes")["_templates"]["write"]["properties"][0]["type"] = "boolean"
+
+
+def python_regex(notes):
+    notes.of("/notes")["_templates"]["write"]["properties"][0]["regex"] = r"(?P<a>\w+)"
+
+
+def options_of_nothing(notes):
+    notes.of("/notes")["_templates"]["write"]["properties"][0]["options"] = {"inline": "a, b"}
+
+
+def wrong_allow(notes):
+    notes.allow["OPTIONS /notes/1"] = "GET, DELETE"
+
+
+def empty_allow(notes):
+    notes.allow["/notes/1/shred"] = ""
+
+
+def wrong_status(notes):
+    notes.refused = {**notes.refused, "status": 400}
+
+
+def problem_without_title(notes):
+    del notes.refused["title"]
+
+
+def undescribed_word(notes):
+    del notes.answers["/words/first"]
+
+
+FLAWS = [
+    (broken_link, "/nowhere", "404"),
+    (null_link, "/notes/2", "link next: it is null"),
+    (link_without_href, "/notes/2", "no href"),
+    (unsaid_template, "/", "templated is not true"),
+    (template_of_text, "/", "templated is not true"),
+    (malformed_template, "/", "no template"),
+    (no_self, "/notes/2", "no self"),
+    (item_without_self, "/notes", "embedded note: it has no self"),
+    (two_shapes, "/notes/2", "shred is a list here, and one object at"),
+    (two_embedded_shapes, "/notes/2", "note is one object here, and a list at"),
+    (array, "/notes/2", "not a JSON object"),
+    (not_json, "/notes/2", "not a JSON object"),
+    (links_in_a_list, "/notes/2", "_links is not an object"),
+    (lower_case, "/notes", "upper case"),
+    (no_such_target, "/notes", "is no URL"),
+    (wrong_method, "/notes", "allows GET, POST, not PUT"),
+    (nameless_property, "/notes", "with a name"),
+    (unknown_type, "/notes", "'boolean'"),
+    (python_regex, "/notes", "regex"),
+    (options_of_nothing, "/notes", "options"),
+    (wrong_allow, "/notes/1", "OPTIONS allows DELETE, GET, a 405 GET"),
+    (empty_allow, "/notes/1/shred", "405"),
+    (wrong_status, "/notes/1/shred", "its problem says 400, the answer is 405"),
+    (problem_without_title, "/notes/1/shred", "no title"),
+    (undescribed_word, "/words/first", "404"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "path", "words"), FLAWS, ids=[spoil.__name__ for spoil, *_ in FLAWS])
+def test_what_is_wrong_is_named_with_its_url(run, notes, spoil, path, words):
+    spoil(notes)
+    ran = run("lint", notes.url)
+    assert any(line.startswith(f"{notes.url}{path}: ") and words in line for line in ran.out.splitlines())
+
+
+@pytest.mark.parametrize("spoil", [spoil for spoil, *_ in FLAWS], ids=lambda spoil: spoil.__name__)
+def test_what_is_wrong_ends_it_with_1(run, notes, spoil):
+    spoil(notes)
+    ran = run("lint", notes.url)
+    assert (ran.code, bool(re.fullmatch(r"shop: flaws: \d+, URLs: \d+\n", ran.err))) == (1, True)
+
+
+GARBAGE = [None, 0, "x", [], {}, [[]], {"href": 1}, {"a": None}, "\x1b[2J", "http://[", {"$ref": "#/no"}]
+
+
+@pytest.mark.parametrize("word", ["_links", "_embedded", "_templates"])
+@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+def test_no_garbage_makes_it_stumble(run, notes, word, garbage):
+    notes.of("/notes/2")[word] = garbage
+    notes.of("/notes/1")[word] = {"x": garbage, "self": {"href": garbage}, "service-desc": {"href": "/spec"}}
+    notes.of("/notes")["_templates"]["write"] |= {"properties": garbage, "target": garbage, "method": garbage}
+    ran = run("lint", notes.url)
+    assert (ran.code, "\x1b" in ran.out, len(ran.err.splitlines())) == (1, False, 1)
+
+
+# ---- Against its own documentation -----------------------------------------------------------------
+
+
+NOTE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+
+
+@pytest.fixture
+def documented(notes):
+    """The notes, with an OpenAPI document that is true."""
+
+    def got(schema):
+        return {"get": {"responses": {"200": {"content": {HAL: {"schema": schema}}}}}}
+
+    spec = {
+        "openapi": "3.1.0", "components": {"schemas": {"Note": NOTE}},
+        "paths": {"/notes": got({"type": "object"}), "/notes/{id}": got({"$ref": "#/components/schemas/Note"}),
+                  "/notes/{id}/shred": {"post": {"responses": {}}}},
+    }  # fmt: skip
+    notes.says("/spec", spec, media="application/json")
+    notes.of("/")["_links"]["service-desc"] = {"href": "/spec"}
+    return notes
+
+
+def test_what_is_as_documented_passes(run, documented):
+    assert run("lint", documented.url).code == 0
+
+
+def undocumented_path(notes):
+    del notes.of("/spec")["paths"]["/notes/{id}"]
+
+
+def undocumented_status(notes):
+    answers = notes.of("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
+    answers["202"] = answers.pop("200")
+
+
+def undocumented_type(notes):
+    answers = notes.of("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
+    answers["200"]["content"] = {"text/plain": {}}
+
+
+def undocumented_shape(notes):
+    notes.of("/notes/2")["text"] = 7
+
+
+def documentation_of_nothing(notes):
+    notes.of("/spec")["components"] = {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (undocumented_path, "does not know this path"),
+        (undocumented_status, "knows no 200"),
+        (undocumented_type, f"knows no {HAL}"),
+        (undocumented_shape, "$.text: 7 is not of type 'string'"),
+        (documentation_of_nothing, "is broken"),
+    ],
+)
+def test_what_is_not_as_documented_is_named(run, documented, spoil, words):
+    spoil(documented)
+    ran = run("lint", documented.url)
+    assert (ran.code, f"{documented.url}/notes/2: " in ran.out, words in ran.out) == (1, True, True)
+
+
+# ---- Who looks -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded(notes):
+    """The notes, with a door: a login whose fields have other names, and a logout."""
+    home = notes.of("/")
+    home["_templates"]["login"] = home["_templates"].pop("enter")
+    notes.says(
+        "/door", {"access_token": "t", "_links": {"logout": {"href": "/out"}}}, media="application/json"
+    )
+    notes.answers["/out"] = (204, "", None)
+    notes.allow["/out"] = "DELETE"
+    return notes
+
+
+def test_it_logs_in_by_the_form_of_the_home(run, guarded):
+    run("lint", guarded.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
+    assert ("POST", "/door", "nick=eve&word=her+word&seal=s") in guarded.asked
+
+
+def test_it_logs_out_at_the_end(run, guarded):
+    run("lint", guarded.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
+    assert guarded.asked[-1][:2] == ("DELETE", "/out")
+
+
+def test_every_account_has_a_line_of_its_own(run, guarded):
+    run("lint", guarded.url, "--as", "eve", "--as", "bob", "--password-stdin", stdin=b"one\ntwo\n")
+    entered = [body for method, path, body in guarded.asked if (method, path) == ("POST", "/door")]
+    assert entered == ["nick=eve&word=one&seal=s", "nick=bob&word=two&seal=s"]
+
+
+def test_a_password_that_is_not_there_is_wrong_usage(run, guarded):
+    assert run("lint", guarded.url, "--as", "eve", "--password-stdin").code == 2
+
+
+def test_a_login_that_is_refused_is_one_line(run, guarded):
+    guarded.says("/door", {}, status=401)
+    ran = run("lint", guarded.url, "--as", "eve", stdin=b"x\n")
+    assert (ran.code, ran.err) == (1, f"shop: eve cannot log in at {guarded.url}/door: 401\n")
+
+
+def test_no_other_server_hears_a_password(run, guarded):
+    guarded.of("/")["_templates"]["login"]["target"] = "http://127.0.0.1:1/door"
+    ran = run("lint", guarded.url, "--as", "eve", stdin=b"x\n")
+    assert (ran.code, "has no login" in ran.err) == (1, True)
+
+
+# ---- Its bounds ------------------------------------------------------------------------------------
+
+
+def test_it_waits_when_it_is_asked_to(run, notes):
+    notes.waits = {"/notes": True}
+    assert run("lint", notes.url).code == 0
+
+
+def test_it_waits_no_longer_than_its_time(run, notes):
+    notes.waits = {"/notes": True}
+    ran = run("lint", notes.url, "--deadline", "1")
+    assert (ran.code, "--deadline" in ran.err) == (0, True)
+
+
+def test_it_stops_after_so_many_pages(run, notes):
+    ran = run("lint", notes.url, "--pages", "2")
+    assert (ran.out[:11], "--pages" in ran.err) == ("2 documents", True)
+
+
+def test_a_service_that_is_not_there_is_named(run, here):
+    url = f"http://127.0.0.1:{free_port()}/"
+    ran = run("lint", url)
+    assert (ran.code, ran.out.splitlines()[0]) == (1, f"{url}: no answer (ConnectionError)")
+
+
+@pytest.mark.parametrize("wrong", [["ftp://x/"], ["x"], ["http://x/", "--pages", "0"], ["--nonsense"]])
+def test_wrong_usage_ends_with_2(run, wrong):
+    assert run("lint", *wrong).code == 2
+
+
+def test_a_missing_extra_is_named(run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "requests", None)
+    monkeypatch.delitem(sys.modules, "shop.lint", raising=False)
+    ran = run("lint", "http://127.0.0.1/")
+    assert (ran.code, "pip install '.[client]'" in ran.err) == (1, True)
