@@ -53,6 +53,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for move in moves:
             words = {"pay": {"reference": "r-1"}, "ship": {"tracking": "t-1"}}.get(move, {})
             assert staff.post(f"{here}/{move}", words).status_code == 200
+    assert staff.delete("/api/v1/products/20").status_code == 204
     with serving(url, login_rate_limit="1000/minute") as (process,):
         yield f"http://127.0.0.1:{process.port}"
 

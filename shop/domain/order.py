@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 from shop.domain.base import Base, Entity, Id, now
 from shop.domain.errors import Conflict
 from shop.domain.moves import MEMBER, OWNER, STAFF, move
-from shop.domain.product import shift
+from shop.domain.product import Product, shift
 from shop.domain.shapes import NewOrder, Payment, Shipment
 from shop.domain.user import User
 
@@ -28,6 +28,7 @@ class Item(Base):
     name: Mapped[str] = mapped_column(String(100))
     unit_price: Mapped[int] = mapped_column(Id)
     quantity: Mapped[int] = mapped_column(Id)
+    product: Mapped[Product] = relationship(lazy="selectin", viewonly=True)
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
 

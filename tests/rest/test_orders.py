@@ -181,6 +181,11 @@ class TestALife:
         item = customer.get(url).json["items"][0]
         assert (item["name"], item["unit_price"]) == ("Walnut desk", 249.0)
 
+    def test_leads_to_no_product_that_is_gone(self, order, customer, staff):
+        url = order()
+        staff.delete("/api/v1/products/1")
+        assert ["product" in item["_links"] for item in customer.get(url).json["items"]] == [False, True]
+
     @pytest.mark.parametrize("status", ["cancelled", "refunded"])
     def test_that_ends_early_puts_the_stock_back(self, order, customer, status):
         order(status)

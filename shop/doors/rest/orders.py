@@ -6,7 +6,7 @@ from flask import request
 from marshmallow import Schema, fields, post_dump
 
 from shop.domain.moves import MEMBER, OWNER, STAFF
-from shop.domain.order import STATES, Order
+from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Price, Time
@@ -23,10 +23,12 @@ class ItemDocument(Schema):
     unit_price = Price()
     quantity = fields.Integer()
     total = Price()
-    _links = fields.Function(
-        lambda item: {"product": {"href": href(f"/products/{item.product_id}")}},
-        metadata={"type": "object", "properties": {"product": LINK}},
-    )
+    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK}})
+
+    def links(self, item: Item) -> dict[str, dict[str, str]]:
+        """To the product, while it is still sold."""
+        listed = item.product.visible(frozenset())
+        return {"product": {"href": href(f"/products/{item.product_id}")}} if listed else {}
 
 
 class StepDocument(Schema):
