@@ -32,9 +32,16 @@ class Item(Base):
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
 
+    fresh = False  # just taken from the shelf
+
     @property
     def total(self) -> int:
         return self.unit_price * self.quantity
+
+    @property
+    def listed(self) -> bool:
+        """Whether what was bought is still sold; what is fresh needs no look."""
+        return self.fresh or self.product.retired_at is None
 
 
 class Step(Base):

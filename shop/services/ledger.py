@@ -22,6 +22,8 @@ def write(session: Session, order: Order) -> None:
     order.id = run(PLACE, row(order, ORDERS)).scalar_one()
     for part in (*order.items, *order.history):
         part.order_id = order.id
+    for item in order.items:
+        item.fresh = True
     run(FILL, [row(item, ITEMS) for item in order.items])
     (step,) = order.history
     step.id = run(NOTE, row(step, STEPS)).scalar_one()

@@ -40,10 +40,6 @@ def create(ctx: Context, data: dict[str, Any]) -> Order:
         order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
         order.note("create", ctx.actor.id)
         write(session, order)
-        ids = [item.product_id for item in items]
-        session.scalars(
-            select(Product).where(Product.id.in_(ids))
-        ).all()  # one look for all lines, not one each
     return order
 
 

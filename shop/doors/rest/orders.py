@@ -27,8 +27,7 @@ class ItemDocument(Schema):
 
     def links(self, item: Item) -> dict[str, dict[str, str]]:
         """To the product, while it is still sold."""
-        listed = item.product.visible(frozenset())
-        return {"product": {"href": href(f"/products/{item.product_id}")}} if listed else {}
+        return {"product": {"href": href(f"/products/{item.product_id}")}} if item.listed else {}
 
 
 class StepDocument(Schema):
