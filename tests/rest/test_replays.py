@@ -207,3 +207,12 @@ def test_what_has_expired_is_forgotten_by_command(customer, desk, session, app):
     session.query(Replay).update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})
     session.commit()
     assert (sweep(Context(session)), session.query(Replay).count()) == (1, 0)
+
+
+def test_a_minimal_answer_is_the_same_under_a_key(staff, desk):
+    wish = {"Prefer": "return=minimal"}
+    answers = [place(staff, url=f"{desk}/restock", body={"amount": 1}, **wish) for _ in range(2)]
+    told = [
+        (a.status_code, "Content-Type" in a.headers, a.headers.get("Preference-Applied")) for a in answers
+    ]
+    assert told == [(204, False, "return=minimal")] * 2

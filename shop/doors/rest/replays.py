@@ -62,6 +62,9 @@ def kept(response: Response) -> Answer:
 
 def again(answer: Answer) -> Response:
     response = Response(answer.body, answer.status, content_type=answer.media)
+    if not answer.media:  # there is no body, because the client asked for none
+        del response.headers["Content-Type"]
+        response.headers["Preference-Applied"] = "return=minimal"
     if answer.location:
         response.headers["Location" if answer.status == 201 else "Content-Location"] = answer.location
     if answer.replayed:
