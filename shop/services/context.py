@@ -21,6 +21,7 @@ class Actor:
     id: int
     role: str
     login: str
+    name: str = ""
 
 
 @dataclass(frozen=True)

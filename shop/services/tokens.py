@@ -76,7 +76,7 @@ class Signer:
 def standing(ctx: Context, claims: dict[str, Any]) -> Row[Any]:
     """The user behind a token, if the login and the account both still stand."""
     row = ctx.session.execute(
-        select(User.id, User.role, User.token_epoch, Login.id.label("login"))
+        select(User.id, User.role, User.username, User.token_epoch, Login.id.label("login"))
         .join(Login, Login.user_id == User.id)
         .where(User.id == int(claims["sub"]), Login.id == claims["sid"])
         .where(User.token_epoch == claims["epoch"], User.disabled.is_(False), User.erased_at.is_(None))
@@ -88,7 +88,7 @@ def standing(ctx: Context, claims: dict[str, Any]) -> Row[Any]:
 
 def actor(ctx: Context, claims: dict[str, Any]) -> Actor:
     row = standing(ctx, claims)
-    return Actor(row.id, row.role, row.login)
+    return Actor(row.id, row.role, row.login, row.username)
 
 
 def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
@@ -96,7 +96,7 @@ def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
         access_token=signer.sign(ACCESS, user, sid, token_hex(16)),
         refresh_token=signer.sign(REFRESH, user, sid, jti),
         expires_in=signer.lives[ACCESS],
-        actor=Actor(user.id, user.role, sid),
+        actor=Actor(user.id, user.role, sid, user.username),
     )
 
 

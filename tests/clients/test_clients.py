@@ -1,9 +1,7 @@
 """Clients that others wrote drive the shop as they are, from the root alone; what they did, they tell here."""
 
-import fcntl
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,10 +17,10 @@ from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from tests.conftest import PASSWORD, enrolled, settings_for
+from tests.node import with_packages
 from tests.running import serving
 
 HERE = Path(__file__).parent
-NODE, NPM = shutil.which("node"), shutil.which("npm")
 GOODS = ["Walnut desk", "Brass lamp", "Pine stool"]
 FOUND = {
     "ketting": "Brass lamp",
@@ -50,15 +48,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Node, with the packages that the lock names; whoever comes second waits for the first."""
-    if not (NODE and NPM):
-        pytest.skip("node and npm are not here, so no client in JavaScript can come")
-    kept, lock = HERE / "node_modules/.package-lock.json", HERE / "package-lock.json"
-    with lock.open() as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not kept.exists() or kept.stat().st_mtime < lock.stat().st_mtime:
-            subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=100)
-    return NODE
+    return with_packages(HERE)
 
 
 @pytest.fixture(scope="module")

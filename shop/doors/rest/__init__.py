@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from shop.doors.rest import caching, cors, guard, journal, limits, problems, sunset
+from shop.doors.rest import caching, cors, explorer, guard, journal, limits, problems, sunset
 from shop.doors.rest.about import about
 from shop.doors.rest.openapi import Id, api
 from shop.doors.rest.orders import orders
@@ -23,6 +23,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     journal.install(app)
     guard.install(app)
     cors.install(app, settings)
+    explorer.install(app)  # before the limits: a page that is the same for all costs nobody anything
     limits.install(app, settings)
     app.before_request(guard.agree)
     caching.install(app)

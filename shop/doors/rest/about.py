@@ -1,13 +1,12 @@
 """What stands outside the versions: health, the documentation pages, the OpenAPI documents."""
 
-from typing import Any
-
 import orjson
-from flask import Blueprint, Response, current_app, g, render_template, request
+from flask import Blueprint, Response, current_app, g, request
 from sqlalchemy import text
 
 from shop.doors.rest.guard import anonymous
-from shop.doors.rest.media import negotiate
+from shop.doors.rest.html import page
+from shop.doors.rest.media import HTML, negotiate
 from shop.doors.rest.openapi import document
 from shop.doors.rest.problems import STATUS
 from shop.doors.rest.profile import TERMS, alps
@@ -18,17 +17,6 @@ about = Blueprint(
 )
 ALPS = "application/alps+json"
 CATALOGUE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
-
-def page(name: str, **facts: Any) -> Response:
-    response = Response(render_template(name, **facts), content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = PAGE_POLICY
-    g.public = True
-    return response
 
 
 @about.get("/.well-known/api-catalog")
@@ -79,7 +67,7 @@ def docs() -> Response:
 @about.get("/profile")
 def profile() -> Response:
     """What every word means: a page for people, ALPS for programs that name it."""
-    if negotiate(request.headers.get("Accept", ""), ["text/html", ALPS]) == ALPS:
+    if negotiate(request.headers.get("Accept", ""), [HTML, ALPS]) == ALPS:
         g.public = True
         return Response(orjson.dumps(alps(g.root)), content_type=ALPS)
     return page("profile.html", terms=TERMS, problems=STATUS, root=g.root)

@@ -40,7 +40,9 @@ def versions(text: str) -> set[str]:
 
 def finish(response: Response) -> Response:
     response.vary.update(("Accept", "Authorization", "Prefer"))
-    if request.method in ("GET", "HEAD") and response.status_code == 200 and not response.direct_passthrough:
+    if (request.endpoint or "").endswith(".static"):
+        return response  # a file has said for itself how long it is good
+    if request.method in ("GET", "HEAD") and response.status_code == 200:
         tag(response)
     else:
         response.cache_control.no_store = True

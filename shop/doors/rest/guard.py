@@ -17,6 +17,7 @@ from shop.services.context import Context
 from shop.services.tokens import ACCESS, Signer, actor
 from shop.settings import Settings
 
+BESIDE = ("about", "explorer")  # what is not a resource of the shop
 PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 
@@ -52,12 +53,15 @@ def href(path: str, **query: Any) -> str:
 
 def agree() -> None:
     """Choose the answer's media type before anything is done, or say that there is none."""
-    if request.routing_exception or request.blueprint == "about" or request.method == "OPTIONS":
+    if request.routing_exception or request.blueprint in BESIDE or request.method == "OPTIONS":
         return
-    offers = [HAL_FORMS, HAL, JSON, g.version.media]
-    g.media = negotiate(request.headers.get("Accept", ""), offers)
+    g.media = negotiate(request.headers.get("Accept", ""), offers())
     if not g.media or g.asked not in (None, g.version.name):
-        raise NotAcceptable(f"This place answers with {', '.join(offers)}.")
+        raise NotAcceptable(f"This place answers with {', '.join(offers())}.")
+
+
+def offers() -> list[str]:
+    return [HAL_FORMS, HAL, JSON, g.version.media]
 
 
 def bearer() -> str | None:

@@ -11,6 +11,7 @@ from shop.domain.moves import Move, affordances
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import HAL_FORMS
+from shop.services.context import Actor
 from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
 
@@ -26,6 +27,10 @@ def place(move: Move) -> str:
 
 def profile(name: str) -> dict[str, str]:
     return {"href": f"{g.root}/profile#{name}"}
+
+
+def myself(actor: Actor) -> dict[str, str]:
+    return {"href": href(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
 class Price(fields.Field):

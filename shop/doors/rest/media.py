@@ -8,6 +8,7 @@ FORM, MERGE, HAL_FORMS = (
     "application/merge-patch+json",
     "application/prs.hal-forms+json",
 )
+HTML = "text/html"
 VENDOR = re.compile(r"application/vnd\.shop\.(v\d{1,4})\+json")
 
 

@@ -1,81 +1,30 @@
-"""What every word of the API means, for people: moves say it themselves, the rest stands here."""
+"""What every word of the API means: a page for people, ALPS for programs."""
 
 from typing import Any
 
 from shop.domain.moves import Move, moves
+from shop.doors.rest.guard import settings
 from shop.doors.rest.hal import METHODS, Document
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
+from shop.doors.rest.vocabulary import (
+    COLLECTION,
+    COMMON,
+    HOME,
+    MEANINGS,
+    PAGE,
+    PARTS,
+    STATE,
+    TITLES,
+    TOKEN,
+    WAYS,
+)  # fmt: skip
 
 DOCUMENTS: dict[str, type[Document]] = {
     "product": ProductDocument,
     "user": UserDocument,
     "order": OrderDocument,
-}
-COMMON = {
-    "self": "Where this is.",
-    "profile": "What its words mean.",
-    "collection": "The list it is in.",
-}
-WAYS = {
-    "user": {"orders": "What this user ordered."},
-    "order": {"user": "Who ordered it, while they have an account."},
-}
-HOME = {
-    "products": "The catalogue.",
-    "search": "The catalogue, searched: a URI template (RFC 6570).",
-    "login": "POST a username and a password; the answer holds tokens.",
-    "logout": "DELETE ends the login: both tokens are dead at once.",
-    "register": "POST opens an account.",
-    "create": "POST adds a product.",
-    "me": "The account of the caller.",
-    "users": "All accounts, for staff.",
-    "orders": "The orders of the caller; for staff, all.",
-    "service-desc": "The OpenAPI document of this version.",
-    "service-doc": "The same, to read and to try.",
-    "status": "Whether the service is ready.",
-    "predecessor-version": "The home of the version before.",
-    "successor-version": "The home of the version after.",
-}
-COLLECTION = {
-    "self": "This page.",
-    "first": "The first page.",
-    "prev": "The page before, where there is one.",
-    "next": "The page after, where there is one.",
-    "last": "The last page.",
-    "search": "A URI template (RFC 6570) with all that may be asked for.",
-    "_embedded.item": "The items, whole, each with its own links; present when empty.",
-}
-TOKEN = {
-    "access_token": "Send it as Authorization: Bearer.",
-    "refresh_token": "Good for one new pair; spent twice, it ends the login.",
-    "expires_in": "How long the access token lives, in seconds.",
-    "me": "The account.",
-    "refresh": "POST the refresh_token.",
-    "logout": "DELETE ends the login.",
-}
-STATE = {
-    "id": "The number it keeps for ever.",
-    "name": "One line, 1 to 100 characters.",
-    "description": "Up to 5000 characters.",
-    "price": "Exact, in the currency that the home names.",
-    "stock": "How many there are.",
-    "created_at": "When it came, in UTC.",
-    "updated_at": "When it last changed, in UTC.",
-    "_etag": "Its version: what If-Match asks for.",
-    "username": "3 to 80 letters, digits, dots, dashes and underscores; unique.",
-    "email": "Unique.",
-    "role": "customer or staff.",
-    "disabled": "Whether staff have closed it.",
-    "status": "placed, paid, shipped, delivered, cancelled or refunded.",
-    "total": "What all items cost together, exact.",
-    "currency": "By ISO 4217.",
-    "reference": "Of the payment, once it is recorded.",
-    "tracking": "Of the parcel, once it is shipped.",
-    "items": "What was bought, with the name and the unit_price of then.",
-    "history": "Each move: which, by whom, when.",
-    "_embedded": "With embed=orders: the first page of the orders.",
 }
 
 
@@ -95,11 +44,44 @@ TERMS = {
 
 def alps(root: str) -> dict[str, Any]:
     """The same words for programs (ALPS): each state, and each move with what it takes."""
-    states = [{"id": name, "type": "semantic", "doc": said(text)} for name, text in STATE.items()]
+    states = [state(name, text) for name, text in STATE.items()]
     things = [thing(name, document) for name, document in DOCUMENTS.items()]
-    ways = [{"id": rel, "type": "safe", "doc": said(text)} for rel, text in navigation().items()]
+    ways = [way(rel, text) for rel, text in navigation().items()]
     head = {"version": "1.0", "doc": said("Shop"), "link": [{"rel": "self", "href": f"{root}/profile"}]}
-    return {"alps": {**head, "descriptor": [*states, *ways, *things]}}
+    return {"alps": {**head, "descriptor": [*states, *ways, *things, lists(), start()]}}
+
+
+def state(name: str, text: str, within: str = "") -> dict[str, Any]:
+    """A member; those inside of others are named after them, so that an id says one thing."""
+    found = {"id": within + name, "name": name} if within else {"id": name}
+    found |= {"type": "semantic", "title": titled(name), "doc": said(text)}
+    meaning = next((word for word, names in MEANINGS.items() if name in names), None)
+    if meaning and within != "collection-":
+        found["def"] = f"https://schema.org/{meaning}"
+    if "def" in found and meaning == "price":
+        found["ext"] = [{"id": "currency", "value": str(settings().currency)}]
+    if name in PARTS:
+        found["descriptor"] = [state(part, meaning, f"{name}-") for part, meaning in PARTS[name].items()]
+    return found
+
+
+def titled(name: str) -> str:
+    return TITLES.get(name) or name.replace("_", " ").replace("-", " ").strip().capitalize()
+
+
+def lists() -> dict[str, Any]:
+    parts = [state(name, text, "collection-") for name, text in PAGE.items()]
+    return {"id": "collection-page", "name": "collection", "type": "semantic", "descriptor": parts}
+
+
+def start() -> dict[str, Any]:
+    """The home and its ways; one whose name a member has already is told apart."""
+    ways = [way(rel, text, "home-" if rel in STATE else "") for rel, text in HOME.items()]
+    return {"id": "home", "type": "semantic", "title": "Home", "descriptor": ways}
+
+
+def way(rel: str, text: str, within: str = "") -> dict[str, Any]:
+    return {"id": within + rel, "name": rel, "type": "safe", "title": titled(rel), "doc": said(text)}
 
 
 def said(text: str) -> dict[str, str]:
@@ -109,9 +91,11 @@ def said(text: str) -> dict[str, str]:
 def navigation() -> dict[str, str]:
     """The rels that lead somewhere; those of the moves stand with what they move."""
     moved = {name for document in DOCUMENTS.values() for name in moves(document.kind)}
-    words = {**HOME, **COLLECTION, **TOKEN, **COMMON, **WAYS["user"], **WAYS["order"]}
+    words = {**COLLECTION, **TOKEN, **COMMON, **WAYS["user"], **WAYS["order"]}
     return {
-        rel: text for rel, text in words.items() if rel not in {*moved, *STATE, *DOCUMENTS, "_embedded.item"}
+        rel: text
+        for rel, text in words.items()
+        if rel not in {*moved, *STATE, *DOCUMENTS, *HOME, *PAGE, "_embedded.item"}
     }
 
 
@@ -120,6 +104,7 @@ def thing(name: str, document: type[Document]) -> dict[str, Any]:
     return {
         "id": name,
         "type": "semantic",
+        "title": titled(name),
         "descriptor": [*parts, *(acted(name, each) for each in moves(document.kind).values())],
     }
 

@@ -11,7 +11,7 @@ from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.hal import Resource, beginnings, offer, profile
+from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.versions import VERSIONS
 
@@ -30,10 +30,10 @@ class HomeDocument(Resource):
             "products": {"href": href("/products")},
             "search": ProductCollection().template(),
             "profile": profile("home"),
-            **{rel: {"href": place} for rel, place in described().items()},
+            **described(),
             "login": {"href": href("/tokens"), "title": "Log in"},
             **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
-            **({"me": {"href": href(f"/users/{me.id}")}} if me else {}),
+            **({"me": myself(me)} if me else {}),
             **({"orders": {"href": href("/orders")}} if me else {}),
             **({"logout": {"href": href("/tokens/current"), "title": "Log out"}} if me else {}),
             **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
@@ -51,11 +51,11 @@ class HomeDocument(Resource):
         }
 
 
-def described() -> dict[str, str]:
+def described() -> dict[str, dict[str, str]]:
     return {
-        "service-desc": f"{g.root}/openapi/{g.version.name}.json",
-        "service-doc": f"{g.root}/docs",
-        "status": f"{g.root}/health/ready",
+        "service-desc": {"href": f"{g.root}/openapi/{g.version.name}.json", "type": "application/json"},
+        "service-doc": {"href": f"{g.root}/docs", "type": "text/html"},
+        "status": {"href": f"{g.root}/health/ready", "type": "application/json"},
     }
 
 
@@ -63,7 +63,7 @@ def point(response: Response) -> Response:
     """What is said in the body, also for those who only ask for the head."""
     places = {
         "profile": f"{g.root}/profile",
-        **described(),
+        **{rel: way["href"] for rel, way in described().items()},
         "api-catalog": f"{g.root}/.well-known/api-catalog",
     }
     response.headers["Link"] = ", ".join(f'<{place}>; rel="{rel}"' for rel, place in places.items())

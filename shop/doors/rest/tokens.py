@@ -9,7 +9,7 @@ from shop.domain.shapes import Credentials, Refresh
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import anonymous, context, href, signer
-from shop.doors.rest.hal import Resource, profile
+from shop.doors.rest.hal import Resource, myself, profile
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
@@ -24,7 +24,7 @@ class TokenDocument(Resource):
     def links(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
         return {
             "self": {"href": href("/tokens/current")},  # halchemy takes nothing for HAL that has none
-            "me": {"href": href(f"/users/{pair.actor.id}")},
+            "me": myself(pair.actor),
             "profile": profile("token"),
             "refresh": {"href": href("/tokens/refresh"), "title": "Renew both tokens"},
             "logout": {"href": href("/tokens/current"), "title": "Log out"},

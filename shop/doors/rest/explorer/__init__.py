@@ -1,0 +1,58 @@
+"""The explorer: whoever names text/html gets one static page, which fetches the same URL and draws it."""
+
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, g, request, send_from_directory
+from werkzeug.exceptions import HTTPException, NotFound
+
+from shop.doors.rest.guard import BESIDE, offers
+from shop.doors.rest.html import page
+from shop.doors.rest.media import HTML, negotiate, ranges
+
+HERE = Path(__file__).parent
+PARTS = sorted(part.name for part in HERE.iterdir() if part.suffix in (".css", ".js"))
+TAG = blake2b(b"".join((HERE / name).read_bytes() for name in PARTS), digest_size=6).hexdigest()
+MODULES = [name for name in PARTS if name.endswith(".js") and name != "theme.js"]
+YEAR = 365 * 24 * 3600
+
+explorer = Blueprint("explorer", __name__, template_folder=".")
+
+
+@explorer.get("/static/explorer/<tag>/<name>", endpoint="static")
+def part(tag: str, name: str) -> Response:
+    """A part of the page; its address changes with its content, so it may be kept."""
+    if name not in PARTS:
+        raise NotFound
+    response = send_from_directory(HERE, name, max_age=YEAR if tag == TAG else 0)
+    response.cache_control.immutable = tag == TAG
+    return response
+
+
+def wanted() -> bool:
+    """Whether a person asks with a browser, rather than a program that takes HAL as well."""
+    accept = request.headers.get("Accept", "")
+    if request.blueprint in BESIDE or request.method not in ("GET", "HEAD") or HTML not in ranges(accept):
+        return False
+    return negotiate(accept, [*offers(), HTML]) == HTML
+
+
+def show() -> Response | None:
+    """The page; that there is no such place, or nothing to get at it, is said by its status too."""
+    if not wanted():
+        return None
+    base = urlsplit(g.root).path
+    response = page(
+        "index.html", base=base, parts=f"{base}/static/explorer/{TAG}", prefix=g.prefix, modules=MODULES
+    )
+    if isinstance(wrong := request.routing_exception, HTTPException):
+        refusal = wrong.get_response(request.environ)
+        response.status_code = refusal.status_code
+        response.headers.update({name: word for name, word in refusal.headers if name == "Allow"})
+    return response
+
+
+def install(app: Flask) -> None:
+    app.register_blueprint(explorer)
+    app.before_request(show)

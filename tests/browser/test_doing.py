@@ -1,0 +1,164 @@
+"""The explorer acts: every template is a form, and whatever happens to it, nothing that was typed is lost."""
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.running import call
+
+
+@pytest.fixture
+def clerk(reader, goods, logins):
+    """Staff, before a product of their own."""
+    return reader.known(logins("grace")).open(goods("Cork board", 34.5, 7))
+
+
+@pytest.fixture
+def change(clerk, logins):
+    """Somebody else changes what the clerk looks at."""
+
+    def change(**words):
+        headers = {"Authorization": f"Bearer {logins('grace')['access_token']}"}
+        assert requests.patch(clerk.page.url, json=words, headers=headers, timeout=10).ok
+
+    return change
+
+
+def test_a_field_knows_its_type_and_its_bounds(clerk):
+    price = clerk.form("Change this product").get_by_label("Price")
+    assert [price.get_attribute(name) for name in ("type", "min", "step")] == ["number", "0", "0.01"]
+
+
+def test_a_form_is_filled_in_with_what_is(clerk):
+    expect(clerk.form("Change this product").get_by_label("Name")).to_have_value("Cork board")
+
+
+def test_a_success_says_what_changed(clerk):
+    form = clerk.form("Change this product")
+    form.get_by_label("Price").fill("29.90")
+    form.get_by_role("button", name="Change this product").click()
+    expect(clerk.news).to_contain_text("Price: $34.50 → $29.90")
+
+
+def test_a_success_shows_what_is_now(clerk):
+    form = clerk.form("Add to the stock")
+    form.get_by_label("Amount").fill("5")
+    form.get_by_role("button").first.click()
+    expect(clerk.value("Stock")).to_have_text("12")
+
+
+def test_a_field_can_be_emptied(clerk, change):
+    change(description="Twenty pins.")
+    clerk.page.reload()
+    form = clerk.settled().form("Change this product")
+    form.get_by_label("Description").fill("")
+    form.get_by_role("button", name="Change this product").click()
+    expect(clerk.value("Description")).to_have_text("")
+
+
+def test_what_is_made_is_shown_where_it_is(reader, logins):
+    reader.known(logins("grace")).open("/api/v1/products")
+    form = reader.page.get_by_role("form", name="Add a product")
+    form.get_by_label("Name").fill("Clamp lamp")
+    form.get_by_label("Price").fill("27.9")
+    form.get_by_role("button", name="Add a product").click()
+    expect(reader.heading).to_have_text("Clamp lamp")
+
+
+def test_what_takes_something_away_is_asked_twice(clerk):
+    clerk.button("Retire this product").click()
+    expect(clerk.page.get_by_role("dialog")).to_be_visible()
+
+
+def test_who_thinks_better_of_it_has_done_nothing(clerk):
+    clerk.button("Retire this product").click()
+    clerk.button("Leave it as it is").click()
+    expect(clerk.page.reload() and clerk.heading).to_have_text("Cork board")
+
+
+def test_what_is_gone_leads_to_the_list_it_was_in(clerk):
+    clerk.button("Retire this product").click()
+    clerk.page.get_by_role("dialog").get_by_role("button", name="Retire this product").click()
+    expect(clerk.heading).to_have_text("Products")
+
+
+def test_a_problem_stands_at_the_field_that_it_points_to(reader):
+    reader.open("/")
+    form = reader.form("Register")
+    for label, word in {"Username": "ada", "Email": "new@shop.example", "Password": "correct horse"}.items():
+        form.get_by_label(label).fill(word)
+    form.get_by_role("button", name="Register").click()
+    expect(form.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_problem_is_summed_up_on_top(reader):
+    reader.open("/")
+    form = reader.form("Log in")
+    form.get_by_label("Username").fill("ada")
+    form.get_by_label("Password").fill("not it")
+    form.get_by_role("button", name="Log in").click()
+    expect(form.get_by_role("alert")).to_contain_text("Log in first")
+
+
+def test_what_there_is_not_enough_of_is_offered_in_less(reader, goods, logins):
+    reader.known(logins("ada")).open(goods("Rare thing", stock=2))
+    reader.form("Buy this now").get_by_label("Quantity").fill("3")
+    reader.button("Buy this now").click()
+    expect(reader.page.get_by_role("form", name="Buy what is left").get_by_label("Quantity")).to_have_value(
+        "2"
+    )
+
+
+class TestAStaleEdit:
+    @pytest.fixture
+    def form(self, clerk, change):
+        form = clerk.form("Change this product")
+        form.get_by_label("Price").fill("31")
+        change(price=33, name="Cork wall")
+        form.get_by_role("button", name="Change this product").click()
+        return form
+
+    def test_shows_both_values(self, form):
+        expect(form).to_contain_text("Now: 33.0. Yours: 31.")
+
+    def test_keeps_what_was_typed(self, form):
+        expect(form.get_by_role("alert")).to_contain_text("changed meanwhile")
+        expect(form.get_by_label("Price")).to_have_value("31")
+
+    def test_takes_the_new_value_where_that_is_wanted(self, form):
+        form.locator("p.error", has_text="Cork wall").get_by_role("button", name="Take it").click()
+        expect(form.get_by_label("Name")).to_have_value("Cork wall")
+
+    def test_goes_on_with_the_new_version(self, clerk, form):
+        form.locator("p.error", has_text="Cork wall").get_by_role("button", name="Take it").click()
+        form.get_by_role("button", name="Change this product").click()
+        expect(clerk.value("Price")).to_have_text("$31.00")
+
+
+class TestALostNetwork:
+    def test_is_said_and_loses_nothing(self, clerk):
+        form = clerk.form("Change this product")
+        form.get_by_label("Name").fill("Cork ceiling")
+        clerk.page.context.set_offline(True)
+        form.get_by_role("button", name="Change this product").click()
+        expect(form.get_by_role("alert")).to_contain_text("cannot be reached")
+        expect(form.get_by_label("Name")).to_have_value("Cork ceiling")
+
+    def test_is_over_when_it_is_over(self, clerk):
+        clerk.page.context.set_offline(True)
+        clerk.link("Products").click()
+        expect(clerk.news).to_contain_text("cannot be reached")
+        clerk.page.context.set_offline(False)
+        clerk.button("Try again").click()
+        expect(clerk.heading).to_have_text("Products")
+
+
+def test_every_order_can_be_driven_to_its_end_by_the_forms(reader, served, goods, logins):
+    place = goods("Long story").removeprefix(served.root)
+    order = call(served.root, f"{place}/buy", {"quantity": 1}, logins("ada")["access_token"])
+    reader.known(logins("grace")).open(order.headers["Location"])
+    reader.form("Record the payment").get_by_label("Reference").fill("P-1")
+    reader.button("Record the payment").click()
+    reader.form("Ship it").get_by_label("Tracking").fill("T-1")
+    reader.button("Ship it").click()
+    expect(reader.value("Status")).to_have_text("shipped")

@@ -1,0 +1,22 @@
+"""Packages of npm for the tests that need them, as the lock beside them names them."""
+
+import fcntl
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+
+
+def with_packages(folder: Path) -> str:
+    """Node, once the packages of a folder are there; whoever comes second waits for the first."""
+    if not (NODE and NPM):
+        pytest.skip("node and npm are not here, so nothing in JavaScript can run")
+    kept, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
+    with lock.open() as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not kept.exists() or kept.stat().st_mtime < lock.stat().st_mtime:
+            subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=100)
+    return NODE
