@@ -15,7 +15,7 @@ from threading import Timer
 import pytest
 import requests
 
-from shop.cli import SAMPLE
+from shop.cli.running import SAMPLE
 from tests.conftest import KEY, PASSWORD, Ran, fresh_postgres
 from tests.servers import free_port, listening
 
