@@ -11,6 +11,7 @@ from shop.domain.base import Base
 from shop.doors.rest import open_door
 from shop.logs import set_up
 from shop.services.database import options, tune
+from shop.services.health import Health
 from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["signer"] = Signer(
         settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds
     )
+    app.extensions["health"] = Health(settings.database_url, settings.redis_url, migrations())
     keep(app)
     open_door(app, settings)
     return app

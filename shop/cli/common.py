@@ -5,14 +5,13 @@ from functools import wraps
 from typing import Any
 
 import click
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.moves import STAFF
 from shop.services.context import Actor, Context
+from shop.services.schema import lag, present, steps
 from shop.settings import Settings
 
 OPERATOR = Actor(0, STAFF, "")  # whoever may run this command owns the database anyway
@@ -51,15 +50,10 @@ def on_database(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def schema() -> str | None:
-    """What keeps the database from being served; None when it is at the newest step."""
-    script = ScriptDirectory(str(current_app.extensions["migrate"].directory))
-    with current_app.extensions["sqlalchemy"].engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-    if present == script.get_current_head():
-        return None
-    return (
-        f"the database is at step {present or 'none'}, not {script.get_current_head()}: run `shop db upgrade`"
-    )
+    """What keeps the database from being served; None when nothing does."""
+    known = steps(current_app.extensions["migrate"].directory)
+    behind = lag(present(current_app.extensions["sqlalchemy"].engine), known)
+    return behind and f"the database is {behind}: run `shop db upgrade`"
 
 
 def cause(error: SQLAlchemyError) -> str:

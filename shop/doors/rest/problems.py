@@ -80,6 +80,7 @@ def members(error: ShopError) -> dict[str, Any]:
         found["_links"] = {"self": {"href": g.here}}
     if "stock" in facts:
         found["stock"] = facts["stock"]
+    found |= facts.get("state", {})
     if "lines" in facts:
         found |= smaller(facts["lines"])
     return found
