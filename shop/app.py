@@ -7,6 +7,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
+from shop import metrics
 from shop.domain.base import Base
 from shop.doors.rest import open_door
 from shop.logs import set_up
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["health"] = Health(settings.database_url, settings.redis_url, migrations())
     keep(app)
+    observe(app, settings)
     open_door(app, settings)
     return app
 
@@ -44,6 +46,14 @@ def keep(app: Flask) -> None:
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
         tune(db.engine)
+
+
+def observe(app: Flask, settings: Settings) -> None:
+    """Before the doors are opened: what watches comes first into a request and leaves it last."""
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    if settings.metrics_port:
+        metrics.watch(app, engine)
 
 
 def migrations() -> Path:
