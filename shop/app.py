@@ -7,7 +7,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
-from shop import metrics
+from shop import metrics, tracing
 from shop.domain.base import Base
 from shop.doors.rest import open_door
 from shop.logs import set_up
@@ -54,6 +54,7 @@ def observe(app: Flask, settings: Settings) -> None:
         engine = app.extensions["sqlalchemy"].engine
     if settings.metrics_port:
         metrics.watch(app, engine)
+    tracing.watch(app, engine)
 
 
 def migrations() -> Path:

@@ -12,7 +12,7 @@ from flask import g, has_request_context
 from shop.settings import Settings
 
 # The libraries that may have a warning to give while they serve.
-LIBRARIES = ("flask-limiter", "waitress")
+LIBRARIES = ("flask-limiter", "waitress", "opentelemetry")
 
 
 def context(record: LogRecord) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 from functools import cache
+from http import HTTPMethod
 from pathlib import Path
 from time import perf_counter, sleep
 from types import SimpleNamespace
@@ -23,7 +24,6 @@ from shop.services.context import WAITS
 from shop.settings import Settings
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 POLICIES = ("default", "login", "account")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 BUSY = 5  # what SQLite calls SQLITE_BUSY
@@ -109,7 +109,7 @@ def begin(app: Flask, engine: Engine) -> None:
 def end(response: Response) -> Response:
     made, status = series(), response.status_code
     route = request.url_rule.rule if request.url_rule else "unmatched"
-    method = request.method if request.method in METHODS else "other"
+    method = request.method if request.method in HTTPMethod.__members__ else "other"
     made.requests.labels(route, method, status).inc()
     made.seconds.labels(route, method).observe(perf_counter() - g.seen)
     if status == 429:
