@@ -22,7 +22,7 @@ def cli() -> None:
 
 for command in (
     running.demo, running.init, running.serve, db, accounts.user, goods.take, goods.give,
-    upkeep.check, upkeep.purge, linting.lint,
+    upkeep.backup, upkeep.check, upkeep.purge, linting.lint,
 ):  # fmt: skip
     cli.add_command(command)
 

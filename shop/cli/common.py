@@ -7,6 +7,7 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.moves import STAFF
@@ -33,6 +34,10 @@ def settings() -> Settings:
     return current_app.extensions["shop"]
 
 
+def engine() -> Engine:
+    return current_app.extensions["sqlalchemy"].engine
+
+
 def operator() -> Context:
     return Context(current_app.extensions["sqlalchemy"].session(), OPERATOR)
 
@@ -52,7 +57,7 @@ def on_database(command: Callable[..., None]) -> Callable[..., None]:
 def schema() -> str | None:
     """What keeps the database from being served; None when nothing does."""
     known = steps(current_app.extensions["migrate"].directory)
-    behind = lag(present(current_app.extensions["sqlalchemy"].engine), known)
+    behind = lag(present(engine()), known)
     return behind and f"the database is {behind}: run `shop db upgrade`"
 
 

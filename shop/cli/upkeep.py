@@ -1,13 +1,13 @@
 """Looking after the data."""
 
+from pathlib import Path
+
 import click
-from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.cli.common import Refusal, cause, line, on_database, operator, schema
-from shop.services import replays
+from shop.cli.common import Refusal, cause, engine, line, on_database, operator, schema
+from shop.services import replays, upkeep
 
 
 @click.command()
@@ -15,6 +15,15 @@ from shop.services import replays
 def purge() -> None:
     """Forget the answers kept for repeated requests that have expired."""
     click.echo(f"{replays.sweep(operator())} answers forgotten.")
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@on_database
+def backup(path: Path) -> None:
+    """Copy the SQLite database to a file, whole, while the shop is open."""
+    upkeep.backup(engine(), path)
+    click.echo(f"{path} holds all that was there.")
 
 
 @click.command()
@@ -35,13 +44,4 @@ def check() -> None:
 
 
 def integrity() -> str | None:
-    engine = current_app.extensions["sqlalchemy"].engine
-    if engine.dialect.name != "sqlite":
-        return None
-    with engine.connect() as connection:
-        flaws = [row[0] for row in connection.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
-        flaws += [
-            f"{row[0]}: a row refers to nothing"
-            for row in connection.execute(text("PRAGMA foreign_key_check"))
-        ]
-    return "; ".join(map(str, flaws[:5])) or None
+    return "; ".join(upkeep.flaws(engine())[:5]) or None
