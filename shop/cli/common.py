@@ -54,10 +54,13 @@ def on_database(command: Callable[..., None]) -> Callable[..., None]:
     return with_appcontext(run)
 
 
+def known() -> list[str]:
+    return steps(current_app.extensions["migrate"].directory)
+
+
 def schema() -> str | None:
     """What keeps the database from being served; None when nothing does."""
-    known = steps(current_app.extensions["migrate"].directory)
-    behind = lag(present(engine()), known)
+    behind = lag(present(engine()), known())
     return behind and f"the database is {behind}: run `shop db upgrade`"
 
 
