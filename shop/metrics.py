@@ -113,7 +113,7 @@ def end(response: Response) -> Response:
     made.requests.labels(route, method, status).inc()
     made.seconds.labels(route, method).observe(perf_counter() - g.seen)
     if status == 429:
-        made.limited.labels(g.violated[0]).inc()
+        made.limited.labels(g.get("violated", POLICIES)[0]).inc()
     for counter, happened in (
         (made.errors, status >= 500),
         (made.exhausted, isinstance(g.pop("fault", None), PoolTimeout)),

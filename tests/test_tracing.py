@@ -198,7 +198,7 @@ def test_a_collector_that_hangs_slows_nothing(url, token):
                 )
             began = time.monotonic()
             shop.stop()
-    assert (slowest < 0.5, time.monotonic() - began < 4) == (True, True)
+    assert (slowest < 0.9, time.monotonic() - began < 8) == (True, True)
 
 
 def test_without_the_extra_the_start_stops_with_the_line_that_installs_it(url, token):
