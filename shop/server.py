@@ -5,6 +5,7 @@ import logging
 from flask import Flask
 from waitress import create_server
 
+from shop import metrics
 from shop.settings import Settings
 
 LIMITS = {
@@ -22,7 +23,9 @@ log = logging.getLogger("shop")
 
 
 def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
+    metrics.open(settings)
     server = create_server(app, host=host, port=port, threads=settings.threads, **LIMITS, **proxy(settings))
+    app.extensions["shop-queue"] = server.task_dispatcher.queue
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     server.run()
 

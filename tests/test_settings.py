@@ -48,6 +48,8 @@ GOOD = [
     ("log_level", "DEBUG", "DEBUG"),
     ("log_format", "text", "text"),
     ("threads", " 64 ", 64),
+    ("metrics_port", "", 0),
+    ("metrics_port", "9100", 9100),
 ]  # fmt: skip
 
 BAD = {
@@ -70,6 +72,7 @@ BAD = {
     "log_level": ["info", "LOUD"],
     "log_format": ["xml"],
     "threads": ["0", "65", "all"],
+    "metrics_port": ["0", "65536", "localhost:9100"],
 }  # fmt: skip
 
 
@@ -146,6 +149,7 @@ def test_settings_cannot_be_changed_once_read():
     [
         ("psycopg", "postgres", "SHOP_DATABASE_URL", "postgresql://db/shop"),
         ("redis", "redis", "SHOP_REDIS_URL", "redis://cache"),
+        ("prometheus_client", "metrics", "SHOP_METRICS_PORT", "9100"),
     ],
 )
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(module, extra, variable, url):
