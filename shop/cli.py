@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -16,7 +15,7 @@ from typing import Any
 import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import ScriptInfo, with_appcontext
 from flask_migrate import upgrade
 from flask_migrate.cli import db
@@ -30,11 +29,11 @@ from shop.domain.errors import Conflict, ShopError
 from shop.domain.moves import STAFF
 from shop.domain.shapes import Registration
 from shop.domain.user import CUSTOMER
-from shop.server import serve as run
 from shop.services import imports, replays, users
 from shop.services.context import Actor, Context
 from shop.services.database import meaning
 from shop.settings import Settings, SettingsError, read_settings
+from shop.workers import serve as run
 
 SAMPLE = Path(__file__).with_name("catalogue.csv")
 OPERATOR = Actor(0, STAFF, "")  # whoever may run this command owns the database anyway
@@ -90,15 +89,9 @@ def demo(port: int) -> None:
             "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
             "SHOP_LOG_FORMAT": "text",
         })  # fmt: skip
-        app = create_app(chosen)
-        with app.app_context():
+        with create_app(chosen).app_context():
             furnish(port)
-        listen(app, chosen, "127.0.0.1", port)
-
-
-def listen(app: Flask, chosen: Settings, host: str, port: int) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever stops a service means it as Ctrl+C
-    run(app, chosen, host, port)
+        run(chosen, "127.0.0.1", port)
 
 
 def furnish(port: int) -> None:
@@ -118,14 +111,16 @@ def furnish(port: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
-def serve(host: str, port: int, threads: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="How many processes; the setting, if not said.")
+def serve(host: str, port: int, **given: int | None) -> None:
     """Serve the shop."""
-    chosen = read_settings()
-    app = create_app(replace(chosen, threads=threads) if threads else chosen)
-    with app.app_context():
-        if behind := schema():
-            raise Refusal(behind)
-    listen(app, app.extensions["shop"], host, port)
+    chosen = replace(read_settings(), **{name: value for name, value in given.items() if value})
+    with create_app(chosen).app_context():
+        behind = schema()
+        current_app.extensions["sqlalchemy"].engine.dispose()  # no connection of this process goes to others
+    if behind:
+        raise Refusal(behind)
+    run(chosen, host, port)
 
 
 def schema() -> str | None:

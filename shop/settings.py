@@ -169,6 +169,7 @@ class Settings:
     )
     log_format: str = setting("json", choice("json", "text"), "json or text")
     threads: int = setting("8", whole(1, 64), "1 to 64")
+    workers: int = setting("1", whole(1, 64), "1 to 64")
 
 
 def variable(name: str) -> str:

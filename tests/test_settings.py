@@ -48,6 +48,7 @@ GOOD = [
     ("log_level", "DEBUG", "DEBUG"),
     ("log_format", "text", "text"),
     ("threads", " 64 ", 64),
+    ("workers", "2", 2),
 ]  # fmt: skip
 
 BAD = {
@@ -70,6 +71,7 @@ BAD = {
     "log_level": ["info", "LOUD"],
     "log_format": ["xml"],
     "threads": ["0", "65", "all"],
+    "workers": ["0", "65", "auto"],
 }  # fmt: skip
 
 
