@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.load import lines, until
 from tests.running import Process, call, serving
-from tests.stress.test_checkout import lines
 
 pytestmark = pytest.mark.parametrize("ground", ["sqlite"], indirect=True, scope="session")
 SOON = 8
@@ -53,13 +53,6 @@ def answer(shop: Process, request: bytes) -> bytes:
     with connected(shop) as sock:
         sock.sendall(request)
         return heard(sock)
-
-
-def until(true, seconds: float = SOON) -> bool:
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return found
 
 
 # ---- What it refuses to read -----------------------------------------------------------------------
