@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from shop.app import create_app
 from shop.domain.product import Product
-from tests.conftest import enrolled, settings_for
+from tests.conftest import empty, enrolled, settings_for
 from tests.running import call
 
 STOCK = 100_000
@@ -54,6 +55,12 @@ def intact(session: Session) -> bool:
     return True
 
 
+def rush(roots: list[str], count: int, ask: Callable[[str, int], int], at_once: int = 25) -> Counter[int]:
+    """So many requests, spread over the processes; how often each status was the answer."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return Counter(pool.map(lambda n: ask(roots[n % len(roots)], n), range(count)))
+
+
 @dataclass
 class Stage:
     """A database of its own with one product and one customer."""
@@ -71,6 +78,8 @@ def stage(url: str) -> Stage:
     app = create_app(settings_for(url))
     with app.app_context():
         upgrade()
+    empty(app)
+    with app.app_context():
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Walnut desk", description="", price=24900, stock=STOCK))
         session.commit()
@@ -94,8 +103,10 @@ class Load:
             if self.over:
                 return
             key, end = f"{mine}-{number}", time.monotonic() + 2 * RECOVERY
-            while key not in self.acknowledged and time.monotonic() < end:
-                self.buy(key, self.roots[(mine + number) % len(self.roots)])
+            for root in itertools.islice(itertools.cycle(self.roots), number % len(self.roots), None):
+                if key in self.acknowledged or time.monotonic() > end:
+                    break
+                self.buy(key, root)
 
     def buy(self, key: str, root: str) -> None:
         began = time.monotonic()

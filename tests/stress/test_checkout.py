@@ -4,25 +4,18 @@ import itertools
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from sqlalchemy import text
 
-from tests.load import intact, left, lines, sold
+from tests.load import intact, left, lines, rush, sold
 from tests.running import call, serving
 
 
 @pytest.fixture
 def token(customer):
     return customer.tokens["access_token"]
-
-
-def rush(roots, count, ask, at_once=25):
-    """So many requests, spread over the processes; how often each status was the answer."""
-    with ThreadPoolExecutor(at_once) as pool:
-        return Counter(pool.map(lambda n: ask(roots[n % len(roots)], n), range(count)))
 
 
 def test_fifty_buyers_of_the_last_one_on_four_processes(database_url, product, token, session):
