@@ -1,7 +1,6 @@
 """What SQLite and PostgreSQL need to be safe under threads, and what their errors mean."""
 
 from sqlite3 import Connection as SQLiteConnection
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -10,9 +9,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.domain.errors import Conflict, ShopError, Unavailable
+from shop.services import patience
 
-# Seconds that PostgreSQL may be silent: on a connection from the pool at first, and then on each statement.
-BRIEF, PATIENCE = 1.0, 4.0
 UNIQUE = {"username_key": "username", "email_key": "email"}
 
 
@@ -22,7 +20,7 @@ def options(url: str, threads: int) -> dict[str, Any]:
     pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
     if make_url(url).get_backend_name() == "sqlite":
         return {**pool, "connect_args": {"timeout": 2.5}}
-    limits = "-c statement_timeout=3500 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+    limits = "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
     wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
     return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
 
@@ -31,47 +29,7 @@ def tune(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         begin_early(engine)
     else:
-        lose_patience(engine)
-
-
-def lose_patience(engine: Engine) -> None:
-    """A PostgreSQL that is frozen refuses nothing, and its driver would wait for it for ever."""
-    driver: Any = engine.dialect.dbapi
-
-    class Connection(driver.Connection):  # type: ignore[misc]
-        patience: float | None = BRIEF
-        down = 0.0
-
-        def wait(self, *args: Any, **kwargs: Any) -> Any:
-            began = monotonic()
-            try:
-                return super().wait(*args, **{"timeout": self.patience, **kwargs})
-            except driver.OperationalError:
-                if self.patience and monotonic() - began >= self.patience:
-                    self.close()  # so that the pool has done with it, and with all that are as old
-                raise
-
-    @event.listens_for(engine, "do_connect")
-    def connect(_: Any, __: Any, args: list[Any], options: dict[str, Any]) -> Any:
-        """One that did not answer is left alone for a second, while those who ask are told at once."""
-        if monotonic() - Connection.down < 1:
-            raise driver.OperationalError("the server did not answer a moment ago")
-        began = monotonic()
-        try:
-            return Connection.connect(*args, **options)
-        except driver.OperationalError:
-            if monotonic() - began > BRIEF:
-                Connection.down = monotonic()
-            raise
-
-    @event.listens_for(engine, "checkout")
-    def taken_out(connection: Any, *_: Any) -> None:
-        connection.patience = PATIENCE
-
-    @event.listens_for(engine, "checkin")
-    def given_back(connection: Any, _: Any) -> None:
-        if connection:
-            connection.patience = BRIEF
+        patience.limit(engine)
 
 
 def begin_early(engine: Engine) -> None:

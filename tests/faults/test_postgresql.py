@@ -21,7 +21,7 @@ def test_a_restart_costs_nobody_an_order(cluster, scene, mode):
 def test_while_it_is_stopped_the_answer_is_come_again(cluster, scene):
     with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
         with cluster.stopped():
-            time.sleep(5)
+            time.sleep(10)
             assert requests.get(f"{shop.home}/health/live", timeout=1).status_code == 200
             assert requests.get(f"{shop.home}/health/ready", timeout=3).status_code == 503
         assert load.goes_on()
@@ -68,7 +68,7 @@ def test_when_all_connections_are_in_use_nobody_waits_long(scene):
     """A table that somebody holds: each request waits for it with a connection in its hand."""
     with (
         serving(scene.url, SHOP_THREADS="2") as (shop,),
-        shopping([shop.root], scene.token, clients=12) as load,
+        shopping([shop.root], scene.token, clients=4) as load,
     ):
         with scene.app.app_context(), scene.app.extensions["sqlalchemy"].engine.begin() as connection:
             connection.execute(text("LOCK TABLE orders"))
