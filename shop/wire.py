@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from secrets import token_hex
 
 from waitress import task, utilities
 from waitress.parser import HTTPRequestParser, ParsingError
 
+HOST = re.compile(rb"[^\s,@/?#\\]+")
 ONCE = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
 
 log = logging.getLogger("shop.requests")
@@ -27,7 +29,10 @@ class Parser(HTTPRequestParser):
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # Python reads no number of more than 4,300 digits
+            raise ParsingError("Content-Length is invalid") from None
         if flaw := ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
             raise ParsingError(flaw)
 
@@ -35,6 +40,7 @@ class Parser(HTTPRequestParser):
 def ambiguity(version: str, lines: list[bytes]) -> str | None:
     fields = [line.partition(b":") for line in lines]
     counts = Counter(name.lower() for name, _, _ in fields)
+    hosts = [value.strip() for name, _, value in fields if name.lower() == b"host"]
     encodings = [value.strip().lower() for name, _, value in fields if name.lower() == b"transfer-encoding"]
     if version not in ("1.0", "1.1"):
         return "This version of HTTP is not spoken here."
@@ -42,8 +48,10 @@ def ambiguity(version: str, lines: list[bytes]) -> str | None:
         return "A header goes on in a second line."
     if any(counts[name] > 1 for name in ONCE):
         return "A header that may come once came twice."
-    if version == "1.1" and not counts[b"host"]:
+    if version == "1.1" and not hosts:
         return "There is no Host header."
+    if not all(HOST.fullmatch(host) for host in hosts):
+        return "This is not the name of a host."
     if encodings and (version == "1.0" or counts[b"content-length"] or encodings != [b"chunked"]):
         return "Transfer-Encoding stands alone, and is chunked."
     return None
