@@ -16,8 +16,8 @@ from waitress.server import TcpWSGIServer
 from shop.settings import Settings
 from shop.wire import Busy, ErrorTask, Parser
 
+CONNECTIONS = 1000  # of each process, as long as it may have four times as many files
 LIMITS = {
-    "connection_limit": 1000,
     "max_request_header_size": 32 * 1024,
     "max_request_body_size": 8 * 1024 * 1024,  # Flask refuses sooner, and says so in a problem document
     "ident": None,
@@ -27,7 +27,7 @@ DEADLINES = {"idle": 30, "receiving": 15, "sending": 30}
 PATIENCE = 4  # seconds that a request may wait for a thread
 GRACE = 1  # seconds that a connection has for one more request once the server ends
 DRAIN = 20  # seconds that the requests under way have then
-BATCH = 64  # connections taken at a time
+BATCH, BACKLOG = 64, 1024  # connections taken at a time, and those that may wait to be taken
 
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it has a line for each request that waits
 
@@ -75,7 +75,8 @@ class Server(TcpWSGIServer):
 
     def __init__(self, app: Flask, settings: Settings, sock: socket.socket) -> None:
         self.draining: Event = app.extensions["shop-draining"]
-        adj = Adjustments(sockets=[sock], threads=settings.threads, **LIMITS, **proxy(settings))
+        chosen = {"threads": settings.threads, "connection_limit": places(), **LIMITS, **proxy(settings)}
+        adj = Adjustments(sockets=[sock], backlog=BACKLOG, **chosen)
         info = (sock.family, sock.type, sock.proto, sock.getsockname())
         super().__init__(app, _sock=sock, adj=adj, sockinfo=info, bind_socket=False)
 
@@ -123,7 +124,8 @@ class Server(TcpWSGIServer):
 
     def drain(self) -> None:
         """Take nobody new; let everybody else finish."""
-        self.handle_accept()
+        for _ in range(BACKLOG // BATCH):  # and those who knocked before the door was closed
+            self.handle_accept()
         wasyncore.dispatcher.close(self)
         began = monotonic()
         while self.active_channels and monotonic() - began < DRAIN:
@@ -135,14 +137,18 @@ class Server(TcpWSGIServer):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket for everybody, and files enough for those who come."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * LIMITS["connection_limit"]
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(address, family=family, backlog=1024)
+    return socket.create_server(address, family=family, backlog=BACKLOG)
+
+
+def places() -> int:
+    """How many connections there is room for, once we have as many files as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in (soft, hard) or hard >= 4 * CONNECTIONS:
+        hard = 4 * CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return hard // 4
 
 
 def proxy(settings: Settings) -> dict[str, object]:
