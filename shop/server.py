@@ -24,7 +24,7 @@ LIMITS = {
 }
 # How many seconds a connection may be about one thing, however busily.
 DEADLINES = {"idle": 30, "receiving": 15, "sending": 30}
-PATIENCE = 4  # seconds that a request may wait for a thread
+PATIENCE = 3  # seconds that a request may wait for a thread
 GRACE = 1  # seconds that a connection has for one more request once the server ends
 DRAIN = 20  # seconds that the requests under way have then
 BATCH, BACKLOG = 64, 1024  # connections taken at a time, and those that may wait to be taken

@@ -20,7 +20,7 @@ def options(url: str, threads: int) -> dict[str, Any]:
     pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
     if make_url(url).get_backend_name() == "sqlite":
         return {**pool, "connect_args": {"timeout": 2.5}}
-    limits = "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+    limits = "-c statement_timeout=3000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=10000"
     wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
     return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
 
