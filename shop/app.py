@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from threading import Event
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
     )
     app.extensions["shop"] = settings
+    app.extensions["shop-draining"] = Event()
     app.extensions["signer"] = Signer(
         settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds
     )

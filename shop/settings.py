@@ -177,6 +177,7 @@ class Settings:
     log_format: str = setting("json", choice("json", "text"), "json or text")
     threads: int = setting("8", whole(1, 64), "1 to 64")
     metrics_port: int = setting("", metrics_port, "empty, or a port: 1 to 65535")
+    workers: int = setting("1", whole(1, 64), "1 to 64")
 
 
 def variable(name: str) -> str:

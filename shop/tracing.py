@@ -5,6 +5,7 @@ them, the sampler, the headers, the name. Spans hold routes and the text of stat
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from http import HTTPMethod
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from shop.settings import SettingsError, demand
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
+FLUSHES: list[Callable[[int], object]] = []
 PATIENCE = 1.0  # seconds for a collector, because the end of the process waits for it too
 
 
@@ -37,6 +39,12 @@ def watch(app: Flask, engine: Engine) -> None:
     event.listen(engine, "handle_error", lambda error: answered(error.execution_context, failed=True))
 
 
+def flush() -> None:
+    """Send what is left, where a process ends without what Python does at its end."""
+    for send in FLUSHES:
+        send(int(PATIENCE * 1000))
+
+
 @cache
 def tools(app: Flask) -> SimpleNamespace:
     """Made at the first request, and so after the fork: the exporter sends from a thread of its own."""
@@ -52,6 +60,7 @@ def tools(app: Flask) -> SimpleNamespace:
     exporter = OTLPSpanExporter(timeout=None if TIMEOUT in os.environ else PATIENCE)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     follow_redis(app, provider)
+    FLUSHES.append(provider.force_flush)
     return SimpleNamespace(
         context=context,
         trace=trace,

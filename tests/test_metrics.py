@@ -223,6 +223,18 @@ def test_what_a_dead_worker_counted_stays_and_what_it_held_is_let_go(family):
     ) == (6, 1)
 
 
+def test_all_workers_of_a_server_are_told_together(url, token):
+    port, looked = (
+        free_port(),
+        ("shop_requests_total", ("method", "GET"), ("route", "/api/v1/products/<id:id>")),
+    )
+    with serving(url, SHOP_WORKERS="2", SHOP_METRICS_PORT=str(port)) as (shop,):
+        for _ in range(20):
+            requests.get(f"{shop.root}/products/1", timeout=5)
+        found = until(port, lambda found: found.get((*looked, ("status", "200"))) == 20)
+    assert found[(*looked, ("status", "200"))] == 20
+
+
 def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
     (tmp_path / "counter_1.db").write_bytes(b"old")
     environ = {

@@ -50,6 +50,7 @@ GOOD = [
     ("threads", " 64 ", 64),
     ("metrics_port", "", 0),
     ("metrics_port", "9100", 9100),
+    ("workers", "2", 2),
 ]  # fmt: skip
 
 BAD = {
@@ -73,6 +74,7 @@ BAD = {
     "log_format": ["xml"],
     "threads": ["0", "65", "all"],
     "metrics_port": ["0", "65536", "localhost:9100"],
+    "workers": ["0", "65", "auto"],
 }  # fmt: skip
 
 

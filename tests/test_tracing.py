@@ -68,7 +68,9 @@ def day(url, token, redis):
     collector = Collector()
     threading.Thread(target=collector.serve_forever, args=(0.02,), daemon=True).start()
     endpoint = f"http://127.0.0.1:{collector.server_port}"
-    with serving(url, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, SHOP_REDIS_URL=redis) as (shop,):
+    with serving(url, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, SHOP_REDIS_URL=redis, SHOP_WORKERS="2") as (
+        shop,
+    ):
         parent = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
         answers = [
             requests.get(f"{shop.root}/products/1?fields=name,secret-of-a-query", headers=parent, timeout=30),

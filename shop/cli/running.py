@@ -1,15 +1,13 @@
 """Opening the shop: to try it, for good, and for the first time."""
 
 import os
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
 
 import click
-from flask import Flask
+from flask import current_app
 from flask_migrate import upgrade
 
 from shop import files
@@ -18,9 +16,9 @@ from shop.cli.accounts import ask, enrol
 from shop.cli.common import Refusal, operator, schema, settings
 from shop.domain.moves import STAFF
 from shop.domain.user import CUSTOMER
-from shop.server import serve as run
 from shop.services import imports
-from shop.settings import Settings, read_settings
+from shop.settings import read_settings
+from shop.workers import serve as run
 
 SAMPLE = Path(__file__).parent.with_name("catalogue.csv")
 
@@ -35,15 +33,9 @@ def demo(port: int) -> None:
             "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
             "SHOP_LOG_FORMAT": "text",
         })  # fmt: skip
-        app = create_app(chosen)
-        with app.app_context():
+        with create_app(chosen).app_context():
             furnish(port)
-        listen(app, chosen, "127.0.0.1", port)
-
-
-def listen(app: Flask, chosen: Settings, host: str, port: int) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever stops a service means it as Ctrl+C
-    run(app, chosen, host, port)
+        run(chosen, "127.0.0.1", port)
 
 
 def furnish(port: int) -> None:
@@ -63,14 +55,16 @@ def furnish(port: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
-def serve(host: str, port: int, threads: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="How many processes; the setting, if not said.")
+def serve(host: str, port: int, **given: int | None) -> None:
     """Serve the shop."""
-    chosen = read_settings()
-    app = create_app(replace(chosen, threads=threads) if threads else chosen)
-    with app.app_context():
-        if behind := schema():
-            raise Refusal(behind)
-    listen(app, app.extensions["shop"], host, port)
+    chosen = replace(read_settings(), **{name: value for name, value in given.items() if value})
+    with create_app(chosen).app_context():
+        behind = schema()
+        current_app.extensions["sqlalchemy"].engine.dispose()  # no connection of this process goes to others
+    if behind:
+        raise Refusal(behind)
+    run(chosen, host, port)
 
 
 @click.command()

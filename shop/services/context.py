@@ -14,7 +14,7 @@ from shop.domain.moves import ANYONE, MEMBER, OWNER
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
 QUEUE = Lock()
-PATIENCE = 4.0
+PATIENCE = 2.0  # seconds; then as many again until other processes let us write
 # Whoever wants to know for how many seconds a writer had to wait.
 WAITS: list[Callable[[float], None]] = []
 
