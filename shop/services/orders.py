@@ -77,9 +77,7 @@ def browse(ctx: Context, search: dict[str, Any]) -> Page:
     for name in ("status", "user_id"):
         if name in search:
             query = query.where(getattr(Order, name) == search[name])
-    return turn(
-        ctx.session, query, By(Order.id, Order.id, descending=True), search["page"], search["per_page"]
-    )
+    return turn(ctx, query, By(Order.id, Order.id, descending=True), search)
 
 
 def of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:

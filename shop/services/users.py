@@ -19,7 +19,7 @@ def browse(ctx: Context, search: dict[str, Any]) -> Page:
     if STAFF not in ctx.roles():
         raise Forbidden("Only staff see all accounts.")
     query = select(User).where(User.erased_at.is_(None))
-    return turn(ctx.session, query, Order(User.id, User.id), search["page"], search["per_page"])
+    return turn(ctx, query, Order(User.id, User.id), search)
 
 
 def enrol(ctx: Context, data: dict[str, Any], role: str) -> User:

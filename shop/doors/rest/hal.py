@@ -1,6 +1,9 @@
 """How things look in HAL: their state, the way on, and the moves that this caller may make now."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from flask import g, request
@@ -11,7 +14,7 @@ from shop.domain.moves import Move, affordances
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import HAL_FORMS
-from shop.services.context import Actor
+from shop.services.context import Actor, Context
 from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
 
@@ -33,6 +36,26 @@ def myself(actor: Actor) -> dict[str, str]:
     return {"href": href(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
+@dataclass
+class Frame:
+    """What all things of an answer have in common, looked up once for all of them."""
+
+    root: str
+    base: str
+    forms: bool
+    price: Callable[[int], Any]
+
+    @cached_property
+    def context(self) -> Context:
+        return context()  # only where somebody asks: a stale token keeps nobody from getting a new one
+
+
+def frame() -> Frame:
+    found, currency = g._get_current_object(), settings().currency
+    write, forms = found.version.write, found.get("media") == HAL_FORMS
+    return Frame(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
+
+
 class Price(fields.Field):
     """Money as the version writes it."""
 
@@ -44,7 +67,22 @@ class Time(fields.Field):
     """An instant in UTC, to the second."""
 
     def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return value.isoformat(timespec="seconds")[:-6] + "Z"
+
+
+def writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, Frame], Any]:
+    """What a field writes of a thing; marshmallow would find out anew for every member of every thing."""
+    attribute = field.attribute or name
+    value = attrgetter(attribute)
+    if isinstance(field, fields.Method):
+        return getattr(schema, field.serialize_method_name)
+    if type(field) in (fields.String, fields.Integer, fields.Boolean):
+        return lambda thing, _: value(thing)  # what the database gives is of the type already
+    if isinstance(field, Price):
+        return lambda thing, frame: frame.price(value(thing))
+    if isinstance(field, Time):
+        return lambda thing, _: field._serialize(value(thing))
+    return lambda thing, _: field.serialize(attribute, thing)
 
 
 class Resource(Schema):
@@ -59,9 +97,19 @@ class Resource(Schema):
             sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
         )
 
-    def forms(self, thing: Any) -> Any:
+        self.writers = [(name, writer(self, name, field)) for name, field in self.dump_fields.items()]
+
+    def dump(self, thing: Any, *, many: bool | None = None) -> Any:
+        around = frame()
+        return [self.said(each, around) for each in thing] if many else self.said(thing, around)
+
+    def said(self, thing: Any, frame: Frame) -> dict[str, Any]:
+        said = {name: write(thing, frame) for name, write in self.writers}
+        return {name: value for name, value in said.items() if value is not missing}
+
+    def forms(self, thing: Any, frame: Frame) -> Any:
         """The forms of what may be done, for clients that know forms."""
-        return self.templates(thing) if g.media == HAL_FORMS else missing
+        return self.templates(thing) if frame.forms else missing
 
     def templates(self, thing: Any) -> dict[str, dict[str, Any]]:
         return {}
@@ -83,13 +131,13 @@ class Document(Resource):
     def at(cls, entity: Entity) -> str:
         return href(f"{cls.path}/{entity.id}")
 
-    def links(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        here = self.at(entity)
+    def links(self, entity: Entity, frame: Frame) -> dict[str, dict[str, Any]]:
+        here = f"{frame.base}{self.path}/{entity.id}"
         return {
             "self": {"href": here},
-            **self.ways(entity),
-            "profile": profile(self.kind.__name__.lower()),
-            **{move.name: offer(here, move) for move in affordances(entity, context().roles(entity))},
+            **self.ways(entity, frame),
+            "profile": {"href": f"{frame.root}/profile#{self.kind.__name__.lower()}"},
+            **{move.name: offer(here, move) for move in affordances(entity, frame.context.roles(entity))},
         }
 
     def templates(self, entity: Entity) -> dict[str, dict[str, Any]]:
@@ -98,8 +146,8 @@ class Document(Resource):
             move.name: changing(here, move, entity) for move in affordances(entity, context().roles(entity))
         }
 
-    def ways(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        return {"collection": {"href": href(self.path)}}
+    def ways(self, entity: Entity, frame: Frame) -> dict[str, dict[str, Any]]:
+        return {"collection": {"href": frame.base + self.path}}
 
 
 def offer(here: str, move: Move) -> dict[str, str]:
@@ -131,6 +179,7 @@ class Collection(Resource):
 
     document: ClassVar[type[Document]]
     search: ClassVar[type[Schema]]
+    names: ClassVar[tuple[str, ...]]
 
     total = fields.Integer()
     page = fields.Integer(attribute="number")
@@ -138,14 +187,18 @@ class Collection(Resource):
     pages = fields.Integer()
     _embedded = fields.Method("embed")
 
-    def embed(self, page: Page) -> dict[str, list[Any]]:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.names = tuple(cls.search().fields)
+
+    def embed(self, page: Page, _: Frame) -> dict[str, list[Any]]:
         return {"item": shaped(self.document, self.asked()).dump(page.items, many=True)}
 
     def asked(self) -> tuple[str, ...]:
         return tuple(name for name in request.args.get("fields", "").split(",") if name)
 
-    def links(self, page: Page) -> dict[str, dict[str, Any]]:
-        query = {name: word for name, word in request.args.items() if name in self.search().fields}
+    def links(self, page: Page, _: Frame) -> dict[str, dict[str, Any]]:
+        query = {name: word for name, word in request.args.items() if name in self.names}
         turns = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
         return {
             "self": {"href": self.href(**query)},
@@ -162,8 +215,7 @@ class Collection(Resource):
         return form("Search", "GET", self.href(), self.search())
 
     def template(self) -> dict[str, Any]:
-        names = ",".join(self.search().fields)
-        return {"href": f"{self.href()}{{?{names}}}", "templated": True}
+        return {"href": f"{self.href()}{{?{','.join(self.names)}}}", "templated": True}
 
     def path(self) -> str:
         return self.document.path

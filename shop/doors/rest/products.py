@@ -14,7 +14,6 @@ from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
 from shop.services import orders
 from shop.services import products as catalogue
-from shop.services.moves import find
 
 products = Blueprint("products", __name__, description="The catalogue.")
 
@@ -59,7 +58,7 @@ def browse(search: dict[str, Any]) -> Any:
 @products.gives(200, ProductDocument, public=True)
 def get(id: int) -> Any:
     """Look at a product."""
-    return find(context(), Product, id)
+    return catalogue.look(context(), id)
 
 
 offer(products, ProductDocument, buy=(orders.buy, OrderDocument))

@@ -11,7 +11,7 @@ from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
+from shop.doors.rest.hal import Frame, Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.versions import VERSIONS
 
@@ -23,7 +23,7 @@ class HomeDocument(Resource):
     version = fields.Function(lambda _: g.version.name, metadata={"type": "string"})
     currency = fields.Function(lambda _: str(settings().currency), metadata={"type": "string"})
 
-    def links(self, _: Any) -> dict[str, dict[str, Any]]:
+    def links(self, _: Any, __: Frame) -> dict[str, dict[str, Any]]:
         me = context().actor
         return {
             "self": {"href": href("/")},
