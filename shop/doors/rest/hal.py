@@ -1,9 +1,6 @@
 """How things look in HAL: their state, the way on, and the moves that this caller may make now."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from operator import attrgetter
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask import g, request
@@ -12,9 +9,9 @@ from marshmallow import Schema, fields, missing
 from shop.domain.base import Entity
 from shop.domain.moves import Move, affordances
 from shop.doors.rest.forms import form, key, sayable
-from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.media import HAL_FORMS
-from shop.services.context import Actor, Context
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.writing import Frame, frame, writer
+from shop.services.context import Actor
 from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
 
@@ -36,55 +33,6 @@ def myself(actor: Actor) -> dict[str, str]:
     return {"href": href(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
-@dataclass
-class Frame:
-    """What all things of an answer have in common, looked up once for all of them."""
-
-    root: str
-    base: str
-    forms: bool
-    price: Callable[[int], Any]
-
-    @cached_property
-    def context(self) -> Context:
-        return context()  # only where somebody asks: a stale token keeps nobody from getting a new one
-
-
-def frame() -> Frame:
-    found, currency = g._get_current_object(), settings().currency
-    write, forms = found.version.write, found.get("media") == HAL_FORMS
-    return Frame(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
-
-
-class Price(fields.Field):
-    """Money as the version writes it."""
-
-    def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
-        return g.version.write(value, settings().currency)
-
-
-class Time(fields.Field):
-    """An instant in UTC, to the second."""
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return value.isoformat(timespec="seconds")[:-6] + "Z"
-
-
-def writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, Frame], Any]:
-    """What a field writes of a thing; marshmallow would find out anew for every member of every thing."""
-    attribute = field.attribute or name
-    value = attrgetter(attribute)
-    if isinstance(field, fields.Method):
-        return getattr(schema, field.serialize_method_name)
-    if type(field) in (fields.String, fields.Integer, fields.Boolean):
-        return lambda thing, _: value(thing)  # what the database gives is of the type already
-    if isinstance(field, Price):
-        return lambda thing, frame: frame.price(value(thing))
-    if isinstance(field, Time):
-        return lambda thing, _: field._serialize(value(thing))
-    return lambda thing, _: field.serialize(attribute, thing)
-
-
 class Resource(Schema):
     """Anything with links; what begins with an underscore comes last."""
 
@@ -96,7 +44,6 @@ class Resource(Schema):
         self.dump_fields = dict(
             sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
         )
-
         self.writers = [(name, writer(self, name, field)) for name, field in self.dump_fields.items()]
 
     def dump(self, thing: Any, *, many: bool | None = None) -> Any:

@@ -9,8 +9,9 @@ from shop.domain.moves import MEMBER, OWNER, STAFF
 from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href
-from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Frame, Price, Time
+from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
+from shop.doors.rest.writing import Frame, Price, Time
 from shop.services import orders as checkout
 from shop.services.moves import find
 

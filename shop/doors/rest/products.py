@@ -9,9 +9,10 @@ from shop.domain.moves import ANYONE
 from shop.domain.product import Product
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
-from shop.doors.rest.hal import Collection, Document, Price, Time
+from shop.doors.rest.hal import Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
+from shop.doors.rest.writing import Price, Time
 from shop.services import orders
 from shop.services import products as catalogue
 

@@ -11,9 +11,10 @@ from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.hal import Frame, Resource, beginnings, myself, offer, profile
+from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.versions import VERSIONS
+from shop.doors.rest.writing import Frame
 
 root = Blueprint("home", __name__, description="The first URL.")
 

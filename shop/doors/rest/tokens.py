@@ -9,7 +9,8 @@ from shop.domain.shapes import Credentials, Refresh
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import anonymous, context, href, signer
-from shop.doors.rest.hal import Frame, Resource, myself, profile
+from shop.doors.rest.hal import Resource, myself, profile
+from shop.doors.rest.writing import Frame
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")

@@ -10,9 +10,10 @@ from shop.domain.shapes import Shape
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
-from shop.doors.rest.hal import SOMETIMES, Collection, Document, Frame, Time
+from shop.doors.rest.hal import SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
+from shop.doors.rest.writing import Frame, Time
 from shop.services import orders as checkout
 from shop.services import users as accounts
 from shop.services.moves import find
