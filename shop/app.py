@@ -1,6 +1,8 @@
 """The application factory: database, limits and doors put together; nothing else."""
 
+from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask
@@ -33,6 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     keep(app)
     open_door(app, settings)
+    if find_spec("graphql"):
+        import_module("shop.doors.graphql").open_door(app, settings)
     return app
 
 

@@ -47,6 +47,8 @@ GOOD = [
     ("refresh_token_seconds", "31536000", 31_536_000),
     ("log_level", "DEBUG", "DEBUG"),
     ("log_format", "text", "text"),
+    ("graphql_introspection", "off", False),
+    ("graphiql", "ON", True),
     ("threads", " 64 ", 64),
 ]  # fmt: skip
 
@@ -69,6 +71,8 @@ BAD = {
     "refresh_token_seconds": ["59", "31536001"],
     "log_level": ["info", "LOUD"],
     "log_format": ["xml"],
+    "graphql_introspection": ["", "no"],
+    "graphiql": ["", "page"],
     "threads": ["0", "65", "all"],
 }  # fmt: skip
 

@@ -1,6 +1,5 @@
 """How much a caller may ask for; the numbers are said in every answer."""
 
-import hashlib
 import logging
 from math import ceil
 from time import time
@@ -10,14 +9,14 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
-from shop.domain.base import fold
 from shop.domain.errors import ShopError
+from shop.doors import quota
+from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX
 from shop.doors.rest.guard import address, caller
 from shop.doors.rest.input import body
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
-DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
 QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
@@ -31,7 +30,7 @@ def account() -> str:
         name = str(body().get("username", ""))
     except (HTTPException, ShopError):
         name = ""
-    return hashlib.sha256(fold(name).encode()).hexdigest()
+    return quota.account(name)
 
 
 def limiter(settings: Settings) -> Limiter:
@@ -48,7 +47,7 @@ def limiter(settings: Settings) -> Limiter:
         storage_options={**QUICK, "wrap_exceptions": True} if settings.redis_url else {},
         in_memory_fallback_enabled=bool(settings.redis_url),
         request_identifier=lambda: request.endpoint or "unmatched",
-        key_prefix="shop",
+        key_prefix=PREFIX,
         on_breach=lambda limit: setattr(g, "violated", [name(limit)]),
     )
 
@@ -69,7 +68,7 @@ def announce(guard: Limiter, response: Response) -> Response:
     try:
         for limit in guard.current_limits:
             if free(name(limit), response.status_code):
-                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1)
+                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1 - g.get("extra", 0))
         describe(response, guard.current_limits)
     except StorageError:
         log.warning("the store of the limits does not answer")
