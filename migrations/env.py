@@ -47,6 +47,7 @@ def migrate(connection: Connection, metadata: MetaData) -> None:
 
 def prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.connection.dbapi_connection.patience = None  # a step may take as long as it must
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 

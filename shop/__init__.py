@@ -6,7 +6,8 @@ doors/      the ways in; each translates and none decides (rest: HAL over Flask;
 app.py      create_app: database, limits and doors put together
 settings.py every setting, read once, refused when wrong
 server.py   waitress with its limits
-cli.py      the `shop` command
+metrics.py, tracing.py   what Prometheus and OpenTelemetry may know: extras, which watch from outside
+cli/        the `shop` command, a file for each family of its commands
 """
 
 from typing import Any

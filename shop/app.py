@@ -4,15 +4,18 @@ from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
+from shop import metrics, tracing
 from shop.domain.base import Base
 from shop.doors.rest import open_door
 from shop.logs import set_up
 from shop.services.database import options, tune
+from shop.services.health import Health
 from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
 
@@ -30,10 +33,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
     )
     app.extensions["shop"] = settings
+    app.extensions["shop-draining"] = Event()
     app.extensions["signer"] = Signer(
         settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds
     )
+    app.extensions["health"] = Health(settings.database_url, settings.redis_url, migrations())
     keep(app)
+    observe(app, settings)
     open_door(app, settings)
     if find_spec("graphql"):
         import_module("shop.doors.graphql").open_door(app, settings)
@@ -46,6 +52,15 @@ def keep(app: Flask) -> None:
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
         tune(db.engine)
+
+
+def observe(app: Flask, settings: Settings) -> None:
+    """Before the doors are opened: what watches comes first into a request and leaves it last."""
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    if settings.metrics_port:
+        metrics.watch(app, engine)
+    tracing.watch(app, engine)
 
 
 def migrations() -> Path:

@@ -12,14 +12,14 @@ from flask import g, has_request_context
 from shop.settings import Settings
 
 # The libraries that may have a warning to give while they serve.
-LIBRARIES = ("flask-limiter", "waitress")
+LIBRARIES = ("flask-limiter", "waitress", "opentelemetry")
 
 
 def context(record: LogRecord) -> dict[str, Any]:
     """The facts that a line carries: all of a request at its end, and until then which one it is."""
     facts: dict[str, Any] = getattr(record, "request", {})
-    if not facts and has_request_context() and "request_id" in g:
-        return {"request_id": g.request_id}
+    if not facts and has_request_context() and "ids" in g:
+        return g.ids
     return facts
 
 

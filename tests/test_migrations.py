@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from shop.app import create_app, migrations
 from shop.domain.base import Base
 from tests.conftest import KEY, enrolled, fresh_postgres, login, settings_for
+from tests.running import call, serving
 
 TABLES = set(Base.metadata.tables)
 STEP = '''"""Step {number}."""
@@ -260,6 +262,62 @@ def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, eng
     with pytest.raises((SystemExit, IntegrityError)):
         upgrade(directory=str(steps))
     assert counts(engine) == before
+
+
+# ---- Version n-1 on the schema of version n ----------------------------------------------------------
+
+EXPAND = """op.create_table("parcels", sa.Column("id", sa.Integer(), primary_key=True))
+    op.create_index("ix_orders_tracking", "orders", ["tracking"])
+    with op.batch_alter_table("orders") as table:
+        table.add_column(sa.Column("parcel_id", sa.Integer(), nullable=True))
+        table.add_column(sa.Column("gift", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("products") as table:
+        table.add_column(sa.Column("weight", sa.Integer(), nullable=True))"""
+CONTRACT = """with op.batch_alter_table("orders") as table:
+        table.drop_column("tracking")"""
+
+
+def orders(root: str, token: str) -> list[int]:
+    """What a purchase, and all that is done with it after that, is answered by."""
+    lines = {"items": [{"product_id": 2, "quantity": 1}]}
+    words = [("", lines), ("/2/pay", {"reference": "r"}), ("/2/ship", {"tracking": "t"}), ("/2/deliver", {})]
+    return [call(root, f"/orders{path}", body, token).status_code for path, body in words]
+
+
+@pytest.fixture
+def seller(furnished, engine):
+    """The token of staff, and a second product to sell."""
+    run(engine, """INSERT INTO products
+        (name, name_key, description, words, price, stock, created_at, updated_at, version)
+        VALUES ('b', 'b', '', 'b', 1, 9, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
+    return login(furnished.test_client(), "grace")["access_token"]
+
+
+def test_a_step_that_expands_is_taken_under_a_shop_that_sells_on(furnished, seller, engine, steps, url):
+    add(steps, "0101", EXPAND)
+    with serving(url) as (old,):
+        upgrade(directory=str(steps))
+        answers = orders(old.root, seller)
+        ready = requests.get(f"http://127.0.0.1:{old.port}/health/ready", timeout=5).json()
+    assert (answers, ready["schema"], one(engine, "SELECT stock FROM products WHERE id = 2")) == (
+        [201, 200, 200, 200], "0101", 8,
+    )  # fmt: skip
+
+
+def test_the_version_before_starts_again_on_a_step_that_expands(furnished, seller, steps, url):
+    add(steps, "0101", EXPAND)
+    upgrade(directory=str(steps))
+    with serving(url) as (old,):
+        assert orders(old.root, seller) == [201, 200, 200, 200]
+
+
+def test_a_step_that_contracts_too_soon_breaks_the_version_before(furnished, seller, steps):
+    """What the rules of docs/migrations.md are for."""
+    add(steps, "0101", CONTRACT)
+    upgrade(directory=str(steps))
+    lines, bearer = {"items": [{"product_id": 2, "quantity": 1}]}, {"Authorization": f"Bearer {seller}"}
+    with furnished.app_context():
+        assert furnished.test_client().post("/api/v1/orders", json=lines, headers=bearer).status_code == 500
 
 
 # ---- A step that fails half-way --------------------------------------------------------------------

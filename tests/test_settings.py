@@ -50,6 +50,9 @@ GOOD = [
     ("graphql_introspection", "off", False),
     ("graphiql", "ON", True),
     ("threads", " 64 ", 64),
+    ("metrics_port", "", 0),
+    ("metrics_port", "9100", 9100),
+    ("workers", "2", 2),
 ]  # fmt: skip
 
 BAD = {
@@ -74,6 +77,8 @@ BAD = {
     "graphql_introspection": ["", "no"],
     "graphiql": ["", "page"],
     "threads": ["0", "65", "all"],
+    "metrics_port": ["0", "65536", "localhost:9100"],
+    "workers": ["0", "65", "auto"],
 }  # fmt: skip
 
 
@@ -150,6 +155,7 @@ def test_settings_cannot_be_changed_once_read():
     [
         ("psycopg", "postgres", "SHOP_DATABASE_URL", "postgresql://db/shop"),
         ("redis", "redis", "SHOP_REDIS_URL", "redis://cache"),
+        ("prometheus_client", "metrics", "SHOP_METRICS_PORT", "9100"),
     ],
 )
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(module, extra, variable, url):

@@ -1,9 +1,10 @@
 """Who asks, and the session that the answer comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,9 @@ from shop.domain.moves import ANYONE, MEMBER, OWNER
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
 QUEUE = Lock()
-PATIENCE = 4.0
+PATIENCE = 2.0  # seconds; then as many again until other processes let us write
+# Whoever wants to know for how many seconds a writer had to wait.
+WAITS: list[Callable[[float], None]] = []
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ class Context:
     @contextmanager
     def begun(self) -> Iterator[Session]:
         self.session.rollback()  # ends the read transaction that looked up the caller
-        sqlite = self.session.get_bind().dialect.name == "sqlite"
+        sqlite, began = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
             with queue() if sqlite else nullcontext():
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+                    for tell in WAITS:
+                        tell(perf_counter() - began)
                 yield self.session
         finally:
             self.session.rollback()

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.domain.errors import Conflict, ShopError, Unavailable
+from shop.services import patience
 
 UNIQUE = {"username_key": "username", "email_key": "email"}
 
@@ -18,16 +19,21 @@ def options(url: str, threads: int) -> dict[str, Any]:
     # Parameters hold addresses and hashes: error messages, and so logs, go without them.
     pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
     if make_url(url).get_backend_name() == "sqlite":
-        return {**pool, "connect_args": {"timeout": 4}}
-    limits = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+        return {**pool, "connect_args": {"timeout": 2.5}}
+    limits = "-c statement_timeout=3000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=10000"
     wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
     return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
 
 
 def tune(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        begin_early(engine)
+    else:
+        patience.limit(engine)
+
+
+def begin_early(engine: Engine) -> None:
     """On SQLite we begin our own transactions, because the driver begins them too late."""
-    if engine.dialect.name != "sqlite":
-        return
 
     @event.listens_for(engine, "connect")
     def pragmas(connection: SQLiteConnection, _: Any) -> None:

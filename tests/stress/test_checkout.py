@@ -4,45 +4,18 @@ import itertools
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from sqlalchemy import text
 
+from tests.load import intact, left, lines, rush, sold
 from tests.running import call, serving
 
 
 @pytest.fixture
 def token(customer):
     return customer.tokens["access_token"]
-
-
-def lines(*pairs):
-    return {"items": [{"product_id": id, "quantity": quantity} for id, quantity in pairs]}
-
-
-def sold(session):
-    """How much of each product is in orders that still hold it."""
-    rows = session.execute(text("""SELECT product_id, SUM(quantity) FROM order_items JOIN orders ON id = order_id
-                                   WHERE status NOT IN ('cancelled', 'refunded') GROUP BY product_id"""))  # fmt: skip
-    return {id: int(quantity) for id, quantity in rows}
-
-
-def left(session):
-    return dict(session.execute(text("SELECT id, stock FROM products")).all())
-
-
-def intact(session):
-    if session.get_bind().dialect.name == "sqlite":
-        assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
-    return True
-
-
-def rush(roots, count, ask, at_once=25):
-    """So many requests, spread over the processes; how often each status was the answer."""
-    with ThreadPoolExecutor(at_once) as pool:
-        return Counter(pool.map(lambda n: ask(roots[n % len(roots)], n), range(count)))
 
 
 def test_fifty_buyers_of_the_last_one_on_four_processes(database_url, product, token, session):

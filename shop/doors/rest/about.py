@@ -2,9 +2,7 @@
 
 import orjson
 from flask import Blueprint, Response, current_app, g, request
-from sqlalchemy import text
 
-from shop.doors.rest.guard import anonymous
 from shop.doors.rest.html import page
 from shop.doors.rest.media import HTML, negotiate
 from shop.doors.rest.openapi import document
@@ -47,9 +45,11 @@ def live() -> dict[str, str]:
 
 
 @about.get("/health/ready")
-def ready() -> dict[str, str]:
-    anonymous().session.execute(text("SELECT 1"))
-    return {"status": "ready"}
+def ready() -> tuple[dict[str, str], dict[str, str]]:
+    """Whether to send requests here: asked by proxies and supervisors, and never answered late."""
+    known = current_app.extensions
+    stopping = "shop-draining" in known and known["shop-draining"].is_set()
+    return {"status": "ready", **known["health"].ready(stopping=stopping)}, {"Cache-Control": "no-store"}
 
 
 @about.get("/openapi/<any(v1,v2):version>.json")

@@ -12,6 +12,10 @@ from shop.doors.rest.guard import settings
 log = logging.getLogger("shop.requests")
 METHOD = re.compile(r"[A-Z]{1,10}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# W3C Trace Context; what comes after the flags is for versions to come, and nothing in version 00.
+TRACE = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
+)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -24,6 +28,15 @@ def begin() -> None:
     g.began = perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else token_hex(8)
+    g.ids = {"request_id": g.request_id, **trace()}
+
+
+def trace() -> dict[str, str]:
+    """The trace that this request is a part of, as our own tracing says, else as the caller does."""
+    if found := g.pop("traced", None):
+        return {"trace_id": found}
+    found = TRACE.fullmatch(request.headers.get("traceparent", ""))
+    return {"trace_id": found[1]} if found else {}
 
 
 def end(response: Response) -> Response:
@@ -40,7 +53,7 @@ def facts(response: Response) -> dict[str, object]:
     """What is worth knowing of a request, without a word that the client chose freely."""
     held = g.get("claims") or {}
     return {
-        "request_id": g.request_id,
+        **g.ids,
         "method": request.method if METHOD.fullmatch(request.method) else "?",
         "route": request.url_rule.rule if request.url_rule else "unmatched",
         "status": response.status_code,

@@ -3,6 +3,7 @@
 import logging
 from math import ceil
 from time import time
+from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
@@ -33,10 +34,21 @@ def account() -> str:
     return quota.account(name)
 
 
+class Steady(Limiter):
+    """When many find the store gone at once, only the first is counted in memory; the others ask again."""
+
+    def _check_request_limit(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._check_request_limit(*args, **kwargs)
+        except StorageError:
+            self.context.seen_limits.clear()
+            super()._check_request_limit(*args, **kwargs)
+
+
 def limiter(settings: Settings) -> Limiter:
     """Every request counts; a login counts twice more, by address and by account, when it is refused."""
     elsewhere = {"exempt_when": lambda: not logging_in()}
-    return Limiter(
+    return Steady(
         caller,
         application_limits=[
             ApplicationLimit(settings.rate_limit, scope=DEFAULT),

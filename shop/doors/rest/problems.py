@@ -59,6 +59,7 @@ def problem(
 
 
 def refused(error: ShopError) -> Response:
+    g.code = error.code
     status, title = STATUS[error.code]
     kind = f"{g.root}/profile#{error.code}"
     response = problem(status, error.detail, kind=kind, title=title, **members(error))
@@ -80,6 +81,7 @@ def members(error: ShopError) -> dict[str, Any]:
         found["_links"] = {"self": {"href": g.here}}
     if "stock" in facts:
         found["stock"] = facts["stock"]
+    found |= facts.get("state", {})
     if "lines" in facts:
         found |= smaller(facts["lines"])
     return found
@@ -128,6 +130,7 @@ def spoken(error: HTTPException) -> Response:
 
 
 def broken(error: SQLAlchemyError) -> Response:
+    g.fault = error
     if known := meaning(error):
         if STATUS[known.code][0] >= 500:
             log.warning("database: %s", str(getattr(error, "orig", error)).partition("\n")[0])

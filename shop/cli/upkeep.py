@@ -1,0 +1,56 @@
+"""Looking after the data."""
+
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from shop.cli.common import Refusal, cause, engine, known, line, on_database, operator, schema
+from shop.services import replays, upkeep
+from shop.services.schema import drift, present
+
+
+@click.command()
+@on_database
+def purge() -> None:
+    """Forget the answers kept for repeated requests that have expired."""
+    click.echo(f"{replays.sweep(operator())} answers forgotten.")
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@on_database
+def backup(path: Path) -> None:
+    """Copy the SQLite database to a file, whole, while the shop is open."""
+    upkeep.backup(engine(), path)
+    click.echo(f"{path} holds all that was there.")
+
+
+@click.command()
+@with_appcontext
+def check() -> None:
+    """Report on settings, schema and integrity; end with 1 if something is wrong."""
+    wrong = 0
+    click.echo("settings   ok")
+    for name, examine in (("schema", structure), ("integrity", integrity)):
+        try:
+            flaw = examine()
+        except SQLAlchemyError as error:
+            flaw = cause(error)
+        click.echo(f"{name:10} {line(flaw or 'ok')}")
+        wrong += bool(flaw)
+    if wrong:
+        raise Refusal("the check found something wrong")
+
+
+def structure() -> str | None:
+    if (flaw := schema()) or present(engine()) != known()[
+        0
+    ]:  # what a newer version made is not ours to judge
+        return flaw
+    return "; ".join(drift(engine())[:5]) or None
+
+
+def integrity() -> str | None:
+    return "; ".join(upkeep.flaws(engine())[:5]) or None

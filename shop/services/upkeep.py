@@ -1,0 +1,57 @@
+"""Looking after the data: whether it is whole, and a copy of it while it is in use."""
+
+import os
+import sqlite3
+from pathlib import Path
+from tempfile import mkstemp
+
+from sqlalchemy import Engine
+
+from shop.domain.errors import Conflict, ShopError
+
+
+def flaws(engine: Engine) -> list[str]:
+    """What SQLite finds wrong with its file; PostgreSQL checks its own pages and keys as it goes."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as connection:
+        found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+        loose = connection.exec_driver_sql("PRAGMA foreign_key_check")
+        return found + [f"{row[0]}: a row refers to nothing" for row in loose]
+
+
+def backup(engine: Engine, path: Path) -> None:
+    """All that was committed when it began, in one file for its owner alone; writers go on meanwhile."""
+    if engine.dialect.name != "sqlite":
+        raise ShopError(f"PostgreSQL has its own way: {dump(engine, path)}")
+    if path.exists():
+        raise taken(path)
+    handle, part = mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by nobody else
+    try:
+        copy(engine, part)
+        os.fsync(handle)
+        os.link(part, path)  # a whole copy has the name, or none has; and it never takes another's
+    except FileExistsError:
+        raise taken(path) from None
+    finally:
+        os.close(handle)
+        Path(part).unlink()
+
+
+def copy(engine: Engine, part: str) -> None:
+    source = engine.raw_connection()
+    try:
+        source.cursor().execute("VACUUM INTO ?", (part,))
+    except sqlite3.Error as error:
+        raise ShopError(f"the database refuses: {error}") from None
+    finally:
+        source.close()
+
+
+def taken(path: Path) -> Conflict:
+    return Conflict(f"{path} is there already; it is left as it is")
+
+
+def dump(engine: Engine, path: Path) -> str:
+    url = engine.url.set(drivername="postgresql", password=None).render_as_string()
+    return f"pg_dump --format=custom --file={path} {url}"

@@ -1,0 +1,143 @@
+"""Traces by OpenTelemetry, with the extra `otel`: a span a request, one in it a statement or call of Redis.
+
+Off unless the environment says where to send them, in OpenTelemetry's own words: the SDK reads the rest of
+them, the sampler, the headers, the name. Spans hold routes and the text of statements, and never a value.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from http import HTTPMethod
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask, Response, g, request
+from sqlalchemy import Engine, event
+
+from shop.settings import SettingsError, demand
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
+FLUSHES: list[Callable[[int], object]] = []
+PATIENCE = 1.0  # seconds for a collector, because the end of the process waits for it too
+
+
+def watch(app: Flask, engine: Engine) -> None:
+    """Before the doors are opened, so as to come first into every request and to leave it last."""
+    named = [name for name in ENDPOINTS if os.environ.get(name)]
+    if not named:
+        return
+    try:
+        demand("opentelemetry", "otel")
+    except SettingsError as error:
+        raise SettingsError(f"{named[0]}: {error}") from None
+    app.before_request(lambda: begin(tools(app)))
+    app.after_request(end)
+    app.teardown_request(leave)
+    event.listen(engine, "before_cursor_execute", lambda *facts: ask(tools(app), *facts))
+    event.listen(engine, "after_cursor_execute", lambda *facts: answered(facts[4]))
+    event.listen(engine, "handle_error", lambda error: answered(error.execution_context, failed=True))
+
+
+def flush() -> None:
+    """Send what is left, where a process ends without what Python does at its end."""
+    for send in FLUSHES:
+        send(int(PATIENCE * 1000))
+
+
+@cache
+def tools(app: Flask) -> SimpleNamespace:
+    """Made at the first request, and so after the fork: the exporter sends from a thread of its own."""
+    from opentelemetry import context, trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    os.environ.setdefault("OTEL_SERVICE_NAME", "shop")
+    provider = TracerProvider(resource=Resource.create())
+    exporter = OTLPSpanExporter(timeout=None if TIMEOUT in os.environ else PATIENCE)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    follow_redis(app, provider)
+    FLUSHES.append(provider.force_flush)
+    return SimpleNamespace(
+        context=context,
+        trace=trace,
+        tracer=provider.get_tracer("shop"),
+        given=TraceContextTextMapPropagator(),
+    )
+
+
+def follow_redis(app: Flask, provider: Any) -> None:
+    if not app.extensions["shop"].redis_url:
+        return
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+
+    for limiter in app.extensions["limiter"]:
+        RedisInstrumentor.instrument_client(limiter.storage.storage, tracer_provider=provider)
+
+
+def begin(otel: SimpleNamespace) -> None:
+    if request.path.startswith("/health/"):
+        return  # asked every few seconds, and never the story
+    parent = otel.given.extract(request.headers)
+    span = otel.tracer.start_span("request", parent, kind=otel.trace.SpanKind.SERVER)
+    g.span, g.traced = span, f"{span.get_span_context().trace_id:032x}"
+    token = otel.context.attach(otel.trace.set_span_in_context(span))
+    g.unspan = lambda: (span.end(), otel.context.detach(token))
+
+
+def end(response: Response) -> Response:
+    if "span" not in g:
+        return response
+    route, status = request.url_rule.rule if request.url_rule else "unmatched", response.status_code
+    method = request.method if request.method in HTTPMethod.__members__ else "_OTHER"
+    g.span.update_name(f"{method} {route}")
+    g.span.set_attributes(
+        {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    )
+    if status >= 500:
+        fail(g.span)
+    ours = g.span.get_span_context()
+    response.headers["traceresponse"] = f"00-{ours.trace_id:032x}-{ours.span_id:016x}-{ours.trace_flags:02x}"
+    return response
+
+
+def leave(_: BaseException | None) -> None:
+    if finish := g.pop("unspan", None):
+        finish()
+        g.pop("span")
+
+
+def ask(
+    otel: SimpleNamespace,
+    connection: Any,
+    _cursor: Any,
+    statement: str,
+    _values: Any,
+    context: Any,
+    _many: bool,
+) -> None:
+    """A span for a statement that a request makes; others have no story to be a part of."""
+    if otel.trace.get_current_span().is_recording():
+        word = statement.split(None, 1)[0].upper()
+        said = {"db.operation.name": word, "db.query.text": statement[:2000]}
+        system = {"db.system.name": connection.dialect.name}
+        context.span = otel.tracer.start_span(
+            word, kind=otel.trace.SpanKind.CLIENT, attributes={**system, **said}
+        )
+
+
+def answered(context: Any, *, failed: bool = False) -> None:
+    if span := vars(context or SimpleNamespace()).pop("span", None):
+        if failed:
+            fail(span)
+        span.end()
+
+
+def fail(span: Any) -> None:
+    """Without the words of the error, which may hold values."""
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR)

@@ -1,0 +1,76 @@
+"""HTTP as waitress reads it, but strictly; and what it refuses, refused in the shop's manner."""
+
+import json
+import logging
+import re
+from collections import Counter
+from secrets import token_hex
+
+from waitress import task, utilities
+from waitress.parser import HTTPRequestParser, ParsingError
+
+HOST = re.compile(rb"[^\s,@/?#\\]+")
+ONCE = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
+
+log = logging.getLogger("shop.requests")
+
+
+class Busy(utilities.Error):
+    code, reason = 503, "Service Unavailable"
+
+
+class Parser(HTTPRequestParser):
+    """Refuses what two servers in a row might read in two ways."""
+
+    def received(self, data: bytes) -> int:
+        consumed = super().received(data)
+        if self.error:
+            self.expect_continue = False  # or waitress would ask for the body of what it refuses
+        return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # Python reads no number of more than 4,300 digits
+            raise ParsingError("Content-Length is invalid") from None
+        if flaw := ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
+            raise ParsingError(flaw)
+
+
+def ambiguity(version: str, lines: list[bytes]) -> str | None:
+    fields = [line.partition(b":") for line in lines]
+    counts = Counter(name.lower() for name, _, _ in fields)
+    hosts = [value.strip() for name, _, value in fields if name.lower() == b"host"]
+    encodings = [value.strip().lower() for name, _, value in fields if name.lower() == b"transfer-encoding"]
+    if version not in ("1.0", "1.1"):
+        return "This version of HTTP is not spoken here."
+    if any(line.startswith((b" ", b"\t")) for line in lines):
+        return "A header goes on in a second line."
+    if any(counts[name] > 1 for name in ONCE):
+        return "A header that may come once came twice."
+    if version == "1.1" and not hosts:
+        return "There is no Host header."
+    if not all(HOST.fullmatch(host) for host in hosts):
+        return "This is not the name of a host."
+    if encodings and (version == "1.0" or counts[b"content-length"] or encodings != [b"chunked"]):
+        return "Transfer-Encoding stands alone, and is chunked."
+    return None
+
+
+class ErrorTask(task.ErrorTask):
+    """What never reaches the shop is refused in its manner, with a line in its log."""
+
+    def execute(self) -> None:
+        error, number = self.request.error, token_hex(8)
+        problem = {"type": "about:blank", "title": error.reason, "status": error.code, "detail": error.body}
+        body = json.dumps({**problem, "request_id": number}).encode()
+        self.status, self.content_length = f"{error.code} {error.reason}", len(body)
+        self.response_headers += [("Content-Type", "application/problem+json"), ("X-Request-ID", number)]
+        self.response_headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        if error.code == Busy.code:
+            self.response_headers.append(("Retry-After", "2"))
+        self.set_close_on_finish()
+        facts = {"request_id": number, "method": "?", "route": "unmatched", "status": error.code, "ms": 0.0,
+                 "bytes": len(body), "user": None, "remote": self.channel.addr[0]}  # fmt: skip
+        log.info("request", extra={"request": facts})
+        self.write(body)

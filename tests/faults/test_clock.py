@@ -1,0 +1,43 @@
+"""Two machines, and the clock of one is an hour off."""
+
+import shutil
+
+import pytest
+import requests
+
+from tests.conftest import PASSWORD
+from tests.load import lines
+from tests.running import Process, call, serving
+
+FASTER = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.fixture
+def skewed(small):
+    """Two nodes of one shop, the second of them an hour ahead."""
+    if not shutil.which("faketime"):
+        pytest.skip("faketime is not installed")
+    ahead = Process(small.url, settings=FASTER, before=("faketime", "-f", "+1h")).start()
+    try:
+        with serving(small.url) as (right,):
+            yield right, ahead
+    finally:
+        ahead.stop()
+
+
+def login(node: Process) -> str:
+    body = {"username": "ada", "password": PASSWORD}
+    return requests.post(f"{node.root}/tokens", json=body, timeout=5).json()["access_token"]
+
+
+def test_a_token_of_one_is_refused_by_the_other_and_nothing_breaks(skewed):
+    tokens = [login(node) for node in skewed]
+    answers = [
+        [call(node.root, "/orders", lines((1, 1)), token).status_code for token in tokens] for node in skewed
+    ]
+    assert answers == [[201, 401], [401, 201]]
+
+
+def test_a_key_is_known_to_both(skewed):
+    orders = [call(node.root, "/orders", lines((1, 1)), login(node), "one").json()["id"] for node in skewed]
+    assert orders[0] == orders[1]

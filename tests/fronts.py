@@ -1,0 +1,36 @@
+"""nginx with the configuration of deploy/, of which only the places are changed."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.running import Process
+from tests.servers import free_port, listening
+
+CONF = Path(__file__).parent.parent / "deploy" / "nginx.conf"
+
+
+@contextmanager
+def nginx(folder: Path, nodes: list[Process], conf: str = "") -> Iterator[str]:
+    """Where it answers."""
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not installed")
+    port = free_port()
+    text = (conf or CONF.read_text()).replace("listen 8080", f"listen 127.0.0.1:{port}")
+    for name, node in zip(("shop1", "shop2"), (nodes * 2)[:2], strict=True):
+        text = text.replace(f"{name}:8000", f"127.0.0.1:{node.port}")
+    text = text.replace("/tmp/", f"{folder}/").replace("/etc/nginx/tls", str(folder))
+    (folder / "nginx.cnf").write_text(text)
+    user = "user root; " if os.geteuid() == 0 else ""
+    command = ["nginx", "-p", folder, "-c", folder / "nginx.cnf", "-g", f"{user}daemon off;"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            listening(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()

@@ -1,0 +1,266 @@
+"""The server: what it refuses to read, how long it waits for whom, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.load import lines, until
+from tests.running import Process, call, serving
+
+pytestmark = pytest.mark.parametrize("ground", ["sqlite"], indirect=True, scope="session")
+SOON = 8
+HOST = b"Host: shop.example\r\n"
+GET = b"GET /health/live HTTP/1.1\r\n"
+POST = b"POST /api/v1/tokens HTTP/1.1\r\n" + HOST
+HIDDEN = GET + HOST + b"\r\n"
+
+
+@pytest.fixture(scope="module")
+def shop(migrated, database_url) -> Iterator[Process]:
+    """A server that loses patience after a second."""
+    process = Process(database_url, module="tests.hurried", settings={"SHOP_THREADS": "2"}).start()
+    yield process
+    process.stop()
+
+
+@contextmanager
+def connected(shop: Process) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", shop.port), SOON) as sock:
+        yield sock
+
+
+def heard(sock: socket.socket) -> bytes:
+    """All that it says until it closes."""
+    said = b""
+    try:
+        while part := sock.recv(65536):
+            said += part
+    except ConnectionResetError:
+        pass
+    return said
+
+
+def answer(shop: Process, request: bytes) -> bytes:
+    with connected(shop) as sock:
+        sock.sendall(request)
+        return heard(sock)
+
+
+# ---- What it refuses to read -----------------------------------------------------------------------
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+AMBIGUOUS = {
+    "no host": GET + b"\r\n",
+    "two hosts": GET + HOST + HOST + b"\r\n",
+    "two hosts that differ in case": GET + HOST + b"hOST: evil.example\r\n\r\n",
+    "length and encoding": POST + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
+    "encoding and length": POST + CHUNKED + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
+    "two encodings": POST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n",
+    "two encodings in one": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    "the same length twice": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
+    "two lengths in one": POST + b"Content-Length: 5, 5\r\n\r\nabcde",
+    "a length with a sign": POST + b"Content-Length: +5\r\n\r\nabcde",
+    "a length without end": POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nabcde",
+    "two hosts in one": GET + b"Host: shop.example, evil.example\r\n\r\n",
+    "a host that is none": GET + b"Host: shop@evil.example\r\n\r\n",
+    "an empty host": GET + b"Host:\r\n\r\n",
+    "two types": POST + b"Content-Type: application/json\r\nContent-Type: text/plain\r\n\r\n",
+    "a header in two lines": GET + HOST + b"X-A: b\r\n c\r\n\r\n",
+    "a space before the colon": POST + b"Content-Length : 5\r\n\r\nabcde",
+    "an encoding in HTTP/1.0": b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
+    "a version that is none": b"POST / HTTP/1.7\r\n" + HOST + CHUNKED + b"\r\n0\r\n\r\n",
+    "no version": b"GET /health/live\r\n\r\n",
+    "bare line feeds": GET.replace(b"\r", b"") + HOST.replace(b"\r", b"") + b"\r\n\r\n",
+    "a chunk that lies": POST + CHUNKED + b"\r\n3x\r\nabc\r\n0\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_what_could_be_read_in_two_ways_is_refused_and_nothing_after_it_is_read(shop, request_):
+    said = answer(shop, request_ + HIDDEN)
+    assert (said[8:12], said.count(b"HTTP/1.")) == (b" 400", 1)
+
+
+def test_an_encoding_that_nobody_knows_is_not_implemented(shop):
+    assert b" 501 " in answer(shop, POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + HIDDEN)[:20]
+
+
+def test_a_refusal_is_a_problem_with_a_number(shop):
+    head, _, body = answer(shop, GET + b"\r\n").partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert b"application/problem+json" in head
+    assert problem.pop("request_id") in head.decode()
+    assert problem == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "There is no Host header.",
+    }
+
+
+def test_headers_without_end_are_refused(shop):
+    assert b" 431 " in answer(shop, GET + b"X: " + b"a" * 40_000)[:20]
+
+
+def test_a_body_that_is_refused_is_not_asked_for(shop):
+    said = answer(shop, POST + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")
+    assert (b" 413 " in said[:20], b"100 Continue" in said) == (True, False)
+
+
+def test_chunks_are_read_as_one_body(shop):
+    request = (
+        POST + CHUNKED + b"Content-Type: application/json\r\nConnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+    assert b" 400 " in answer(shop, request)[:20]
+    assert b"/username" in answer(shop, request)
+
+
+def test_http_1_0_needs_no_host(shop):
+    assert b" 200 " in answer(shop, b"GET /health/live HTTP/1.0\r\n\r\n")[:20]
+
+
+def test_a_connection_serves_many_requests(shop):
+    last = HIDDEN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert answer(shop, HIDDEN * 3 + last).count(b"HTTP/1.1 200") == 4
+
+
+# ---- How long it waits -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", GET, POST + b"Content-Length: 1000\r\n\r\n"], ids=["idle", "head", "body"]
+)
+def test_who_sends_a_byte_now_and_then_is_not_waited_for(shop, begun):
+    with connected(shop) as sock:
+        sock.sendall(begun)
+        sock.settimeout(0.2)
+        end = time.monotonic() + SOON
+        while time.monotonic() < end:
+            try:
+                if begun:
+                    sock.sendall(b"X")
+                if not sock.recv(100):
+                    break
+            except TimeoutError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                break
+    assert time.monotonic() < end
+
+
+def test_who_does_not_read_is_not_waited_for(shop):
+    with connected(shop) as sock:
+        sock.sendall((b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n") * 9)
+        assert until(lambda: established(shop, sock) == 0)
+
+
+def established(shop: Process, sock: socket.socket) -> int:
+    """Whether the server still has its end of this connection."""
+    peer = f"{sock.getsockname()[1]:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        row[2].endswith(f":{peer}") and row[1].endswith(f":{shop.port:04X}") and row[3] == "01"
+        for row in rows
+    )
+
+
+def test_fifteen_hundred_who_say_nothing_do_not_keep_others_waiting(migrated, database_url):
+    with serving(database_url) as (shop,):
+        idle = [socket.create_connection(("127.0.0.1", shop.port), SOON) for _ in range(1500)]
+        began = time.monotonic()
+        status = requests.get(f"{shop.home}/health/ready", timeout=SOON).status_code
+        took = time.monotonic() - began
+        [each.close() for each in idle]
+    assert (status, took < 1) == (200, True)
+
+
+@contextmanager
+def writing(session) -> Iterator[None]:
+    """Nobody else can write meanwhile."""
+    session.rollback()
+    session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+    yield
+    session.rollback()
+
+
+def test_who_waited_too_long_for_a_thread_is_told_to_come_again(shop, session, customer, product):
+    product()
+    token, answers = customer.tokens["access_token"], []
+    with writing(session):
+        threads = [
+            threading.Thread(target=lambda: answers.append(call(shop.root, "/orders", lines((1, 1)), token)))
+            for _ in range(5)
+        ]
+        [thread.start() for thread in threads]
+        assert until(lambda: len(answers) == 5, 12)
+    [thread.join() for thread in threads]
+    assert [(each.status_code, "Retry-After" in each.headers) for each in answers] == [(503, True)] * 5
+    assert "Too many requests are waiting." in {each.json()["detail"] for each in answers}
+
+
+# ---- How it ends -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun(
+    workers, migrated, database_url, session, customer, product
+):
+    product()
+    found = {}
+
+    def buy():
+        found["order"] = call(
+            shop.root, "/orders", lines((1, 1)), customer.tokens["access_token"]
+        ).status_code
+
+    with serving(database_url, SHOP_WORKERS=workers) as (shop,), requests.Session() as kept:
+        kept.get(f"{shop.home}/health/ready", timeout=SOON)
+        with writing(session):
+            buyer = threading.Thread(target=buy)
+            buyer.start()
+            time.sleep(0.5)
+            shop.popen.send_signal(signal.SIGTERM)
+            assert until(lambda: refuses(shop))
+            last = kept.get(f"{shop.home}/health/ready", timeout=SOON)
+            found["kept"] = last.status_code, last.headers["Connection"]
+        buyer.join()
+        found["code"] = shop.popen.wait(SOON)
+    assert found == {"order": 201, "kept": (503, "close"), "code": 0}
+
+
+def refuses(shop: Process) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", shop.port)) == 111
+
+
+def test_a_worker_that_dies_is_replaced(migrated, database_url):
+    with serving(database_url, SHOP_WORKERS="2") as (shop,):
+        assert until(lambda: len(shop.workers()) == 2)
+        before = shop.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert until(lambda: len(set(shop.workers()) - set(before)) == 1)
+
+
+def test_workers_end_with_their_parent(migrated, database_url):
+    with serving(database_url, SHOP_WORKERS="2") as (shop,):
+        assert until(lambda: len(shop.workers()) == 2)
+        requests.get(f"{shop.home}/health/ready", timeout=SOON)
+        shop.popen.kill()
+        assert until(lambda: refuses(shop))
+
+
+def test_every_worker_has_the_same_accounts(migrated, database_url, customer):
+    with serving(database_url, SHOP_WORKERS="3") as (shop,):
+        me = f"{shop.root}/users/{customer.id}"
+        statuses = {requests.get(me, headers=customer.headers, timeout=SOON).status_code for _ in range(12)}
+    assert statuses == {200}
