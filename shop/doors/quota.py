@@ -44,7 +44,7 @@ def spend(cost: int) -> None:
     for limit in keeper().current_limits:
         g.extra = min(cost, limit.limit.amount) - 1
         if g.extra > 0 and not hit(limit, g.extra):
-            limit.breached = True
+            limit.breached, g.violated = True, [DEFAULT]
             raise TooManyRequests("This costs more than is left; Retry-After says when to come back.")
 
 
@@ -61,6 +61,7 @@ def attempt(username: str) -> Iterator[None]:
         limit.breached = not hit(limit)
     if breached := [limit for limit in limits if limit.breached]:
         keeper().current_limits.extend(breached)
+        g.violated = [limit.request_args[-1] for limit in breached]
         raise TooManyRequests("Too many failed logins; Retry-After says when to come back.")
     try:
         yield

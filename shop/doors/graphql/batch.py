@@ -23,13 +23,13 @@ class Batch:
     def announce(self, kind: type[Base], ids: Iterable[int]) -> None:
         self.announced[kind].update(dict.fromkeys(ids))
 
-    def load(self, fetch: Fetch, ctx: Context, kind: type[Base], id: int, *args: Any) -> Any:
+    def load(self, fetch: Fetch, ask: "Asking", kind: type[Base], id: int, *args: Any) -> Any:
         """What `fetch` finds for one of a kind; it is asked for all that were announced."""
         known = self.known[fetch, args]
         if id not in known:
             keys = iter([id, *(each for each in self.announced[kind] if each not in known and each != id)])
             while some := list(islice(keys, AT_ONCE)):
-                known.update(fetch(ctx, some, *args))
+                known.update(fetch(ask, some, *args))
         return known[id]
 
 
@@ -42,3 +42,9 @@ class Asking:
     batch: Batch = field(default_factory=Batch)
     ready: dict[Any, Callable[[], Any]] = field(default_factory=dict)
     replayed: list[Any] = field(default_factory=list)
+
+    def announce(self, kind: type[Base], ids: Iterable[int]) -> None:
+        self.batch.announce(kind, ids)
+
+    def load(self, fetch: Fetch, kind: type[Base], id: int, *args: Any) -> Any:
+        return self.batch.load(fetch, self, kind, id, *args)

@@ -53,8 +53,10 @@ def told(error: GraphQLError, code: str = INPUT) -> dict[str, Any]:
 
 def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
     if isinstance(cause, SQLAlchemyError):
+        g.fault = cause
         cause = meaning(cause) or cause
     if isinstance(cause, ShopError):
+        g.code = cause.code
         return cause.detail, {"code": CODES[cause.code], **facts(cause)}
     if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
         return cause.description or "", {"code": STATUS.get(cause.code, "BAD_REQUEST")}

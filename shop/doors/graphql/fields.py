@@ -1,21 +1,21 @@
 """Where the fields of the schema come from. What is not here is the attribute of the same name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.base import Base, Entity
+from shop.domain.base import Entity
 from shop.domain.errors import NotFound
 from shop.domain.moves import affordances
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.doors.graphql.batch import Asking
 from shop.doors.graphql.mutations import KINDS, named
 from shop.doors.graphql.words import ID, number, shaped
 from shop.services import orders, products, users
 from shop.services.catalogue import listed
-from shop.services.context import Context
 from shop.services.moves import find, find_all
 from shop.services.spans import Span, of_many, span, spans
 
@@ -24,11 +24,6 @@ FIELDS: dict[str, Callable[..., Any]] = {}
 
 def field(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return lambda resolver: FIELDS.update(dict.fromkeys(names, resolver)) or resolver
-
-
-def announced(info: Info, kind: type[Base], found: Iterable[Any]) -> Any:
-    info.context.batch.announce(kind, [each.id for each in found])
-    return found
 
 
 def look(info: Info, kind: type[Entity], id: str) -> Entity | None:
@@ -69,14 +64,17 @@ def ok(_: Any, info: Info) -> bool:
     return True
 
 
-# ---- Lists
+# ---- Lists: who fetches one announces all of it, so that what belongs to each is fetched for all
+
+
+def given(search: dict[str, Any]) -> dict[str, Any]:
+    return {name: word for name, word in search.items() if word is not None}
 
 
 @field("Query.products")
 def catalogue(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    wanted = shaped(products.Search(), {k: v for k, v in search.items() if v is not None}, ctx.currency)
-    return announced_span(info, Product, listed(ctx, wanted, first, after))
+    return listed(ctx, shaped(products.Search(), given(search), ctx.currency), first, after)
 
 
 @field("Query.searchProducts")
@@ -93,27 +91,28 @@ def me(_: None, info: Info) -> User | None:
 @field("Query.users")
 def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
     ctx = info.context.ctx
-    return announced_span(info, User, span(ctx.session, users.seen(ctx), users.BY_ID, first, after))
+    found = span(ctx.session, users.seen(ctx), users.BY_ID, first, after)
+    info.context.announce(User, (user.id for user in found.items))
+    return found
 
 
 @field("Query.orders")
 def all_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    wanted = shaped(orders.Search(), {k: v for k, v in search.items() if v is not None}, ctx.currency)
+    wanted = shaped(orders.Search(), given(search), ctx.currency)
     found = span(ctx.session, orders.seen(ctx, wanted), orders.NEWEST, first, after)
-    return announced_span(info, Order, found)
-
-
-def announced_span(info: Info, kind: type[Base], found: Span) -> Span:
-    announced(info, kind, found.items)
+    announce(info.context, found.items)
     return found
+
+
+def announce(ask: Asking, found: Sequence[Order]) -> None:
+    ask.announce(Order, (order.id for order in found))
+    ask.announce(User, (order.user_id for order in found))
 
 
 @field("User.orderConnection")
 def of_user(user: User, info: Info, first: int, after: str | None = None) -> Span:
-    ask = info.context
-    found = ask.batch.load(orders_of, ask.ctx, User, user.id, first, after)
-    return announced_span(info, Order, found)
+    return info.context.load(orders_of, User, user.id, first, after)
 
 
 @field("User.orders")
@@ -121,51 +120,35 @@ def newest(user: User, info: Info, first: int) -> Any:
     return of_user(user, info, first).items
 
 
-def orders_of(ctx: Context, ids: list[int], first: int, after: str | None) -> dict[int, Span]:
-    return spans(ctx.session, orders.seen(ctx, {}), orders.NEWEST, Order.user_id, ids, first, after)
-
-
-# ---- What belongs to an order
-
-
-def items_of(ctx: Context, ids: list[int]) -> dict[int, list[Item]]:
-    return of_many(ctx.session, Item, "order_id", ids, Item.product_id)
-
-
-def steps_of(ctx: Context, ids: list[int]) -> dict[int, list[Step]]:
-    return of_many(ctx.session, Step, "order_id", ids, Step.id)
-
-
-def products_of(ctx: Context, ids: list[int]) -> dict[int, Product | None]:
-    return find_all(ctx, Product, ids)
-
-
-def users_of(ctx: Context, ids: list[int]) -> dict[int, User | None]:
-    return find_all(ctx, User, ids)
-
-
-@field("Order.items")
-def items(order: Order, info: Info) -> list[Item]:
-    found = info.context.batch.load(items_of, info.context.ctx, Order, order.id)
-    info.context.batch.announce(Product, [item.product_id for item in found])
+def orders_of(ask: Asking, ids: list[int], first: int, after: str | None) -> dict[int, Span]:
+    seen = orders.seen(ask.ctx, {})
+    found = spans(ask.ctx.session, seen, orders.NEWEST, Order.user_id, ids, first, after)
+    announce(ask, [order for each in found.values() for order in each.items])
     return found
 
 
-@field("Order.history")
-def history(order: Order, info: Info) -> list[Step]:
-    return info.context.batch.load(steps_of, info.context.ctx, Order, order.id)
+def items_of(ask: Asking, ids: list[int]) -> dict[int, list[Item]]:
+    found = of_many(ask.ctx.session, Item, "order_id", ids, Item.product_id)
+    ask.announce(Product, (item.product_id for items in found.values() for item in items))
+    return found
 
 
-@field("Order.user")
-def user(order: Order, info: Info) -> User | None:
-    return info.context.batch.load(users_of, info.context.ctx, User, order.user_id)
+def steps_of(ask: Asking, ids: list[int]) -> dict[int, list[Step]]:
+    return of_many(ask.ctx.session, Step, "order_id", ids, Step.id)
 
 
-@field("OrderItem.product")
-def product(item: Item, info: Info) -> Product | None:
-    return info.context.batch.load(products_of, info.context.ctx, Product, item.product_id)
+def products_of(ask: Asking, ids: list[int]) -> dict[int, Product | None]:
+    return find_all(ask.ctx, Product, ids)
 
 
+def users_of(ask: Asking, ids: list[int]) -> dict[int, User | None]:
+    return find_all(ask.ctx, User, ids)
+
+
+FIELDS["Order.items"] = lambda order, info: info.context.load(items_of, Order, order.id)
+FIELDS["Order.history"] = lambda order, info: info.context.load(steps_of, Order, order.id)
+FIELDS["Order.user"] = lambda order, info: info.context.load(users_of, User, order.user_id)
+FIELDS["OrderItem.product"] = lambda item, info: info.context.load(products_of, Product, item.product_id)
 FIELDS["OrderItem.productId"] = lambda item, _: f"Product:{item.product_id}"
 FIELDS["OrderStep.by"] = lambda step, _: f"User:{step.by}"
 FIELDS["TokenPayload.userId"] = lambda pair, _: f"User:{pair.actor.id}"
