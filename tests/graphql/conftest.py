@@ -7,6 +7,7 @@ import pytest
 from flask_migrate import upgrade
 
 from shop.app import create_app
+from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from tests.conftest import Person, enrolled, settings_for
@@ -66,6 +67,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Laptop", description="", price=99900, stock=50))
         session.commit()
-    enrolled(app, "ada", CUSTOMER)
+    enrolled(app, "ada", CUSTOMER), enrolled(app, "grace", STAFF)
     with serving(url, login_rate_limit="1000000/second") as (process,):
         yield process

@@ -21,7 +21,8 @@ JSON, KEY = "application/json", "idempotencyKey"
 class Keyed(Executor):
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         node = details[0].node
-        if parent_type is not self.schema.mutation_type or KEY not in {a.name.value for a in node.arguments}:
+        named = {each.name.value for each in node.arguments or ()}
+        if parent_type is not self.schema.mutation_type or KEY not in named:
             return super().execute_field(parent_type, source, details, path, position)
         known = parent_type.fields[node.name.value]
         try:

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 from graphql import GraphQLError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from shop.domain.errors import ShopError
 from shop.doors.graphql.errors import Refused, told
@@ -56,4 +56,5 @@ def install(door: Blueprint) -> None:
     door.register_error_handler(ShopError, declined)
     door.register_error_handler(SQLAlchemyError, broken)
     door.register_error_handler(HTTPException, spoken)
+    door.register_error_handler(TooManyRequests, spoken)  # for which the front door has a word of its own
     door.register_error_handler(Exception, failed)
