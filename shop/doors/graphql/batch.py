@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from shop.domain.base import Base
+from shop.domain.money import Currency
 from shop.services.context import Context
 
 AT_ONCE = 5000  # what a statement may name
@@ -42,6 +43,9 @@ class Asking:
     batch: Batch = field(default_factory=Batch)
     ready: dict[Any, Callable[[], Any]] = field(default_factory=dict)
     replayed: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.currency = Currency(self.ctx.currency)
 
     def announce(self, kind: type[Base], ids: Iterable[int]) -> None:
         self.batch.announce(kind, ids)

@@ -74,7 +74,7 @@ def given(search: dict[str, Any]) -> dict[str, Any]:
 @field("Query.products")
 def catalogue(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    return listed(ctx, shaped(products.Search(), given(search), ctx.currency), first, after)
+    return listed(ctx, shaped(products.Search(), given(search), info.context.currency), first, after)
 
 
 @field("Query.searchProducts")
@@ -99,7 +99,7 @@ def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
 @field("Query.orders")
 def all_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    wanted = shaped(orders.Search(), given(search), ctx.currency)
+    wanted = shaped(orders.Search(), given(search), info.context.currency)
     found = span(ctx.session, orders.seen(ctx, wanted), orders.NEWEST, first, after)
     announce(info.context, found.items)
     return found

@@ -42,7 +42,7 @@ def prepared(ask: Asking, name: str, args: dict[str, Any]) -> Act:
     (kind, move), ctx = MOVES[name], ask.ctx
     id = () if move.begins else (number(kind, args["id"]),)
     admit(ctx, kind, move.name, *id)
-    data = shaped(move.takes(partial=move.name == "update"), args, ctx.currency)
+    data = shaped(move.takes(partial=move.name == "update"), args, ask.currency)
     if move.begins:
         make = OWN.get(name) or partial(usual_beginning, kind, move)
         return lambda: make(ctx, data)
@@ -80,14 +80,14 @@ def resolver(name: str) -> Callable[..., Any]:
 
 
 def login(_: None, info: Info, **args: Any) -> tokens.Pair:
-    ctx, words = info.context.ctx, shaped(Credentials(), args, info.context.ctx.currency)
+    ctx, words = info.context.ctx, shaped(Credentials(), args, info.context.currency)
     with attempt(words["username"]):
         return tokens.login(ctx, signer(), **words)
 
 
 def refresh(_: None, info: Info, **args: Any) -> tokens.Pair:
     ctx = info.context.ctx
-    return tokens.refresh(ctx, signer(), **shaped(Refresh(), args, ctx.currency))
+    return tokens.refresh(ctx, signer(), **shaped(Refresh(), args, info.context.currency))
 
 
 def logout(_: None, info: Info) -> bool:

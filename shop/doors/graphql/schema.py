@@ -7,7 +7,6 @@ from typing import Any
 from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.money import Currency
 from shop.doors.graphql.fields import FIELDS
 from shop.doors.graphql.mutations import MUTATIONS
 from shop.doors.graphql.words import (
@@ -51,7 +50,7 @@ def attribute(name: str, field: GraphQLField) -> Resolver:
         return source[name] if type(source) is dict else getattr(source, name)
 
     def resolve_money(source: Any, info: Info) -> Any:
-        return Currency(info.context.ctx.currency).major(getattr(source, name))
+        return info.context.currency.major(getattr(source, name))
 
     return resolve_money if get_named_type(field.type).name == "Money" else resolve
 

@@ -60,10 +60,10 @@ def write_time(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def shaped(shape: Schema, args: dict[str, Any], currency: str) -> dict[str, Any]:
+def shaped(shape: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
     """The arguments in the shape that the shop asks for, or each that is not as it must be."""
     try:
-        return shape.load(said(shape, args, Currency(currency)))
+        return shape.load(said(shape, args, currency))
     except ValidationError as error:
         flaws = camelled(error.messages_dict)
         raise Invalid("Some arguments are not as they must be.", errors=flaws) from None
