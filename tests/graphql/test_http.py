@@ -68,6 +68,14 @@ def test_a_body_is_read_strictly(anonymous, body, kind, status):
     assert (answer.status_code, "errors" in answer.json) == (status, True)
 
 
+def test_a_null_in_place_of_a_number_is_refused_where_it_stands(ask, anonymous):
+    answer = ask(anonymous, "query($n: Int) { products(first: $n) { totalCount } }", n=None).json
+    assert (answer["errors"][0]["extensions"]["code"], answer["errors"][0]["path"]) == (
+        "BAD_USER_INPUT",
+        ["products"],
+    )
+
+
 def test_a_get_never_changes_anything(anonymous):
     answer = get(anonymous, "mutation { logout { ok } }")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")

@@ -18,7 +18,8 @@ WIDE = "orderConnection(first: 100) { nodes { items { product { id } } } }"
 @pytest.mark.parametrize(
     ("query", "word"),
     [
-        ("{ shop { name" + " name" * 2500 + " } }", "token"),
+        ("{ shop { name" + " name" * 1500 + " } }", "token"),
+        ("{" + " shop { name }" * 100 + " }", "over and over"),
         (f"{{ me {{ {DEEP} }} }}", "depth"),
         ("{ " + " ".join(f"a{n}: shop {{ name }}" for n in range(51)) + " }", "aliases"),
         (f"{{ users(first: 100) {{ nodes {{ {WIDE} }} }} }}", "cost"),

@@ -79,6 +79,13 @@ def test_a_key_is_a_plain_string_or_not_there(codes, customer, product, key):
     assert found == ([] if key == "null" else ["BAD_USER_INPUT"])
 
 
+def test_a_key_may_be_a_variable_that_nobody_gave(data, customer, product):
+    product()
+    query = "mutation($k: String) { buy(id: 1, quantity: 1, idempotencyKey: $k) { order { id } } }"
+    made = [data(customer, query)["buy"]["order"]["id"] for _ in range(2)]
+    assert made == ["Order:1", "Order:2"]
+
+
 @pytest.mark.parametrize("etag", ["1-1", '\\"1-1\\"', '\\"0-0\\", \\"1-1\\"', "*"])
 def test_an_etag_may_be_spelled_as_over_http(codes, staff, product, etag):
     product()

@@ -12,6 +12,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLNamedType,
+    Node,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -27,21 +28,46 @@ from graphql.execution.values import get_argument_values
 from shop.doors.graphql.errors import PARSE, VALIDATION, Refused
 from shop.doors.graphql.schema import SCHEMA
 
-TOKENS, DEPTH, ALIASES, COST = 2000, 12, 50, 50_000
+TOKENS, DEPTH, ALIASES, COST = 1000, 12, 50, 50_000
+REPEATED = 20  # what is said twice costs the square of it to compare
+SHORT = 4000  # characters of a document that is worth to be kept
 BARE = 10  # how long a list is taken to be that says nothing of it
 REQUEST = 1000  # values for the price of one request; a mutation has it all
 
 
-@lru_cache(256)
-def read(text: str, introspection: bool) -> tuple[DocumentNode | None, list[dict[str, Any]]]:
-    """A document, or what is wrong with it."""
+Read = tuple[DocumentNode | None, list[dict[str, Any]]]
+
+
+def read(text: str, introspection: bool) -> Read:
+    """A document, or what is wrong with it; short ones are read once."""
+    return (kept if len(text) <= SHORT else checked)(text, introspection)
+
+
+def checked(text: str, introspection: bool) -> Read:
     try:
         document = parse(text, max_tokens=TOKENS)
     except GraphQLError as error:
         return None, Refused(PARSE, error).errors
+    if repeated(document) > REPEATED:
+        return None, Refused(VALIDATION, "It says the same thing over and over.").errors
     rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
     errors = validate(SCHEMA, document, rules, max_errors=20, hide_suggestions=not introspection)
     return document, Refused(VALIDATION, *errors).errors
+
+
+kept = lru_cache(128)(checked)
+
+
+def repeated(node: Node) -> int:
+    """How many fields stand beside themselves."""
+    if isinstance(node, SelectionSetNode):
+        names = [(each.alias or each.name).value for each in node.selections if isinstance(each, FieldNode)]
+        below = sum(repeated(each) for each in node.selections)
+        return len(names) - len(set(names)) + below
+    if isinstance(node, DocumentNode):
+        return sum(repeated(each) for each in node.definitions)
+    inner = getattr(node, "selection_set", None)
+    return repeated(inner) if inner else 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +121,10 @@ class Scale:
         if name.startswith("__"):
             return Weight(1, 1, aliased)
         known = parent.fields[name]
-        args = get_argument_values(known, node, self.variables) if known.args else {}
+        try:
+            args = get_argument_values(known, node, self.variables) if known.args else {}
+        except GraphQLError:  # which the execution will tell, where it belongs
+            args = {}
         times = BARE if is_list_type(get_nullable_type(known.type)) and name not in ("edges", "nodes") else 1
         below = self.weigh(node.selection_set, get_named_type(known.type))
         cost = REQUEST if parent is SCHEMA.mutation_type else 1

@@ -27,7 +27,7 @@ class Keyed(Executor):
         known = parent_type.fields[node.name.value]
         try:
             args = get_argument_values(known, node, self.variable_values, details[0].fragment_variable_values)
-            if (key := args.pop(KEY)) is None:
+            if (key := args.pop(KEY, None)) is None:
                 return super().execute_field(parent_type, source, details, path, position)
             ask = self.context_value
             ask.ready[path.key] = prepared(ask, node.name.value, args)
