@@ -28,9 +28,9 @@ LINES = {"items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity
 NOW = "2026-01-31 12:00:00.000000"
 
 
-def furnished(folder: str) -> Flask:
+def furnished(folder: str, **settings: str) -> Flask:
     url = f"sqlite:///{Path(folder) / 'bench.db'}"
-    quiet = {"SHOP_LOG_LEVEL": "ERROR", "SHOP_THREADS": str(THREADS)}
+    quiet = {"SHOP_LOG_LEVEL": "ERROR", "SHOP_THREADS": str(THREADS), **settings}
     app = create_app(read_settings({"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url, **quiet}))
     with app.app_context():
         upgrade()

@@ -1,7 +1,9 @@
 """The application factory: database, limits and doors put together; nothing else."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -47,6 +49,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     keep(app)
     observe(app, settings)
     open_door(app, settings)
+    if find_spec("graphql") and find_spec("graphql.execution.executor"):  # older ones have none
+        import_module("shop.doors.graphql").open_door(app, settings)
     return app
 
 

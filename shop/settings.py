@@ -175,6 +175,8 @@ class Settings:
         "INFO", choice("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING, ERROR"
     )
     log_format: str = setting("json", choice("json", "text"), "json or text")
+    graphql_introspection: bool = setting("on", switch, "on or off")
+    graphiql: bool = setting("on", switch, "on or off")
     threads: int = setting("8", whole(1, 64), "1 to 64")
     metrics_port: int = setting("", metrics_port, "empty, or a port: 1 to 65535")
     workers: int = setting("1", whole(1, 64), "1 to 64")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shop.domain.errors import Forbidden, OutOfStock, Unauthenticated
@@ -65,7 +65,10 @@ def buy(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
         return create(ctx, perform(ctx, Product, id, "buy", data, tags))
 
 
-def browse(ctx: Context, search: dict[str, Any]) -> Page:
+NEWEST = By(Order.id, Order.id, descending=True)
+
+
+def seen(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
     """One's own orders; staff see all."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
@@ -77,7 +80,11 @@ def browse(ctx: Context, search: dict[str, Any]) -> Page:
     for name in ("status", "user_id"):
         if name in search:
             query = query.where(getattr(Order, name) == search[name])
-    return turn(ctx, query, By(Order.id, Order.id, descending=True), search)
+    return query
+
+
+def browse(ctx: Context, search: dict[str, Any]) -> Page:
+    return turn(ctx, seen(ctx, search), NEWEST, search)
 
 
 def of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:

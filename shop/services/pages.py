@@ -34,7 +34,7 @@ class Cursor(NamedTuple):
     way: str
     order: str
     number: int
-    total: int
+    total: int | None = None
     value: Any = None
     id: int = 0
 
@@ -59,8 +59,8 @@ class Cursor(NamedTuple):
         raise NotFound("There is no such page in this order of these things; begin at the first page.")
 
     def sound(self, order: str, kind: type, value: Any) -> bool:
-        counts = (self.number, self.total)
-        numbers = all(type(each) is int and abs(each) <= 2**40 for each in counts) and self.total >= 0
+        counts = (self.number, self.total or 0)
+        numbers = all(type(each) is int and abs(each) <= 2**40 for each in counts) and counts[1] >= 0
         somewhere = type(self.id) is int and abs(self.id) < 2**63
         place = somewhere and type(value) is kind and "\0" not in str(value)
         bounded = not isinstance(value, int) or abs(value) < 2**63
@@ -118,7 +118,7 @@ class Order:
     def read(self, text: str) -> Cursor:
         return Cursor.read(text, self.name, self.column.type.python_type)
 
-    def at(self, item: Any, way: str, number: int, total: int) -> Cursor:
+    def at(self, item: Any, way: str, number: int, total: int | None = None) -> Cursor:
         return Cursor(way, self.name, number, total, getattr(item, self.column.key), item.id)
 
 
@@ -140,10 +140,11 @@ class Page:
 def turn(ctx: Context, query: Select[Any], order: Order, search: dict[str, Any], glance: Any = None) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
     page, per_page = search["page"], search["per_page"]
-    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page, 0)
+    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
     with ctx.reading() as connection:
         counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-        total = cursor.total if cursor.way in (AFTER, BEFORE) else connection.scalar(counted) or 0
+        known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
+        total = connection.scalar(counted) or 0 if known is None else known
         limit = (total % per_page or per_page) if cursor.way == END else per_page
         sliced = order.slice(query, cursor, per_page).limit(limit + 1)
         rows = [*map(glance._make, connection.execute(sliced))] if glance else [*ctx.session.scalars(sliced)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from shop.domain.base import fold
 from shop.domain.errors import Forbidden, Unauthenticated
@@ -12,14 +12,19 @@ from shop.services.context import Context
 from shop.services.moves import perform
 from shop.services.pages import Order, Page, turn
 
+BY_ID = Order(User.id, User.id)
 
-def browse(ctx: Context, search: dict[str, Any]) -> Page:
+
+def seen(ctx: Context) -> Select[tuple[User]]:
     if MEMBER not in ctx.roles():
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.roles():
         raise Forbidden("Only staff see all accounts.")
-    query = select(User).where(User.erased_at.is_(None))
-    return turn(ctx, query, Order(User.id, User.id), search)
+    return select(User).where(User.erased_at.is_(None))
+
+
+def browse(ctx: Context, search: dict[str, Any]) -> Page:
+    return turn(ctx, seen(ctx), BY_ID, search)
 
 
 def enrol(ctx: Context, data: dict[str, Any], role: str) -> User:

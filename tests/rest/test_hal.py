@@ -31,6 +31,7 @@ class TestTheHome:
         "profile",
         "service-desc",
         "service-doc",
+        "graphql",
         "status",
         "login",
         "register",

@@ -7,7 +7,7 @@ from shop.doors.rest.html import page
 from shop.doors.rest.media import HTML, negotiate
 from shop.doors.rest.openapi import document
 from shop.doors.rest.problems import STATUS
-from shop.doors.rest.profile import TERMS, alps
+from shop.doors.rest.profile import TERMS, alps, side_doors
 from shop.doors.rest.versions import VERSIONS
 
 about = Blueprint(
@@ -61,7 +61,7 @@ def openapi(version: str) -> Response:
 
 @about.get("/docs")
 def docs() -> Response:
-    return page("docs.html", versions=list(VERSIONS), root=g.root)
+    return page("docs.html", versions=list(VERSIONS), doors=side_doors(), root=g.root)
 
 
 @about.get("/profile")
@@ -70,4 +70,5 @@ def profile() -> Response:
     if negotiate(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
         g.public = True
         return Response(orjson.dumps(alps(g.root)), content_type=ALPS)
-    return page("profile.html", terms=TERMS, problems=STATUS, root=g.root)
+    terms = {**TERMS, "home": {**TERMS["home"], **side_doors()}}
+    return page("profile.html", terms=terms, problems=STATUS, root=g.root)

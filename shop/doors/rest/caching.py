@@ -1,14 +1,11 @@
 """Tags of what was answered, and the preconditions that clients make of them."""
 
 import hashlib
-import re
 
 from flask import Flask, Response, g, request
 
 from shop.domain.errors import Invalid
-from shop.doors.rest.guard import settings
-
-TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+from shop.doors.web import settings, versions
 
 
 class Required(Exception):
@@ -30,12 +27,6 @@ def tags() -> set[str] | None:
     if not isinstance(said["_etag"], str):
         raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})
     return versions(said["_etag"])
-
-
-def versions(text: str) -> set[str]:
-    if text.strip() == "*":
-        return {"*"}
-    return {found[1] for part in text.split(",") if (found := TAG.fullmatch(part.strip()))}
 
 
 def finish(response: Response) -> Response:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from json import loads
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -17,64 +17,12 @@ from shop.domain.shapes import Money
 from shop.doors.rest.guard import settings
 from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.doors.rest.versions import V1
+from shop.doors.strict import parse
 
-DEPTH = 20
 BODIES = [JSON, HAL, HAL_FORMS, FORM]
 LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
 HIDDEN = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
 TEXTUAL = (fields.String, fields.List)
-
-
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a member is there twice")
-    return members
-
-
-def whole(digits: str) -> int:
-    if len(digits) > 300:
-        raise ValueError("a number is too long")
-    return int(digits)
-
-
-def number(text: str) -> int | Decimal:
-    """JSON has one kind of number, and so has JSON Schema: to both, 3.0 is 3."""
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        raise ValueError("a number is too large") from None
-    return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
-
-
-def never(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not JSON")
-
-
-def sound(value: Any, depth: int = 0) -> None:
-    """Refuse what nests too deep and text that no database could keep."""
-    if depth > DEPTH:
-        raise ValueError(f"it nests deeper than {DEPTH}")
-    if isinstance(value, str):
-        value.encode()
-    elif isinstance(value, dict | list):
-        for each in [*value, *value.values()] if isinstance(value, dict) else value:
-            sound(each, depth + 1)
-
-
-def parse(body: bytes) -> dict[str, Any]:
-    try:
-        document = loads(
-            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=number, parse_constant=never
-        )
-        sound(document)
-    except UnicodeError:
-        raise BadRequest("The body is not text in UTF-8.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is not the JSON that is asked for: {error}.") from None
-    if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return document
 
 
 def spoken(field: fields.Field | None, text: str) -> Any:

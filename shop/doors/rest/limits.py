@@ -1,6 +1,5 @@
 """How much a caller may ask for; the numbers are said in every answer."""
 
-import hashlib
 import logging
 from math import ceil
 from time import time
@@ -12,16 +11,15 @@ from limits import RateLimitItem, WindowStats, parse
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
-from shop.domain.base import fold
 from shop.domain.errors import ShopError
+from shop.doors import quota
+from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX
 from shop.doors.rest.counters import Counters
 from shop.doors.rest.guard import address, caller
 from shop.doors.rest.input import body
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
-PREFIX = "shop"
-DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
 SPECIAL = ("static", "tokens.login")  # free, and counted thrice
 QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
@@ -36,7 +34,7 @@ def account() -> str:
         name = str(body().get("username", ""))
     except (HTTPException, ShopError):
         name = ""
-    return hashlib.sha256(fold(name).encode()).hexdigest()
+    return quota.account(name)
 
 
 class Steady(Limiter):
@@ -104,10 +102,10 @@ def name(limit: RequestLimit) -> str:
 def announce(guard: Limiter, response: Response) -> Response:
     """Say what is left; give back what this answer did not cost."""
     try:
-        limits = g.get("counted") or guard.current_limits
+        limits = quota.counted()
         for limit in limits:
             if free(name(limit), response.status_code):
-                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1)
+                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1 - g.get("extra", 0))
         describe(response, limits)
     except StorageError:
         log.warning("the store of the limits does not answer")

@@ -1,7 +1,6 @@
 """Every error in one shape, whichever layer it comes from: problem+json, with the way out."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ from shop.doors.rest import forms
 from shop.doors.rest.caching import Required
 from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
+from shop.doors.web import pointed
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
@@ -105,16 +105,6 @@ def line(short: dict[str, Any]) -> dict[str, Any]:
     if short["left"] is None:
         return {**short, "left": 0}
     return {**short, "_links": {"product": {"href": href(f"/products/{short['product_id']}")}}}
-
-
-def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
-    """Each message with the JSON pointer of what it is about."""
-    if isinstance(errors, dict):
-        for name, below in errors.items():
-            step = "" if name == "_schema" else "/" + quote(str(name).replace("~", "~0").replace("/", "~1"))
-            yield from pointed(below, pointer + step)
-    else:
-        yield from ((pointer, str(text)) for text in errors)
 
 
 def missing_precondition(_: Required) -> Response:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import current_app
+
 from shop.domain.moves import Move, moves
 from shop.doors.rest.guard import settings
 from shop.doors.rest.hal import METHODS, Document
@@ -11,6 +13,7 @@ from shop.doors.rest.users import UserDocument
 from shop.doors.rest.vocabulary import (
     COLLECTION,
     COMMON,
+    DOORS,
     HOME,
     MEANINGS,
     PAGE,
@@ -32,6 +35,11 @@ def described(name: str, document: type[Document]) -> dict[str, Any]:
     state = {member: STATE[member] for member in document().fields if member in STATE}
     offered = {move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins}
     return {**state, **COMMON, **WAYS.get(name, {}), **offered}
+
+
+def side_doors() -> dict[str, str]:
+    """The words for the doors that are open beside this one."""
+    return {name: text for name, text in DOORS.items() if name in current_app.blueprints}
 
 
 TERMS = {
@@ -76,7 +84,7 @@ def lists() -> dict[str, Any]:
 
 def start() -> dict[str, Any]:
     """The home and its ways; one whose name a member has already is told apart."""
-    ways = [way(rel, text, "home-" if rel in STATE else "") for rel, text in HOME.items()]
+    ways = [way(rel, text, "home-" if rel in STATE else "") for rel, text in {**HOME, **side_doors()}.items()]
     return {"id": "home", "type": "semantic", "title": "Home", "descriptor": ways}
 
 

@@ -1,7 +1,6 @@
 """Idempotency-Key: a request may be sent again, and is done once."""
 
 import hashlib
-import re
 from functools import wraps
 from typing import Any
 
@@ -13,10 +12,8 @@ from shop.doors.rest.blueprint import View
 from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
+from shop.doors.web import plain_key
 from shop.services.replays import Answer, once
-
-QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
-BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
 
 
 def key() -> str | None:
@@ -26,8 +23,8 @@ def key() -> str | None:
         said = ",".join(request.headers.getlist("Idempotency-Key"))
     if said is absent:
         return None
-    if isinstance(said, str) and (found := QUOTED.fullmatch(said) or BARE.fullmatch(said)):
-        return found[1] if found.re is QUOTED else said
+    if isinstance(said, str) and (found := plain_key(said)):
+        return found
     raise BadRequest("An Idempotency-Key is one string of 1 to 255 plain characters.")
 
 

@@ -13,6 +13,7 @@ from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
+from shop.doors.rest.profile import side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.doors.rest.writing import Frame
 
@@ -32,6 +33,7 @@ class HomeDocument(Resource):
             "search": ProductCollection().template(),
             "profile": profile("home"),
             **described(),
+            **beside(),
             "login": {"href": href("/tokens"), "title": "Log in"},
             **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
             **({"me": myself(me)} if me else {}),
@@ -58,6 +60,12 @@ def described() -> dict[str, dict[str, str]]:
         "service-doc": {"href": f"{g.root}/docs", "type": "text/html"},
         "status": {"href": f"{g.root}/health/ready", "type": "application/json"},
     }
+
+
+def beside() -> dict[str, dict[str, str]]:
+    """The side doors that are open; one that has a page for people says so."""
+    paged = {"type": "text/html"} if settings().graphiql else {}
+    return {rel: {"href": f"{g.root}/{rel}", "title": text, **paged} for rel, text in side_doors().items()}
 
 
 def point(response: Response) -> Response:

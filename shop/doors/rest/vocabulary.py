@@ -25,6 +25,7 @@ HOME = {
     "predecessor-version": "The home of the version before.",
     "successor-version": "The home of the version after.",
 }
+DOORS = {"graphql": "The same shop over GraphQL: POST a query, or GET its schema."}
 PAGE = {
     "total": "How many there are in all.",
     "page": "Which page this is.",

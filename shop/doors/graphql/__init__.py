@@ -1,0 +1,16 @@
+"""A side door: GraphQL, for clients that choose their fields. An extra: pip install '.[graphql]'."""
+
+from flask import Flask
+
+from shop.doors.graphql import refusals
+from shop.doors.graphql.endpoint import door
+from shop.doors.graphql.persisted import Persisted
+from shop.settings import Settings
+
+refusals.install(door)
+
+
+def open_door(app: Flask, settings: Settings) -> None:
+    """The journal, limits, tags and CORS of the app are the front door's, and stand before this one too."""
+    app.extensions["shop-queries"] = Persisted(settings.redis_url)
+    app.register_blueprint(door)

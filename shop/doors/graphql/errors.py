@@ -1,0 +1,87 @@
+"""What went wrong, in the words of this door: a code to rely on, and what helps to do better."""
+
+import logging
+from typing import Any
+
+from flask import g
+from graphql import GraphQLError, GraphQLSyntaxError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from shop.domain.errors import ShopError
+from shop.doors.graphql.words import camel
+from shop.doors.web import pointed
+from shop.services.database import meaning
+
+log = logging.getLogger("shop")
+
+# The code of a domain error, by the name that Apollo gave it where there is one.
+CODES = {
+    "invalid": "BAD_USER_INPUT",
+    "unauthenticated": "UNAUTHENTICATED",
+    "forbidden": "FORBIDDEN",
+    "not_found": "NOT_FOUND",
+    "conflict": "CONFLICT",
+    "out_of_stock": "OUT_OF_STOCK",
+    "reused": "REUSED",
+    "stale": "STALE",
+    "unavailable": "UNAVAILABLE",
+}
+PARSE, VALIDATION, INPUT = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"
+THROTTLED, FAILED = "THROTTLED", "INTERNAL_SERVER_ERROR"
+STATUS = {429: THROTTLED, 500: FAILED, 503: "UNAVAILABLE"}
+
+
+class Refused(Exception):
+    """The request was not carried out at all; those who only know JSON are told so with a 200."""
+
+    def __init__(self, code: str, *errors: GraphQLError | str, status: int = 400) -> None:
+        super().__init__(code)
+        made = [GraphQLError(each) if isinstance(each, str) else each for each in errors]
+        self.status, self.errors = status, [told(each, code) for each in made]
+
+
+def told(error: GraphQLError, code: str = INPUT) -> dict[str, Any]:
+    """An error as the answer tells it; what is a fault of ours has its story in the log alone."""
+    cause = error.original_error
+    if cause is None or isinstance(cause, GraphQLError):
+        code = PARSE if isinstance(error, GraphQLSyntaxError) else code
+        return {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}}
+    message, extensions = explained(cause)
+    return {**error.formatted, "message": message, "extensions": extensions}
+
+
+def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
+    if isinstance(cause, SQLAlchemyError):
+        g.fault = cause
+        cause = meaning(cause) or cause
+    if isinstance(cause, ShopError):
+        g.code = cause.code
+        return cause.detail, {"code": CODES[cause.code], **facts(cause)}
+    if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
+        return cause.description or "", {"code": STATUS.get(cause.code, "BAD_REQUEST")}
+    log.error("failed", exc_info=cause)
+    sorry = "Something went wrong here. Quote the requestId when you ask about it."
+    return sorry, {"code": FAILED, "requestId": g.request_id}
+
+
+def facts(error: ShopError) -> dict[str, Any]:
+    """The facts that help to do better, spelled as the schema spells."""
+    found = {
+        camel(name): fact for name, fact in error.facts.items() if name not in ("token", "tag", "members")
+    }
+    if errors := error.facts.get("errors") or error.facts.get("members"):
+        found["errors"] = [{"detail": text, "pointer": pointer} for pointer, text in pointed(errors)]
+    if "tag" in error.facts:
+        found["etag"] = error.facts["tag"]
+    if "lines" in found:
+        found["lines"] = [line(each) for each in found["lines"]]
+    return found
+
+
+def line(short: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "productId": f"Product:{short['product_id']}",
+        "quantity": short["quantity"],
+        "left": short["left"] or 0,
+    }

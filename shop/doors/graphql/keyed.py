@@ -1,0 +1,75 @@
+"""A mutation under an idempotency key is made once; whoever asks again gets the answer it gave."""
+
+import hashlib
+from copy import copy
+from typing import Any
+
+import orjson
+from graphql import Executor, GraphQLError, print_ast
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import get_argument_values
+
+from shop.domain.errors import Invalid, ShopError
+from shop.doors.graphql.errors import told
+from shop.doors.graphql.mutations import prepared
+from shop.doors.web import plain_key
+from shop.services.replays import Answer, once
+
+JSON, KEY = "application/json", "idempotencyKey"
+
+
+class Keyed(Executor):
+    def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
+        node = details[0].node
+        named = {each.name.value for each in node.arguments or ()}
+        if parent_type is not self.schema.mutation_type or KEY not in named:
+            return super().execute_field(parent_type, source, details, path, position)
+        known = parent_type.fields[node.name.value]
+        try:
+            args = get_argument_values(known, node, self.variable_values, details[0].fragment_variable_values)
+            if (key := args.pop(KEY, None)) is None:
+                return super().execute_field(parent_type, source, details, path, position)
+            ask = self.context_value
+            ask.ready[path.key] = prepared(ask, node.name.value, args)
+
+            def act() -> Answer:
+                return self.made(parent_type, source, details, path, position)
+
+            answer = once(ask.ctx, keyed(key), self.fingerprint(details), act, refused)
+            ask.replayed += [path.key] if answer.replayed else []
+            return self.given(answer)
+        except Exception as error:  # noqa: BLE001
+            self.handle_field_error(error, known.type, details, path)
+            return None
+
+    def made(self, *field: Any) -> Answer:
+        """The whole answer, before anything is committed; what is not whole was not done."""
+        inner = copy(self)
+        inner.collected_errors = CollectedErrors()
+        data = Executor.execute_field(inner, *field)
+        for error in inner.collected_errors.errors:
+            raise error.original_error or error
+        return Answer(200, orjson.dumps(data), JSON)
+
+    def given(self, answer: Answer) -> Any:
+        said = orjson.loads(answer.body)
+        if answer.status == 200:
+            return said
+        raise GraphQLError(said["message"], extensions=said["extensions"])
+
+    def fingerprint(self, details: Any) -> str:
+        """What makes a request the same: what it says, down to what it wants to know."""
+        said = [print_ast(each.node) for each in details]
+        said += [print_ast(each) for each in self.fragment_definitions.values()]
+        variables = orjson.dumps(self.context_value.variables, option=orjson.OPT_SORT_KEYS, default=str)
+        return hashlib.sha256(b"\n".join((b"graphql", "\n".join(said).encode(), variables))).hexdigest()
+
+
+def refused(error: ShopError) -> Answer:
+    return Answer(409, orjson.dumps(told(GraphQLError("", original_error=error))), JSON)
+
+
+def keyed(said: str) -> str:
+    if (key := plain_key(said)) is None:
+        raise Invalid("A key is one string of 1 to 255 plain characters.", errors={KEY: ["Not a valid key."]})
+    return key

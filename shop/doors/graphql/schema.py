@@ -1,0 +1,58 @@
+"""The schema: the words are in schema.graphql, and here they are bound to where the answers come from."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type
+from graphql import GraphQLResolveInfo as Info
+
+from shop.doors.graphql.fields import FIELDS
+from shop.doors.graphql.mutations import MUTATIONS
+from shop.doors.graphql.words import (
+    read_money,
+    read_money_literal,
+    snake,
+    write_money,
+    write_time,
+)
+
+SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
+
+Resolver = Callable[..., Any]
+
+
+def bound() -> GraphQLSchema:
+    schema = build_schema(SDL)
+    money, time = schema.type_map["Money"], schema.type_map["DateTime"]
+    money.parse_value = money.coerce_input_value = read_money
+    money.parse_literal = read_money_literal
+    money.serialize = money.coerce_output_value = write_money
+    time.serialize = time.coerce_output_value = write_time
+    schema.type_map["Node"].resolve_type = lambda entity, *_: type(entity).__name__
+    for word in schema.type_map["ProductSort"].values.values():
+        word.value = snake(word.value)
+    resolvers = {**FIELDS, **{f"Mutation.{name}": resolver for name, resolver in MUTATIONS.items()}}
+    for kind in schema.type_map.values():
+        for name, field in getattr(kind, "fields", {}).items():
+            if isinstance(field, GraphQLField) and not kind.name.startswith("__"):
+                field.resolve = resolvers.pop(f"{kind.name}.{name}", None) or attribute(name, field)
+    if resolvers:
+        raise LookupError(f"schema.graphql has no {', '.join(resolvers)}")
+    return schema
+
+
+def attribute(name: str, field: GraphQLField) -> Resolver:
+    """The attribute, or the member, of the same name; money in the currency of the shop."""
+    name = snake(name)
+
+    def resolve(source: Any, _: Info) -> Any:
+        return source[name] if type(source) is dict else getattr(source, name)
+
+    def resolve_money(source: Any, info: Info) -> Any:
+        return info.context.currency.major(getattr(source, name))
+
+    return resolve_money if get_named_type(field.type).name == "Money" else resolve
+
+
+SCHEMA = bound()

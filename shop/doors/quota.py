@@ -1,0 +1,83 @@
+"""What an operation costs beyond the one request, and how often one may try to log in."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import current_app, g
+from flask_limiter import Limiter, RequestLimit
+from limits import parse_many
+from limits.errors import StorageError
+from werkzeug.exceptions import TooManyRequests
+
+from shop.domain.base import fold
+from shop.domain.errors import Unauthenticated
+from shop.doors.web import address, settings
+
+DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
+PREFIX = "shop"
+
+log = logging.getLogger("shop")
+
+
+def keeper() -> Limiter:
+    (found,) = current_app.extensions["limiter"]
+    return found
+
+
+def counted() -> list[RequestLimit]:
+    """The limits that this request has been counted by, the short way or by Flask-Limiter."""
+    return g.get("counted") or keeper().current_limits
+
+
+def account(name: str) -> str:
+    """The account that somebody tries to enter, whatever address they come from."""
+    return hashlib.sha256(fold(name).encode()).hexdigest()
+
+
+def hit(limit: RequestLimit, cost: int = 1) -> bool:
+    try:
+        return keeper().limiter.hit(limit.limit, *limit.request_args, cost=cost)
+    except StorageError:
+        log.warning("the store of the limits does not answer")
+        return True
+
+
+def spend(cost: int) -> None:
+    """Count what an operation costs; one request of it is counted already, and more than all cannot be."""
+    for limit in counted():
+        g.extra = min(cost, limit.limit.amount) - 1
+        if g.extra > 0 and not hit(limit, g.extra):
+            limit.breached, g.violated = True, [DEFAULT]
+            raise TooManyRequests("This costs more than is left; Retry-After says when to come back.")
+
+
+@contextmanager
+def attempt(username: str) -> Iterator[None]:
+    """A login counts by address and by account, and counts for nothing when it was not refused."""
+    keys = {LOGIN: address(), ACCOUNT: account(username)}
+    limits = [
+        RequestLimit(keeper(), each, [PREFIX, key, scope], False, True)
+        for each in parse_many(settings().login_rate_limit)
+        for scope, key in keys.items()
+    ]
+    for limit in limits:
+        limit.breached = not hit(limit)
+    if breached := [limit for limit in limits if limit.breached]:
+        counted().extend(breached)
+        g.violated = [limit.request_args[-1] for limit in breached]
+        raise TooManyRequests("Too many failed logins; Retry-After says when to come back.")
+    try:
+        yield
+    except Unauthenticated:
+        raise
+    except Exception:
+        back(limits)
+        raise
+    back(limits)
+
+
+def back(limits: list[RequestLimit]) -> None:
+    for limit in limits:
+        hit(limit, -1)

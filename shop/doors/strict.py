@@ -1,0 +1,61 @@
+"""JSON read strictly, with numbers as exact as they were written."""
+
+from decimal import Decimal, InvalidOperation
+from json import loads
+from typing import Any, NoReturn
+
+from werkzeug.exceptions import BadRequest
+
+DEPTH = 20
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is there twice")
+    return members
+
+
+def whole(digits: str) -> int:
+    if len(digits) > 300:
+        raise ValueError("a number is too long")
+    return int(digits)
+
+
+def number(text: str) -> int | Decimal:
+    """JSON has one kind of number, and so has JSON Schema: to both, 3.0 is 3."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number is too large") from None
+    return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
+
+
+def never(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def sound(value: Any, depth: int = 0) -> None:
+    """Refuse what nests too deep and text that no database could keep."""
+    if depth > DEPTH:
+        raise ValueError(f"it nests deeper than {DEPTH}")
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict | list):
+        for each in [*value, *value.values()] if isinstance(value, dict) else value:
+            sound(each, depth + 1)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    try:
+        document = loads(
+            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=number, parse_constant=never
+        )
+        sound(document)
+    except UnicodeError:
+        raise BadRequest("The body is not text in UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The body is not the JSON that is asked for: {error}.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return document

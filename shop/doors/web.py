@@ -1,0 +1,96 @@
+"""What every door over HTTP does alike: who asks, with which settings, and how to say what was wrong."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv6Network
+from typing import Any
+from urllib.parse import quote
+
+from flask import current_app, g, request
+from flask_sqlalchemy import SQLAlchemy
+
+from shop.domain.errors import Unauthenticated
+from shop.services.context import Context
+from shop.services.tokens import ACCESS, Signer, actor
+from shop.settings import Settings
+
+QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
+BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
+TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+
+
+def settings() -> Settings:
+    return current_app.extensions["shop"]
+
+
+def signer() -> Signer:
+    return current_app.extensions["signer"]
+
+
+def bearer() -> str | None:
+    """The token, where there is one; whoever comes with another scheme is nobody in particular."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def claims() -> dict[str, Any] | None:
+    found = g._get_current_object()  # once, because each look through a proxy costs a microsecond
+    if "claims" not in found:
+        token = bearer()
+        found.claims = None if token is None else signer().read(token, ACCESS)
+    return found.claims
+
+
+def anonymous() -> Context:
+    db: SQLAlchemy = current_app.extensions["sqlalchemy"]
+    return Context(db.session(), currency=settings().currency)
+
+
+def context() -> Context:
+    """The context of this request; the caller is looked up once, and at every request."""
+    found = g._get_current_object()
+    if "context" not in found:
+        held, ctx = claims(), anonymous()
+        found.context = replace(ctx, actor=actor(ctx, held)) if held else ctx
+    return found.context
+
+
+def caller() -> str:
+    """Whom a rate limit counts: the user of a genuine token, else the address."""
+    try:
+        held = claims()
+    except Unauthenticated:
+        held = None
+    return f"user:{held['sub']}" if held else address()
+
+
+def address() -> str:
+    """The caller's address; the /64 of IPv6, because one host has all of it."""
+    text = request.remote_addr or "unknown"
+    if ":" not in text:
+        return text
+    return str(IPv6Network((text.partition("%")[0], 64), strict=False))
+
+
+def versions(text: str) -> set[str]:
+    """The versions that a list of tags names."""
+    if text.strip() == "*":
+        return {"*"}
+    return {found[1] for part in text.split(",") if (found := TAG.fullmatch(part.strip()))}
+
+
+def plain_key(said: str) -> str | None:
+    """The key of a request that may come again, quoted or bare."""
+    found = QUOTED.fullmatch(said) or BARE.fullmatch(said)
+    return found and (found[1] if found.re is QUOTED else said)
+
+
+def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
+    """Each message with the JSON pointer of what it is about."""
+    if isinstance(errors, dict):
+        for name, below in errors.items():
+            step = "" if name == "_schema" else "/" + quote(str(name).replace("~", "~0").replace("/", "~1"))
+            yield from pointed(below, pointer + step)
+    else:
+        yield from ((pointer, str(text)) for text in errors)

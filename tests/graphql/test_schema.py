@@ -1,0 +1,148 @@
+"""The schema says what the shop declares: no move, no field and no word is missing, and none is made up."""
+
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLNonNull, build_schema, find_breaking_changes
+
+from shop.domain.errors import ShopError
+from shop.domain.moves import STAFF, moves
+from shop.domain.order import STATES
+from shop.domain.user import CUSTOMER
+from shop.doors.graphql.errors import CODES
+from shop.doors.graphql.mutations import KINDS, MOVES, named
+from shop.doors.graphql.schema import SCHEMA, SDL
+from shop.doors.graphql.words import camel
+from shop.doors.rest.hal import METHODS
+from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
+from shop.doors.rest.problems import STATUS
+from shop.doors.rest.products import ProductDocument
+from shop.doors.rest.tokens import TokenDocument
+from shop.doors.rest.users import UserDocument
+from shop.services import orders, products
+
+ROOT = Path(__file__).parent.parent.parent
+SHOWN = {
+    "Product": ProductDocument,
+    "User": UserDocument,
+    "Order": OrderDocument,
+    "OrderItem": ItemDocument,
+    "OrderStep": StepDocument,
+    "TokenPayload": TokenDocument,
+}
+# Links are what a schema is made of, forms are the mutations, and what is embedded may be asked for by name.
+ELSEWHERE = {"_links", "_templates", "_embedded"}
+PAGED = {"page", "per_page"}
+
+
+def arguments(name):
+    return SCHEMA.mutation_type.fields[name].args
+
+
+def values(enum):
+    return set(SCHEMA.type_map[enum].values)
+
+
+each_move = pytest.mark.parametrize("name", MOVES)
+
+
+@each_move
+def test_a_move_is_a_mutation_that_takes_its_shape(name):
+    move = MOVES[name][1]
+    required = {
+        camel(word): field.required and name[:6] != "update" for word, field in move.takes().fields.items()
+    }
+    required |= {} if move.begins else {"id": True, "etag": False}
+    required |= {"idempotencyKey": False} if move.name not in METHODS else {}
+    said = {word: isinstance(each.type, GraphQLNonNull) for word, each in arguments(name).items()}
+    assert said == required
+
+
+@each_move
+def test_a_mutation_is_described_by_the_title_of_its_move(name):
+    assert SCHEMA.mutation_type.fields[name].description.startswith(MOVES[name][1].title)
+
+
+def test_there_is_no_other_mutation_but_to_come_and_go():
+    assert set(SCHEMA.mutation_type.fields) == {*MOVES, "login", "refresh", "logout"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_can_names_every_move_of_a_kind(kind):
+    assert values(f"{kind.__name__}Move") == {move.name for move in moves(kind).values() if not move.begins}
+
+
+def test_can_names_all_that_begins():
+    begun = {named(kind, move) for kind in KINDS for move in moves(kind).values() if move.begins}
+    assert values("ShopMove") == begun
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_every_field_that_rest_shows_is_there(kind):
+    shown = {camel(name.removeprefix("_")) for name in set(SHOWN[kind]().fields) - ELSEWHERE}
+    assert shown - set(SCHEMA.type_map[kind].fields) == set()
+
+
+@pytest.mark.parametrize(("field", "search"), [("products", products.Search), ("orders", orders.Search)])
+def test_a_list_may_be_narrowed_as_over_rest(field, search):
+    asked = {camel(name) for name in set(search().fields) - PAGED} | {"first", "after"}
+    assert set(SCHEMA.query_type.fields[field].args) == asked
+
+
+@pytest.mark.parametrize(
+    ("enum", "words"),
+    [
+        ("OrderStatus", STATES),
+        ("Role", (CUSTOMER, STAFF)),
+        ("ProductSort", [camel(name) for name in products.SORTS]),
+        ("Direction", ("asc", "desc")),
+    ],
+)
+def test_an_enum_has_the_words_of_the_shop(enum, words):
+    assert values(enum) == set(words)
+
+
+def every(kind):
+    return {kind.code}.union(*(every(each) for each in kind.__subclasses__()))
+
+
+def test_every_door_has_a_word_for_every_refusal():
+    codes = every(ShopError) - {ShopError.code}
+    assert (codes - set(CODES), codes - set(STATUS)) == (set(), set())
+
+
+def test_nothing_is_left_unsaid_about_money_and_dates():
+    assert all(SCHEMA.type_map[name].description for name in ("Money", "DateTime"))
+
+
+def test_members_are_told_what_each_may_begin(data, anonymous, customer, staff):
+    can = [set(data(who, "{ shop { can } }")["shop"]["can"]) for who in (anonymous, customer, staff)]
+    assert can == [{"register"}, {"register", "placeOrder"}, {"register", "placeOrder", "createProduct"}]
+
+
+def test_can_is_what_the_links_offer(data, customer, staff, product):
+    id = product()
+    links = [set(who.get(f"/api/v1/products/{id}").json["_links"]) for who in (customer, staff)]
+    can = [
+        set(data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"]) for who in (customer, staff)
+    ]
+    assert can == [each & set(moves(KINDS[0])) for each in links]
+
+
+# ---- What clients rely on
+
+
+def broken(before, after):
+    return [change.description for change in find_breaking_changes(build_schema(before), build_schema(after))]
+
+
+def test_a_change_that_breaks_clients_is_said_in_the_changelog():
+    landed = (Path(__file__).parent / "landed.graphql").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert [each for each in broken(landed, SDL) if each.rstrip(".") not in changelog] == []
+
+
+def test_what_is_taken_away_is_noticed():
+    assert broken(SDL, SDL.replace("  inStock: Boolean\n", "")) == [
+        "Argument Query.products(inStock:) was removed."
+    ]

@@ -1,0 +1,126 @@
+"""The doors, driven alike: what comes back is the code of a refusal, or what the thing is now.
+
+A door that joins needs these five words and a column of codes; the cases are for all.
+"""
+
+from typing import Any
+
+from shop.domain.moves import moves
+from shop.domain.order import Order
+from shop.domain.product import Product
+from shop.domain.user import User
+from shop.doors.graphql.errors import CODES
+from shop.doors.graphql.mutations import named
+from shop.doors.graphql.words import camel
+from shop.doors.rest.hal import METHODS, place
+from tests.conftest import Person
+
+KINDS = {"products": Product, "users": User, "orders": Order}
+State = dict[str, Any]
+
+
+def code(names: dict[Any, str], said: Any) -> str:
+    return names.get(said, f"unheard of: {said}")
+
+
+class Rest:
+    """By links and methods; a problem says its code in its type."""
+
+    def look(self, who: Person, kind: str, id: int) -> str | State:
+        return self.outcome(who.get(f"/api/v1/{kind}/{id}"))
+
+    def many(self, who: Person, kind: str) -> str | list[State]:
+        found = self.outcome(who.get(f"/api/v1/{kind}"))
+        return found if isinstance(found, str) else [self.plain(each) for each in found["_embedded"]["item"]]
+
+    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+        return self.outcome(
+            who.post(f"/api/v1/{kind}", words, headers={"Idempotency-Key": key} if key else {})
+        )
+
+    def move(
+        self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
+    ) -> str | State:
+        move = moves(KINDS[kind])[name]
+        method, url = METHODS.get(name, ("POST",))[-1], f"/api/v1/{kind}/{id}{place(move)}"
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        headers |= {"Idempotency-Key": key} if key else {}
+        return self.outcome(who.call(method, url, json=words, headers=headers))
+
+    def outcome(self, answer: Any) -> str | State:
+        if answer.status_code < 400:
+            return self.plain(answer.json or {})
+        return answer.json["type"].rpartition("#")[2]
+
+    def plain(self, state: State) -> State:
+        """What every door says, spelled the same."""
+        named = {name: value for name, value in state.items() if name != "_etag"}
+        return {**named, **({"etag": state["_etag"].strip('"')} if "_etag" in state else {})}
+
+
+FIELDS = {
+    "products": "id name description price stock etag can",
+    "users": "id username email role disabled etag can",
+    "orders": "id status total currency reference tracking etag can items { productId quantity total }",
+}
+TYPES = {"str": "String!", "int": "Int!", "float": "Money!", "list": "[LineInput!]!"}
+NAMED = {"id": "ID!", "price": "Money!"}
+
+
+class GraphQL:
+    """By queries and mutations; an error says its code in its extensions."""
+
+    def look(self, who: Person, kind: str, id: int) -> str | State:
+        one = kind.removesuffix("s")
+        return self.outcome(who, f"{{ {one}(id: {id}) {{ {FIELDS[kind]} }} }}", one)
+
+    def many(self, who: Person, kind: str) -> str | list[State]:
+        found = self.outcome(who, f"{{ {kind} {{ nodes {{ {FIELDS[kind]} }} }} }}", kind)
+        return found if isinstance(found, str) else [self.plain(each) for each in found["nodes"]]
+
+    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+        name = {"users": "register", "orders": "placeOrder", "products": "createProduct"}[kind]
+        return self.mutate(who, kind, name, self.spelled(words), key)
+
+    def move(
+        self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
+    ) -> str | State:
+        made = "orders" if name == "buy" else kind
+        said = {"id": str(id), **self.spelled(words), **({"etag": etag} if etag else {})}
+        return self.mutate(who, made, named(KINDS[kind], moves(KINDS[kind])[name]), said, key)
+
+    def mutate(self, who: Person, kind: str, name: str, words: State, key: str) -> str | State:
+        words |= {"idempotencyKey": key} if key else {}
+        field = kind.removesuffix("s")
+        shown = "ok" if name.startswith("delete") else f"{field} {{ {FIELDS[kind]} }}"
+        types = {**{arg: TYPES[type(value).__name__] for arg, value in words.items()}, **NAMED}
+        declared = ", ".join(f"${arg}: {types[arg]}" for arg in words)
+        passed = ", ".join(f"{arg}: ${arg}" for arg in words)
+        query = f"mutation({declared}) {{ made: {name}({passed}) {{ {shown} }} }}"
+        found = self.outcome(who, query, "made", words)
+        return found if isinstance(found, str) else self.plain(found.get(field, {}))
+
+    def outcome(self, who: Person, query: str, name: str, variables: State | None = None) -> str | State:
+        answer = who.post("/graphql", {"query": query, "variables": variables or {}}).json
+        if errors := answer.get("errors"):
+            return code({word: name for name, word in CODES.items()}, errors[0]["extensions"]["code"])
+        found = answer["data"][name]
+        return "not_found" if found is None else self.plain(found)
+
+    def spelled(self, words: Any) -> Any:
+        if isinstance(words, list):
+            return [self.spelled(each) for each in words]
+        if isinstance(words, dict):
+            return {
+                camel(name): str(value) if name == "product_id" else self.spelled(value)
+                for name, value in words.items()
+            }
+        return words
+
+    def plain(self, state: Any) -> Any:
+        if isinstance(state, dict) and isinstance(state.get("id"), str):
+            return {**state, "id": int(state["id"].partition(":")[2])}
+        return state
+
+
+DOORS = {"rest": Rest(), "graphql": GraphQL()}
