@@ -1,6 +1,7 @@
 """Tags, conditional requests and preconditions at the REST door."""
 
 import threading
+import time
 
 import pytest
 
@@ -173,6 +174,8 @@ def test_of_twenty_who_take_the_last_twelve_none_takes_more(staff, desk):
 def test_of_twenty_who_register_one_name_one_gets_it(anonymous):
     def register(number):
         body = {"username": "eve", "email": f"eve{number}@shop.example", "password": "correct horse"}
-        return anonymous.post("/api/v1/users", body).status_code
+        while (status := anonymous.post("/api/v1/users", body).status_code) == 503:
+            time.sleep(0.1)  # so many passwords at once are too many for a slow machine
+        return status
 
     assert sorted(at_once(20, register)) == [201] + [409] * 19

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
-from limits import RateLimitItem, WindowStats, parse
+from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
@@ -68,16 +68,16 @@ def limiter(settings: Settings) -> Limiter:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    guard, limit = limiter(settings), parse(settings.rate_limit)
+    guard, limits = limiter(settings), parse_many(settings.rate_limit)
     app.after_request(lambda response: announce(guard, response))
     guard.init_app(app)
     guard.request_filter(lambda: request.path.startswith("/health/"))
     judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
-    app.before_request(lambda: None if within(guard, limit) else judge())
+    app.before_request(lambda: None if within(guard, limits) else judge())
 
 
-def within(guard: Limiter, limit: RateLimitItem) -> bool:
-    """The short way, for a request within the one limit that most have.
+def within(guard: Limiter, limits: list[RateLimitItem]) -> bool:
+    """The short way, for a request within the limits that most have.
 
     Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
     logins, those who are over the limit, and everything while its store does not answer.
@@ -87,11 +87,11 @@ def within(guard: Limiter, limit: RateLimitItem) -> bool:
         return False
     words = [PREFIX, caller(), DEFAULT]
     try:
-        allowed = guard.limiter.hit(limit, *words)
+        allowed = all(guard.limiter.hit(limit, *words) for limit in limits)
     except StorageError:
         return False
     if allowed:
-        g.counted = [RequestLimit(guard, limit, words, False, False)]
+        g.counted = [RequestLimit(guard, limit, words, False, False) for limit in limits]
     return allowed
 
 
