@@ -1,6 +1,7 @@
 """What every entity has: an id, a version, its times in UTC, and constraints with names."""
 
 import unicodedata
+from collections import namedtuple
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -49,6 +50,13 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: Moment()}
 
 
+def glance(kind: "type[Entity]", *names: str) -> type[Any]:
+    """A row of a kind as readers see it: some columns, without the bookkeeping that a change needs."""
+    row = namedtuple(f"{kind.__name__}Glance", names)
+    own = {"__slots__": (), "kind": kind, "tag": Entity.tag}
+    return type(row.__name__, (row,), {**own, "columns": [kind.__table__.c[name] for name in names]})
+
+
 class Entity(Base):
     """A thing with an identity that changes by moves, one version at a time."""
 
@@ -59,6 +67,10 @@ class Entity(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     version: Mapped[int] = mapped_column(Integer)
     __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version}
+
+    @property
+    def kind(self) -> "type[Entity]":
+        return type(self)
 
     @property
     def tag(self) -> str:

@@ -22,14 +22,16 @@ DECIMALS = {**dict.fromkeys(NONE.split(), 0), **dict.fromkeys(THREE.split(), 3)}
 class Currency(str):
     """A code such as USD, and the way between its amounts and their minor units."""
 
+    decimals: int
+    scale: int
+
     def __new__(cls, code: str) -> "Currency":
         if code not in CODES:
             raise ValueError("not a currency code")
-        return super().__new__(cls, code)
-
-    @property
-    def decimals(self) -> int:
-        return DECIMALS.get(self, 2)
+        made = super().__new__(cls, code)
+        made.decimals = DECIMALS.get(code, 2)
+        made.scale = 10**made.decimals
+        return made
 
     def minor(self, amount: Decimal | int) -> int:
         """The exact number of minor units; ValueError where rounding would be needed."""

@@ -28,9 +28,17 @@ class Move:
     takes: type[Shape]
     begins: bool
 
+    def open(self, roles: frozenset[str]) -> bool:
+        """Whether this caller may, whatever the entity's state."""
+        return bool(self.by & roles and not self.unless & roles)
+
+    def timely(self, entity: Any) -> bool:
+        """Whether anybody may now."""
+        return (not self.source or entity.status in self.source) and self.when(entity)
+
     def bar(self, roles: frozenset[str]) -> ShopError | None:
         """Why this caller may not, whatever the entity's state; None when they may."""
-        if self.by & roles and not self.unless & roles:
+        if self.open(roles):
             return None
         if MEMBER not in roles:
             return Unauthenticated("Log in first.")
@@ -44,11 +52,10 @@ class Move:
 
     def untimely(self, entity: Any) -> Conflict | None:
         """Why nobody may do this now."""
-        if self.source and entity.status not in self.source:
-            return Conflict(f"It is {entity.status}: too late, or too early, to {self.name} it.")
-        if not self.when(entity):
-            return Conflict(f"It is too late, or too early, to {self.name} this.")
-        return None
+        if self.timely(entity):
+            return None
+        state = f"It is {entity.status}: too" if self.source else "It is too"
+        return Conflict(f"{state} late, or too early, to {self.name} it.")
 
 
 def move(
@@ -106,8 +113,14 @@ def moves(kind: type[Entity]) -> dict[str, Move]:
     return {each.move.name: each.move for each in functions if hasattr(each, "move")}
 
 
-def affordances(entity: Entity | type[Entity], roles: frozenset[str]) -> list[Move]:
+@cache
+def permitted(kind: type[Entity], roles: frozenset[str], begins: bool) -> list[Move]:
+    """What these roles may ever do to such an entity; or, to begin one."""
+    return [each for each in moves(kind).values() if each.begins == begins and each.open(roles)]
+
+
+def affordances(entity: Any, roles: frozenset[str]) -> list[Move]:
     """What this caller may do now: to an entity, or, for a kind, to begin one."""
-    begins = isinstance(entity, type)
-    offered = moves(entity if begins else type(entity)).values()
-    return [each for each in offered if each.begins == begins and not each.refusal(entity, roles)]
+    if isinstance(entity, type):
+        return [each for each in permitted(entity, roles, True) if each.timely(entity)]
+    return [each for each in permitted(entity.kind, roles, False) if each.timely(entity)]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, insert, or_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
 
-from shop.domain.base import Entity, Id, fold, now
+from shop.domain.base import Entity, Id, fold, glance, now
 from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, Change
 from shop.domain.errors import Conflict
 from shop.domain.money import MAX as MAX_MONEY
@@ -87,6 +87,10 @@ class Product(Entity):
             session.flush()  # a new product has its id from the database
             record(session, self, KINDS[move])
 
+
+Listing = glance(
+    Product, "id", "name", "description", "price", "stock", "created_at", "updated_at", "version", "name_key"
+)
 
 # Prepared once, because every line of every order passes here (`python -m benchmarks.checkout`).
 shelf = Product.__table__

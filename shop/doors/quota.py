@@ -39,9 +39,14 @@ def hit(limit: RequestLimit, cost: int = 1) -> bool:
         return True
 
 
+def counted() -> list[RequestLimit]:
+    """The limits that this request was counted by, the short way or the long one."""
+    return g.get("counted") or keeper().current_limits
+
+
 def spend(cost: int) -> None:
     """Count what an operation costs; one request of it is counted already, and more than all cannot be."""
-    for limit in keeper().current_limits:
+    for limit in counted():
         g.extra = min(cost, limit.limit.amount) - 1
         if g.extra > 0 and not hit(limit, g.extra):
             limit.breached, g.violated = True, [DEFAULT]
@@ -60,7 +65,7 @@ def attempt(username: str) -> Iterator[None]:
     for limit in limits:
         limit.breached = not hit(limit)
     if breached := [limit for limit in limits if limit.breached]:
-        keeper().current_limits.extend(breached)
+        counted().extend(breached)
         g.violated = [limit.request_args[-1] for limit in breached]
         raise TooManyRequests("Too many failed logins; Retry-After says when to come back.")
     try:

@@ -7,6 +7,7 @@ from threading import Lock
 from time import perf_counter
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from shop.domain.errors import Unavailable
@@ -39,6 +40,15 @@ class Context:
             return frozenset({ANYONE})
         owns = getattr(entity, "owner_id", None) == self.actor.id
         return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if owns else set()))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from: that of the session where it has begun, else one without its ado."""
+        if self.session.in_transaction():
+            yield self.session.connection()
+            return
+        with self.session.get_bind().connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -84,7 +84,7 @@ def seen(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
 
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
-    return turn(ctx.session, seen(ctx, search), NEWEST, search["page"], search["per_page"])
+    return turn(ctx, seen(ctx, search), NEWEST, search)
 
 
 def of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:

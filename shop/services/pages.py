@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, func, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shop.domain.errors import NotFound
 from shop.domain.shapes import Pattern, Shape, Whole
+from shop.services.context import Context
 
 MAX_PAGE = 1_000_000
 CURSOR = r"^~[A-Za-z0-9_\-]{1,1200}$"
@@ -24,11 +25,16 @@ NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
 
 class Cursor(NamedTuple):
-    """A place between two rows of one order, and the number of the page it leads to."""
+    """A place between two rows of one order, the number of the page it leads to, and how many there are.
+
+    They are counted on the page that somebody begins with, and not again: that would cost as much as there
+    is to count, where a page that is reached by a link costs the same wherever it is.
+    """
 
     way: str
     order: str
     number: int
+    total: int
     value: Any = None
     id: int = 0
 
@@ -53,8 +59,10 @@ class Cursor(NamedTuple):
         raise NotFound("There is no such page in this order of these things; begin at the first page.")
 
     def sound(self, order: str, kind: type, value: Any) -> bool:
-        numbers = type(self.number) is int and type(self.id) is int and abs(self.number) <= 2**40
-        place = type(value) is kind and "\0" not in str(value) and abs(self.id) < 2**63
+        counts = (self.number, self.total)
+        numbers = all(type(each) is int and abs(each) <= 2**40 for each in counts) and self.total >= 0
+        somewhere = type(self.id) is int and abs(self.id) < 2**63
+        place = somewhere and type(value) is kind and "\0" not in str(value)
         bounded = not isinstance(value, int) or abs(value) < 2**63
         known = self.way in (AFTER, BEFORE, END) and self.order == order
         return numbers and known and (self.way == END or (place and bounded))
@@ -110,8 +118,8 @@ class Order:
     def read(self, text: str) -> Cursor:
         return Cursor.read(text, self.name, self.column.type.python_type)
 
-    def at(self, item: Any, way: str, number: int) -> Cursor:
-        return Cursor(way, self.name, number, getattr(item, self.column.key), item.id)
+    def at(self, item: Any, way: str, number: int, total: int) -> Cursor:
+        return Cursor(way, self.name, number, total, getattr(item, self.column.key), item.id)
 
 
 @dataclass(frozen=True)
@@ -129,24 +137,28 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def turn(session: Session, query: Select[Any], order: Order, page: int | str = 1, per_page: int = 20) -> Page:
+def turn(ctx: Context, query: Select[Any], order: Order, search: dict[str, Any], glance: Any = None) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
-    limit = (total % per_page or per_page) if cursor.way == END else per_page
-    rows = list(session.scalars(order.slice(query, cursor, per_page).limit(limit + 1)))
+    page, per_page = search["page"], search["per_page"]
+    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page, 0)
+    with ctx.reading() as connection:
+        counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+        total = cursor.total if cursor.way in (AFTER, BEFORE) else connection.scalar(counted) or 0
+        limit = (total % per_page or per_page) if cursor.way == END else per_page
+        sliced = order.slice(query, cursor, per_page).limit(limit + 1)
+        rows = [*map(glance._make, connection.execute(sliced))] if glance else [*ctx.session.scalars(sliced)]
     more, items = len(rows) > limit, rows[:limit]
     if cursor.backward:
         items.reverse()
     number = ceil(total / per_page) if cursor.way == END else cursor.number
     before, after = (more, cursor.way == BEFORE) if cursor.backward else (number > 1, more)
-    end = Cursor(END, order.name, 0)
+    end = Cursor(END, order.name, 0, total)
     return Page(
         items=items,
         total=total,
         number=max(1, number),
         per_page=per_page,
         last=end,
-        prev=(order.at(items[0], BEFORE, number - 1) if items else end) if before else None,
-        next=order.at(items[-1], AFTER, number + 1) if after and items else None,
+        prev=(order.at(items[0], BEFORE, number - 1, total) if items else end) if before else None,
+        next=order.at(items[-1], AFTER, number + 1, total) if after and items else None,
     )

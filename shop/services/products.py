@@ -3,10 +3,10 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from shop.domain.base import fold
-from shop.domain.product import Product
+from shop.domain.product import Listing, Product
 from shop.domain.shapes import TEXT, Money, Text, Truth
 from shop.services.context import Context
 from shop.services.pages import Order, Page, Paging, turn
@@ -49,7 +49,18 @@ def matching(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
     return query
 
 
+LISTED = select(*Listing.columns).where(Product.retired_at.is_(None))
+ONE = LISTED.where(Product.id == bindparam("id"))
+
+
+def look(ctx: Context, id: int) -> Any:
+    with ctx.reading() as connection:
+        row = connection.execute(ONE, {"id": id}).one_or_none()
+    if row is None:
+        raise Product.missing()
+    return Listing._make(row)
+
+
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
-    query = matching(select(Product).where(Product.retired_at.is_(None)), search)
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return turn(ctx.session, query, order, search["page"], search["per_page"])
+    return turn(ctx, matching(LISTED, search), order, search, Listing)

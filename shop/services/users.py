@@ -24,7 +24,7 @@ def seen(ctx: Context) -> Select[tuple[User]]:
 
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
-    return turn(ctx.session, seen(ctx), BY_ID, search["page"], search["per_page"])
+    return turn(ctx, seen(ctx), BY_ID, search)
 
 
 def enrol(ctx: Context, data: dict[str, Any], role: str) -> User:

@@ -110,3 +110,15 @@ def test_a_quota_that_is_spent_is_counted_down(strict, browser):
         for _ in range(8):
             reader.open("/api/v1/products/1")
         expect(reader.news).to_have_text(re.compile(r"Asking again in \d+ s\."))
+
+
+def test_a_form_that_came_too_often_can_be_sent_again_when_it_may(furnished, browser):
+    with serving(furnished, SHOP_LOGIN_RATE_LIMIT="1/minute") as (process,):
+        for reader in reading(browser, process.root.removesuffix("/api/v1")):
+            reader.open("/").button("Log in").first.click()
+            dialog = reader.page.get_by_role("dialog")
+            reader.enter("ada", "not it")
+            expect(dialog).to_contain_text("do not belong together")
+            reader.enter("ada", "not it")
+            expect(dialog).to_contain_text(re.compile(r"You can send it again in \d+ s\."))
+            expect(dialog.get_by_role("button", name="Log in")).to_be_disabled()

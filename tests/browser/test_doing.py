@@ -114,7 +114,8 @@ class TestAStaleEdit:
     def form(self, clerk, change):
         form = clerk.form("Change this product")
         form.get_by_label("Price").fill("31")
-        change(price=33, name="Cork wall")
+        form.get_by_label("Name").fill("Cork floor")
+        change(price=33, name="Cork wall", stock=4)
         form.get_by_role("button", name="Change this product").click()
         return form
 
@@ -124,6 +125,9 @@ class TestAStaleEdit:
     def test_keeps_what_was_typed(self, form):
         expect(form.get_by_role("alert")).to_contain_text("changed meanwhile")
         expect(form.get_by_label("Price")).to_have_value("31")
+
+    def test_follows_others_in_what_was_not_touched(self, form):
+        expect(form.get_by_label("Stock")).to_have_value("4")
 
     def test_takes_the_new_value_where_that_is_wanted(self, form):
         form.locator("p.error", has_text="Cork wall").get_by_role("button", name="Take it").click()

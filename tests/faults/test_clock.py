@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.conftest import PASSWORD
-from tests.load import lines
+from tests.load import lines, shopping
 from tests.running import Process, call, serving
 
 FASTER = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
@@ -41,3 +41,10 @@ def test_a_token_of_one_is_refused_by_the_other_and_nothing_breaks(skewed):
 def test_a_key_is_known_to_both(skewed):
     orders = [call(node.root, "/orders", lines((1, 1)), login(node), "one").json()["id"] for node in skewed]
     assert orders[0] == orders[1]
+
+
+def test_a_node_that_is_ahead_sells_each_thing_once(skewed, small):
+    _, ahead = skewed
+    with shopping([ahead.root], login(ahead)) as load:
+        assert load.goes_on()
+    assert load.flaws(small) == []

@@ -21,7 +21,7 @@ def test_a_restart_costs_nobody_an_order(cluster, scene, mode):
 def test_while_it_is_stopped_the_answer_is_come_again(cluster, scene):
     with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
         with cluster.stopped():
-            time.sleep(10)
+            time.sleep(20)
             assert requests.get(f"{shop.home}/health/live", timeout=1).status_code == 200
             assert requests.get(f"{shop.home}/health/ready", timeout=3).status_code == 503
         assert load.goes_on()

@@ -15,7 +15,7 @@ def wrongs(anonymous, customer, staff, desk):
         403: customer.get("/api/v1/users"),
         404: anonymous.get("/nowhere"),
         405: anonymous.delete("/api/v1/products"),
-        406: anonymous.get("/api/v1/products", headers={"Accept": "text/html"}),
+        406: anonymous.get("/api/v1/products", headers={"Accept": "text/plain"}),
         409: anonymous.post("/api/v1/users", body),
         412: staff.patch(desk, {"stock": 1}, headers={"If-Match": '"9-9"'}),
         413: staff.post("/api/v1/products", data=b"x" * 2**21, content_type="application/json"),

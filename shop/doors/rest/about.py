@@ -67,7 +67,7 @@ def docs() -> Response:
 @about.get("/profile")
 def profile() -> Response:
     """What every word means: a page for people, ALPS for programs that name it."""
-    if negotiate(request.headers.get("Accept", ""), [HTML, ALPS]) == ALPS:
+    if negotiate(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
         g.public = True
         return Response(orjson.dumps(alps(g.root)), content_type=ALPS)
     terms = {**TERMS, "home": {**TERMS["home"], **side_doors()}}

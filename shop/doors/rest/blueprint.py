@@ -47,6 +47,10 @@ class Blueprint(SmorestBlueprint):
 
         return decorate
 
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """A shape is made once, not at every request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
     def gives(
         self, status: int, schema: type[Schema] | None = None, *, public: bool = False
     ) -> Callable[[View], View]:

@@ -30,35 +30,31 @@ def tags() -> set[str] | None:
 
 
 def finish(response: Response) -> Response:
-    response.vary.update(("Accept", "Authorization", "Prefer"))
+    response.headers["Vary"] = "Accept, Authorization, Prefer"
     if (request.endpoint or "").endswith(".static"):
         return response  # a file has said for itself how long it is good
     if request.method in ("GET", "HEAD") and response.status_code == 200:
         tag(response)
     else:
-        response.cache_control.no_store = True
+        response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def tag(response: Response) -> None:
     """The tag covers every byte: state, links and media type; so it changes when an offer does."""
-    if "ETag" not in response.headers:
-        digest = hashlib.blake2b(response.get_data(), digest_size=8, key=response.content_type.encode()[:64])
-        response.set_etag("-".join(filter(None, (g.get("tag"), digest.hexdigest()))))
-    if "Cache-Control" not in response.headers:
-        freshness(response)
-    if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
+    digest = hashlib.blake2b(response.get_data(), digest_size=8, key=response.content_type.encode()[:64])
+    tag = "-".join(filter(None, (g.get("tag"), digest.hexdigest())))
+    response.headers["ETag"] = f'"{tag}"'
+    response.headers.setdefault("Cache-Control", freshness())
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
         response.status_code = 304
         response.set_data(b"")
 
 
-def freshness(response: Response) -> None:
+def freshness() -> str:
     if g.get("public") and "Authorization" not in request.headers:
-        response.cache_control.public = True
-        response.cache_control.max_age = settings().cache_seconds
-    else:
-        response.cache_control.private = True
-        response.cache_control.no_cache = True
+        return f"public, max-age={settings().cache_seconds}"
+    return "private, no-cache"
 
 
 def install(app: Flask) -> None:

@@ -19,17 +19,17 @@ PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 def locate() -> None:
     """Note the version, and the root and prefix that every link of the answer stays inside."""
-    accept = request.headers.get("Accept", "")
+    found = g._get_current_object()  # once, because each look through a proxy costs a microsecond
     place = PLACE.match(request.path)
-    g.asked = named_version(accept)
-    g.version = VERSIONS.get((place and place[1]) or g.asked or "", V1)
-    g.prefix = "/api" if place and not place[1] else f"/api/{g.version.name}"
-    g.root = settings().public_url or host()
+    found.asked = named_version(request.headers.get("Accept", ""))
+    found.version = VERSIONS.get((place and place[1]) or found.asked or "", V1)
+    found.prefix = "/api" if place and not place[1] else f"/api/{found.version.name}"
+    found.root = settings().public_url or host()
 
 
 def host() -> str:
     try:
-        return request.host_url.rstrip("/")
+        return f"{request.scheme}://{request.host}"
     except SecurityError:
         return ""
 
@@ -48,8 +48,8 @@ def agree() -> None:
         raise NotAcceptable(f"This place answers with {', '.join(offers())}.")
 
 
-def offers() -> list[str]:
-    return [HAL_FORMS, HAL, JSON, g.version.media]
+def offers() -> tuple[str, ...]:
+    return HAL_FORMS, HAL, JSON, g.version.media
 
 
 def install(app: Flask) -> None:

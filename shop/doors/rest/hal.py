@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, missing
 from shop.domain.base import Entity
 from shop.domain.moves import Move, affordances
 from shop.doors.rest.forms import form, key, sayable
-from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.media import HAL_FORMS
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.writing import Frame, frame, writer
 from shop.services.context import Actor
 from shop.services.moves import newest
 from shop.services.pages import Cursor, Page
@@ -33,20 +33,6 @@ def myself(actor: Actor) -> dict[str, str]:
     return {"href": href(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
-class Price(fields.Field):
-    """Money as the version writes it."""
-
-    def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
-        return g.version.write(value, settings().currency)
-
-
-class Time(fields.Field):
-    """An instant in UTC, to the second."""
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Resource(Schema):
     """Anything with links; what begins with an underscore comes last."""
 
@@ -58,10 +44,19 @@ class Resource(Schema):
         self.dump_fields = dict(
             sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
         )
+        self.writers = [(name, writer(self, name, field)) for name, field in self.dump_fields.items()]
 
-    def forms(self, thing: Any) -> Any:
+    def dump(self, thing: Any, *, many: bool | None = None) -> Any:
+        around = frame()
+        return [self.said(each, around) for each in thing] if many else self.said(thing, around)
+
+    def said(self, thing: Any, frame: Frame) -> dict[str, Any]:
+        said = {name: write(thing, frame) for name, write in self.writers}
+        return {name: value for name, value in said.items() if value is not missing}
+
+    def forms(self, thing: Any, frame: Frame) -> Any:
         """The forms of what may be done, for clients that know forms."""
-        return self.templates(thing) if g.media == HAL_FORMS else missing
+        return self.templates(thing) if frame.forms else missing
 
     def templates(self, thing: Any) -> dict[str, dict[str, Any]]:
         return {}
@@ -83,13 +78,13 @@ class Document(Resource):
     def at(cls, entity: Entity) -> str:
         return href(f"{cls.path}/{entity.id}")
 
-    def links(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        here = self.at(entity)
+    def links(self, entity: Entity, frame: Frame) -> dict[str, dict[str, Any]]:
+        here = f"{frame.base}{self.path}/{entity.id}"
         return {
             "self": {"href": here},
-            **self.ways(entity),
-            "profile": profile(self.kind.__name__.lower()),
-            **{move.name: offer(here, move) for move in affordances(entity, context().roles(entity))},
+            **self.ways(entity, frame),
+            "profile": {"href": f"{frame.root}/profile#{self.kind.__name__.lower()}"},
+            **{move.name: offer(here, move) for move in affordances(entity, frame.context.roles(entity))},
         }
 
     def templates(self, entity: Entity) -> dict[str, dict[str, Any]]:
@@ -98,8 +93,8 @@ class Document(Resource):
             move.name: changing(here, move, entity) for move in affordances(entity, context().roles(entity))
         }
 
-    def ways(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        return {"collection": {"href": href(self.path)}}
+    def ways(self, entity: Entity, frame: Frame) -> dict[str, dict[str, Any]]:
+        return {"collection": {"href": frame.base + self.path}}
 
 
 def offer(here: str, move: Move) -> dict[str, str]:
@@ -131,6 +126,7 @@ class Collection(Resource):
 
     document: ClassVar[type[Document]]
     search: ClassVar[type[Schema]]
+    names: ClassVar[tuple[str, ...]]
 
     total = fields.Integer()
     page = fields.Integer(attribute="number")
@@ -138,14 +134,18 @@ class Collection(Resource):
     pages = fields.Integer()
     _embedded = fields.Method("embed")
 
-    def embed(self, page: Page) -> dict[str, list[Any]]:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.names = tuple(cls.search().fields)
+
+    def embed(self, page: Page, _: Frame) -> dict[str, list[Any]]:
         return {"item": shaped(self.document, self.asked()).dump(page.items, many=True)}
 
     def asked(self) -> tuple[str, ...]:
         return tuple(name for name in request.args.get("fields", "").split(",") if name)
 
-    def links(self, page: Page) -> dict[str, dict[str, Any]]:
-        query = {name: word for name, word in request.args.items() if name in self.search().fields}
+    def links(self, page: Page, _: Frame) -> dict[str, dict[str, Any]]:
+        query = {name: word for name, word in request.args.items() if name in self.names}
         turns = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
         return {
             "self": {"href": self.href(**query)},
@@ -162,8 +162,7 @@ class Collection(Resource):
         return form("Search", "GET", self.href(), self.search())
 
     def template(self) -> dict[str, Any]:
-        names = ",".join(self.search().fields)
-        return {"href": f"{self.href()}{{?{names}}}", "templated": True}
+        return {"href": f"{self.href()}{{?{','.join(self.names)}}}", "templated": True}
 
     def path(self) -> str:
         return self.document.path

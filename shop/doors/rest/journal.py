@@ -40,8 +40,8 @@ def trace() -> dict[str, str]:
 
 
 def end(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    present = {name for name, _ in response.headers}
+    response.headers.extend((name, value) for name, value in HEADERS.items() if name not in present)
     if settings().public_url.startswith("https:"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     response.headers["X-Request-ID"] = g.request_id
@@ -51,16 +51,17 @@ def end(response: Response) -> Response:
 
 def facts(response: Response) -> dict[str, object]:
     """What is worth knowing of a request, without a word that the client chose freely."""
-    held = g.get("claims") or {}
+    facts, asked = g._get_current_object(), request._get_current_object()
+    held = facts.get("claims") or {}
     return {
-        **g.ids,
-        "method": request.method if METHOD.fullmatch(request.method) else "?",
-        "route": request.url_rule.rule if request.url_rule else "unmatched",
+        **facts.ids,
+        "method": asked.method if METHOD.fullmatch(asked.method) else "?",
+        "route": asked.url_rule.rule if asked.url_rule else "unmatched",
         "status": response.status_code,
-        "ms": round((perf_counter() - g.began) * 1000, 1),
+        "ms": round((perf_counter() - facts.began) * 1000, 1),
         "bytes": response.content_length or 0,
         "user": int(held["sub"]) if held else None,
-        "remote": request.remote_addr,
+        "remote": asked.remote_addr,
     }
 
 

@@ -7,17 +7,20 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from limits import RateLimitItem, WindowStats, parse
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
 from shop.domain.errors import ShopError
 from shop.doors import quota
 from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX
+from shop.doors.rest.counters import Counters
 from shop.doors.rest.guard import address, caller
 from shop.doors.rest.input import body
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
+SPECIAL = ("static", "tokens.login")  # free, and counted thrice
 QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
@@ -55,7 +58,7 @@ def limiter(settings: Settings) -> Limiter:
             ApplicationLimit(settings.login_rate_limit, key_function=address, scope=LOGIN, **elsewhere),
             ApplicationLimit(settings.login_rate_limit, key_function=account, scope=ACCOUNT, **elsewhere),
         ],
-        storage_uri=settings.redis_url or "memory://",
+        storage_uri=settings.redis_url or f"{Counters.STORAGE_SCHEME[0]}://",
         storage_options={**QUICK, "wrap_exceptions": True} if settings.redis_url else {},
         in_memory_fallback_enabled=bool(settings.redis_url),
         request_identifier=lambda: request.endpoint or "unmatched",
@@ -65,10 +68,31 @@ def limiter(settings: Settings) -> Limiter:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    guard = limiter(settings)
+    guard, limit = limiter(settings), parse(settings.rate_limit)
     app.after_request(lambda response: announce(guard, response))
     guard.init_app(app)
     guard.request_filter(lambda: request.path.startswith("/health/"))
+    judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
+    app.before_request(lambda: None if within(guard, limit) else judge())
+
+
+def within(guard: Limiter, limit: RateLimitItem) -> bool:
+    """The short way, for a request within the one limit that most have.
+
+    Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
+    logins, those who are over the limit, and everything while its store does not answer.
+    """
+    special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
+    if special or guard.limiter.storage is not guard.storage:
+        return False
+    words = [PREFIX, caller(), DEFAULT]
+    try:
+        allowed = guard.limiter.hit(limit, *words)
+    except StorageError:
+        return False
+    if allowed:
+        g.counted = [RequestLimit(guard, limit, words, False, False)]
+    return allowed
 
 
 def name(limit: RequestLimit) -> str:
@@ -78,10 +102,11 @@ def name(limit: RequestLimit) -> str:
 def announce(guard: Limiter, response: Response) -> Response:
     """Say what is left; give back what this answer did not cost."""
     try:
-        for limit in guard.current_limits:
+        limits = g.get("counted") or guard.current_limits
+        for limit in limits:
             if free(name(limit), response.status_code):
                 guard.limiter.hit(limit.limit, *limit.request_args, cost=-1 - g.get("extra", 0))
-        describe(response, guard.current_limits)
+        describe(response, limits)
     except StorageError:
         log.warning("the store of the limits does not answer")
     return response
@@ -95,14 +120,17 @@ def free(policy: str, status: int) -> bool:
 def describe(response: Response, limits: list[RequestLimit]) -> None:
     if not limits:
         return
-    policies = [f'"{name(each)}";q={each.limit.amount};w={each.limit.get_expiry()}' for each in limits]
-    states = [f'"{name(each)}";r={each.remaining};t={wait(each)}' for each in limits]
-    response.headers["RateLimit-Policy"] = ", ".join(policies)
-    response.headers["RateLimit"] = ", ".join(states)
+    windows = [(name(each), each.limit, each.window) for each in limits]
+    response.headers["RateLimit-Policy"] = ", ".join(
+        f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows
+    )
+    response.headers["RateLimit"] = ", ".join(
+        f'"{policy}";r={window.remaining};t={wait(window)}' for policy, _, window in windows
+    )
     if response.status_code == 429:
-        response.headers["Retry-After"] = str(max(wait(each) for each in limits if each.breached))
+        response.headers["Retry-After"] = str(max(wait(each.window) for each in limits if each.breached))
 
 
-def wait(limit: RequestLimit) -> int:
+def wait(window: WindowStats) -> int:
     """Seconds until the window ends, rounded so that waiting them is enough."""
-    return max(1, ceil(limit.window.reset_time - time()))
+    return max(1, ceil(window.reset_time - time()))

@@ -1,6 +1,7 @@
 """Which media type an answer has: what the client names, and HAL for all who do not care."""
 
 import re
+from functools import lru_cache
 
 HAL, JSON, PROBLEM = "application/hal+json", "application/json", "application/problem+json"
 FORM, MERGE, HAL_FORMS = (
@@ -12,6 +13,7 @@ HTML = "text/html"
 VENDOR = re.compile(r"application/vnd\.shop\.(v\d{1,4})\+json")
 
 
+@lru_cache(1024)
 def ranges(accept: str) -> dict[str, float]:
     """The media ranges of an Accept header and how much each is wanted, parameters put aside."""
     wanted = {}
@@ -23,13 +25,15 @@ def ranges(accept: str) -> dict[str, float]:
     return wanted or {"*/*": 1.0}
 
 
+@lru_cache(1024)
 def named_version(accept: str) -> str | None:
     """The version that an Accept header asks for by name."""
     wanted = ((VENDOR.fullmatch(name), quality) for name, quality in ranges(accept).items())
     return next((found[1] for found, quality in wanted if found and quality), None)
 
 
-def negotiate(accept: str, offers: list[str]) -> str | None:
+@lru_cache(4096)
+def negotiate(accept: str, offers: tuple[str, ...]) -> str | None:
     """The offer wanted most; of equals one that is named, and then the first; None where none is wanted.
 
     Forms are only for those who name them: a client that takes anything may not know them.

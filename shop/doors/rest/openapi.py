@@ -10,10 +10,11 @@ from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
 from shop.domain.shapes import COMMON, Money, Password
-from shop.doors.rest.hal import Collection, Price, Time
+from shop.doors.rest.hal import Collection
 from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
 from shop.doors.rest.profile import STATE
 from shop.doors.rest.versions import V1, Version
+from shop.doors.rest.writing import Price, Time
 from shop.services.products import Bound
 from shop.settings import Settings
 

@@ -3,14 +3,15 @@
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields, post_dump
+from marshmallow import Schema, fields
 
 from shop.domain.moves import MEMBER, OWNER, STAFF
 from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href
-from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document, Price, Time
+from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
+from shop.doors.rest.writing import Frame, Price, Time
 from shop.services import orders as checkout
 from shop.services.moves import find
 
@@ -49,14 +50,13 @@ class OrderDocument(Document):
     items = fields.List(fields.Nested(ItemDocument))
     history = fields.List(fields.Nested(StepDocument))
 
-    @post_dump
-    def unsaid(self, state: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def said(self, order: Order, frame: Frame) -> dict[str, Any]:
         """What is not known yet is not there, rather than null."""
-        return {name: value for name, value in state.items() if value is not None}
+        return {name: value for name, value in super().said(order, frame).items() if value is not None}
 
-    def ways(self, order: Order) -> dict[str, dict[str, Any]]:
+    def ways(self, order: Order, frame: Frame) -> dict[str, dict[str, Any]]:
         user = {"user": {"href": href(f"/users/{order.user_id}")}} if not order.user.erased_at else {}
-        return {**super().ways(order), **user}
+        return {**super().ways(order, frame), **user}
 
 
 class OrderCollection(Collection):

@@ -9,12 +9,12 @@ from shop.domain.moves import ANYONE
 from shop.domain.product import Product
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
-from shop.doors.rest.hal import Collection, Document, Price, Time
+from shop.doors.rest.hal import Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
+from shop.doors.rest.writing import Price, Time
 from shop.services import orders
 from shop.services import products as catalogue
-from shop.services.moves import find
 
 products = Blueprint("products", __name__, description="The catalogue.")
 
@@ -59,7 +59,7 @@ def browse(search: dict[str, Any]) -> Any:
 @products.gives(200, ProductDocument, public=True)
 def get(id: int) -> Any:
     """Look at a product."""
-    return find(context(), Product, id)
+    return catalogue.look(context(), id)
 
 
 offer(products, ProductDocument, buy=(orders.buy, OrderDocument))

@@ -15,6 +15,7 @@ from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.profile import side_doors
 from shop.doors.rest.versions import VERSIONS
+from shop.doors.rest.writing import Frame
 
 root = Blueprint("home", __name__, description="The first URL.")
 
@@ -24,7 +25,7 @@ class HomeDocument(Resource):
     version = fields.Function(lambda _: g.version.name, metadata={"type": "string"})
     currency = fields.Function(lambda _: str(settings().currency), metadata={"type": "string"})
 
-    def links(self, _: Any) -> dict[str, dict[str, Any]]:
+    def links(self, _: Any, __: Frame) -> dict[str, dict[str, Any]]:
         me = context().actor
         return {
             "self": {"href": href("/")},

@@ -10,6 +10,7 @@ from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import anonymous, context, href, signer
 from shop.doors.rest.hal import Resource, myself, profile
+from shop.doors.rest.writing import Frame
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
@@ -21,7 +22,7 @@ class TokenDocument(Resource):
     expires_in = fields.Integer(metadata={"description": "Seconds."})
     refresh_token = fields.String()
 
-    def links(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
+    def links(self, pair: service.Pair, _: Frame) -> dict[str, dict[str, Any]]:
         return {
             "self": {"href": href("/tokens/current")},  # halchemy takes nothing for HAL that has none
             "me": myself(pair.actor),

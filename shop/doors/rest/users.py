@@ -9,10 +9,11 @@ from shop.domain.moves import OWNER, STAFF
 from shop.domain.shapes import Shape
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context, href
-from shop.doors.rest.hal import SOMETIMES, Collection, Document, Time
+from shop.doors.rest.guard import context
+from shop.doors.rest.hal import SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
+from shop.doors.rest.writing import Frame, Time
 from shop.services import orders as checkout
 from shop.services import users as accounts
 from shop.services.moves import find
@@ -35,11 +36,11 @@ class UserDocument(Document):
     created_at = Time()
     _embedded = fields.Method("embed", metadata={"type": "object", **SOMETIMES})
 
-    def ways(self, user: User) -> dict[str, dict[str, Any]]:
-        collection = {"collection": {"href": href(self.path)}} if STAFF in context().roles() else {}
+    def ways(self, user: User, frame: Frame) -> dict[str, dict[str, Any]]:
+        collection = super().ways(user, frame) if STAFF in frame.context.roles(user) else {}
         return {**collection, "orders": {"href": f"{self.at(user)}/orders"}}
 
-    def embed(self, user: User) -> Any:
+    def embed(self, user: User, _: Frame) -> Any:
         """The first page of the orders, for those who would ask for it next."""
         if not g.get("embed"):
             return missing

@@ -42,7 +42,7 @@ def multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
 
 
 def number(minor: int, currency: Currency) -> int | float:
-    return float(currency.major(minor)) if currency.decimals else minor
+    return minor / currency.scale if currency.decimals else minor
 
 
 def number_schema(currency: Currency) -> dict[str, Any]:

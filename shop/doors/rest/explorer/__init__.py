@@ -33,9 +33,11 @@ def part(tag: str, name: str) -> Response:
 def wanted() -> bool:
     """Whether a person asks with a browser, rather than a program that takes HAL as well."""
     accept = request.headers.get("Accept", "")
+    if HTML not in accept.lower():
+        return False
     if request.blueprint in BESIDE or request.method not in ("GET", "HEAD") or HTML not in ranges(accept):
         return False
-    return negotiate(accept, [*offers(), HTML]) == HTML
+    return negotiate(accept, (*offers(), HTML)) == HTML
 
 
 def show() -> Response | None:

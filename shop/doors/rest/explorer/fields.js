@@ -13,7 +13,7 @@ import { word } from "./words.js";
 export function field(property, id, kind, template) {
   const { name, prompt, required, type } = property;
   const { doc, title } = word(name, kind);
-  const help = doc && template.method !== "GET" && h("small", { id: `${id}-help` }, doc);
+  const help = doc && kind && template.method !== "GET" && h("small", { id: `${id}-help` }, doc);
   const described = `${help ? `${id}-help ` : ""}${id}-error`;
   return h("div", { class: type === "textarea" ? "field wide" : "field" },
     h("label", { for: id }, prompt ?? title, required && h("span", { class: "must", "aria-hidden": "true" }, " *")),
@@ -70,16 +70,17 @@ export function clear(form) {
   for (const error of form.querySelectorAll(".error")) error.replaceChildren();
 }
 
-/** Show what somebody else made of a field, and let it be taken. @param {HTMLElement} form @param {string} id @param {string} now */
-export function offer(form, id, now) {
+/** Somebody else was here. What was not touched follows them; what was typed stands, with theirs beside it to take.
+ * @param {HTMLElement} form @param {string} id @param {string} before @param {string} now */
+export function reconcile(form, id, before, now) {
   const control = found(form, id);
   if (!control) return;
   const take = () => {
     control.value = now;
-    mark(form, id);
+    mark(form, id, `It is ${now || "(empty)"} now.`);
     control.removeAttribute("aria-invalid");
-    control.focus();
   };
-  const button = h("button", { type: "button", class: "quiet", onclick: take }, "Take it");
+  if (control.value === before) return take();
+  const button = h("button", { type: "button", class: "quiet", onclick: () => (take(), control.focus()) }, "Take it");
   mark(form, id, `Now: ${now || "(empty)"}. Yours: ${control.value || "(empty)"}. `, button);
 }

@@ -3,7 +3,7 @@
 import { sure } from "./dialogs.js";
 import { h, link } from "./dom.js";
 import { command } from "./drawer.js";
-import { clear, field, found, mark, offer, worth } from "./fields.js";
+import { clear, field, found, mark, reconcile, worth } from "./fields.js";
 import { linked, links, templates } from "./hal.js";
 import { Unreachable, send, signed } from "./http.js";
 import { curl, filled, gathered, get } from "./request.js";
@@ -74,9 +74,9 @@ export function form(key, template, around) {
     const before = new Map((template.properties ?? []).map((property) => [property.name, worth(property)]));
     const moved = (fresh.properties ?? []).filter(({ type }) => type !== "hidden").filter((each) => worth(each) !== before.get(each.name));
     template = fresh;
-    for (const property of moved) offer(element, prefix + property.name, worth(property));
+    for (const property of moved) reconcile(element, prefix + property.name, before.get(property.name) ?? "", worth(property));
     say("It was changed meanwhile.", [moved.length
-      ? "What stands there now is shown at each field. Take it or keep yours, then send again."
+      ? "Each field that is different now says so. Look at them, then send again."
       : "Nothing in this form is different now. Send it again if you still want to."]);
   }
 
@@ -98,7 +98,7 @@ export function form(key, template, around) {
   /** Where a problem leads, and where the things lead that it names. @param {import("./hal.js").Resource} problem */
   const leads = (problem) =>
     [problem, ...Object.values(problem).filter(Array.isArray).flat()].flatMap((each) =>
-      links(each).filter(([rel]) => rel !== "self").map(([rel, way]) => link(way.href, {}, way.title ?? each.name ?? humane(rel))));
+      links(each).filter(([rel]) => rel !== "self" && rel !== key).map(([rel, way]) => link(way.href, {}, way.title ?? each.name ?? humane(rel))));
 
   /** @param {import("./hal.js").Resource} problem */
   const forms = (problem) =>

@@ -11,7 +11,9 @@ import { word } from "./words.js";
 
 /** @param {string} title @param {Resource[]} items @param {string} kind @param {Resource} [list] the page that holds them */
 export function table(title, items, kind, list) {
-  const names = [...new Set(items.flatMap((item) => state(item).map(([name]) => name)))];
+  const long = (/** @type {string} */ name) => items.some((item) => typeof item[name] === "string" && item[name].length > 40);
+  const found = [...new Set(items.flatMap((item) => state(item).map(([name]) => name)))];
+  const names = [...found.filter((name) => !long(name)), ...found.filter(long)]; // figures first, where a phone shows them
   const lead = names.find((name) => word(name, kind).means === "name") ?? names.find((name) => /^(name|title)$/.test(name)) ?? names[0];
   const sort = sorter(list, names);
   const head = names.map((name) =>

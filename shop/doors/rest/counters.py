@@ -1,0 +1,53 @@
+"""What is counted in memory, without the threads that the store of `limits` starts to forget it."""
+
+from threading import Lock
+from time import time
+
+from limits.storage import Storage
+
+MANY = 10_000
+
+
+class Counters(Storage):
+    STORAGE_SCHEME = ("shop",)
+    base_exceptions = ()
+
+    def __init__(self, uri: str | None = None, **options: str) -> None:
+        super().__init__(uri, **options)
+        self.lock = Lock()
+        self.windows: dict[str, tuple[int, float]] = {}
+        self.room = MANY
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        now = time()
+        with self.lock:
+            count, end = self.windows.get(key, (0, 0.0))
+            count, end = (count + amount, end) if end > now else (amount, now + expiry)
+            self.windows[key] = max(0, count), end
+            if len(self.windows) > self.room:
+                self.sweep(now)
+        return count
+
+    def sweep(self, now: float) -> None:
+        """Forget what is over; twice as many may come until the next time, so that each pays for one."""
+        self.windows = {key: window for key, window in self.windows.items() if window[1] > now}
+        self.room = max(MANY, 2 * len(self.windows))
+
+    def get(self, key: str) -> int:
+        count, end = self.windows.get(key, (0, 0.0))
+        return count if end > time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        now = time()
+        return max(now, self.windows.get(key, (0, now))[1])
+
+    def check(self) -> bool:
+        return True
+
+    def clear(self, key: str) -> None:
+        self.windows.pop(key, None)
+
+    def reset(self) -> int:
+        with self.lock:
+            found, self.windows = len(self.windows), {}
+        return found
