@@ -44,6 +44,11 @@ def hit(limit: RequestLimit, cost: int = 1) -> bool:
         return True
 
 
+def counted() -> list[RequestLimit]:
+    """The limits that this request was counted by, the short way or the long one."""
+    return g.get("counted") or keeper().current_limits
+
+
 def spend(cost: int) -> None:
     """Count what an operation costs; one request of it is counted already, and more than all cannot be."""
     for limit in counted():

@@ -14,11 +14,15 @@ from shop.services.context import Context
 E = TypeVar("E", bound=Entity)
 
 
-def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False) -> E:
-    """The entity, if this caller may know of it; whoever locks it holds it until the commit."""
+def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False, alone: bool = False) -> E:
+    """The entity, if this caller may know of it; whoever locks it holds it until the commit.
+
+    `alone` it comes without what belongs to it, for those who fetch that themselves.
+    """
     if kind.private and not ctx.actor:
         raise Unauthenticated("Log in first.")
-    entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None)
+    options = [lazyload("*")] if alone else []
+    entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None, options=options)
     if entity is None or not entity.visible(ctx.roles(entity)):
         raise kind.missing()
     return entity

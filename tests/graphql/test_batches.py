@@ -74,6 +74,7 @@ ITEMS = "items { quantity product { name price can } }"
         ("{ users(first: 50) { nodes { orderConnection(first: 2) { totalCount nodes { id } } } } }", 3),
         ("{ orders(first: 100) { nodes { id user { username } history { move by } } } }", 3),
         ("{ orders(first: 5) { totalCount nodes { id } } }", 2),
+        ("{ a: order(id: 1) { id can } b: order(id: 2) { total user { id } } }", 3),
     ],
 )
 def test_a_level_costs_one_statement(cost, query, levels):

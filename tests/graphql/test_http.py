@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
+import shop.doors.graphql as graphql_door
 from tests.conftest import KEY
 from tests.graphql.conftest import GRAPHQL
 
@@ -89,6 +92,28 @@ def test_variables_come_in_the_query_too(anonymous, product):
     query = "query A($id: ID!) { product(id: $id) { name } } query B { me { id } }"
     found = get(anonymous, query, operationName="A", variables=f'{{"id": {product()}}}')
     assert found.json["data"]["product"]["name"] == "Walnut desk"
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("variables", "null"), ("extensions", "null"), ("variables", "{}")]
+)
+def test_what_is_null_in_the_query_is_not_there(anonymous, name, word):
+    assert get(anonymous, NAME, **{name: word}).status_code == 200
+
+
+@pytest.mark.parametrize("word", ["[]", "7", "{", '{"a": NaN}'])
+def test_variables_in_the_query_are_read_strictly(anonymous, word):
+    assert get(anonymous, NAME, variables=word).status_code == 400
+
+
+def test_what_is_no_text_is_refused(ask, anonymous):
+    assert ask(anonymous, r'{ searchProducts(query: "\ud800") { id } }').status_code == 400
+
+
+def test_the_page_is_made_of_what_its_notice_says():
+    vendor = Path(graphql_door.__file__).parent / "static/vendor"
+    named = dict(reversed(line.split()) for line in (vendor / "NOTICE").read_text().splitlines()[5:])
+    assert {name: sha256((vendor / name).read_bytes()).hexdigest() for name in named} == named
 
 
 def test_a_dead_token_is_401(anonymous):

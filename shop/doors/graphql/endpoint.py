@@ -59,7 +59,9 @@ def post() -> Response:
 
 
 def spoken(name: str, word: str) -> Any:
-    return parse(word.encode()) if KINDS[name] is dict and word != "null" else word
+    if KINDS[name] is str:
+        return word
+    return None if word == "null" else parse(word.encode())
 
 
 def answered(words: dict[str, Any]) -> Response:
@@ -94,7 +96,8 @@ def text(query: str | None, extensions: dict[str, Any]) -> str:
 
 def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[ExecutionResult, list[Any]]:
     """Read it, weigh it, and only then ask who asks and do it."""
-    document, flaws = read(query, settings().graphql_introspection)
+    told = settings().graphql_introspection
+    document, flaws = read(query, told)
     if flaws:
         raise flawed(flaws)
     operation = get_operation_ast(document, name)
@@ -103,14 +106,15 @@ def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[Execu
     changing = operation.operation is OperationType.MUTATION
     if changing and request.method != "POST":
         raise MethodNotAllowed(["POST"], "A mutation comes by POST.")
-    variables = get_variable_values(SCHEMA, operation.variable_definitions or (), given)
+    quiet = {"hide_suggestions": not told}
+    variables = get_variable_values(SCHEMA, operation.variable_definitions or (), given, **quiet)
     if isinstance(variables, list):
         raise Refused(errors.INPUT, *variables)
     spend(weigh(document, operation, variables))
     ask = Asking(context(), given)
     result = execute(
         SCHEMA, document, context_value=ask, variable_values=given, operation_name=name,
-        executor_class=Keyed if changing else None, is_awaitable=lambda _: False,
+        executor_class=Keyed if changing else None, is_awaitable=lambda _: False, **quiet,
     )  # fmt: skip
     return result, ask.replayed
 

@@ -28,7 +28,7 @@ def field(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def look(info: Info, kind: type[Entity], id: str) -> Entity | None:
     try:
-        return find(info.context.ctx, kind, number(kind, id))
+        return find(info.context.ctx, kind, number(kind, id), alone=True)
     except NotFound:
         return None
 
