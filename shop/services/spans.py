@@ -24,7 +24,7 @@ class Span:
     total: Callable[[], int]
 
     def cursor(self, item: Any) -> str:
-        return str(self.order.at(item, AFTER, 0, 0))
+        return str(self.order.at(item, AFTER, 0))
 
 
 def reach(first: int) -> int:
@@ -35,7 +35,7 @@ def reach(first: int) -> int:
 
 def place(order: Order, after: str | None) -> Cursor:
     try:
-        return order.read(after) if after is not None else Cursor(NUMBER, order.name, 1, 0)
+        return order.read(after) if after is not None else Cursor(NUMBER, order.name, 1)
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
 
