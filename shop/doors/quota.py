@@ -26,11 +26,6 @@ def keeper() -> Limiter:
     return found
 
 
-def counted() -> list[RequestLimit]:
-    """The limits that this request has been counted by, the short way or by Flask-Limiter."""
-    return g.get("counted") or keeper().current_limits
-
-
 def account(name: str) -> str:
     """The account that somebody tries to enter, whatever address they come from."""
     return hashlib.sha256(fold(name).encode()).hexdigest()
