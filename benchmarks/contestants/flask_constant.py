@@ -1,0 +1,17 @@
+"""The limit of the framework: Flask with constant answers."""
+
+from flask import Flask
+
+from benchmarks.contestants.bare import LIST, ONE
+
+app = Flask(__name__)
+
+
+@app.get("/products/<int:id>")
+def one(id: int) -> dict[str, object]:
+    return ONE
+
+
+@app.get("/products")
+def several() -> dict[str, object]:
+    return LIST

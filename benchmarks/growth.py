@@ -1,0 +1,177 @@
+"""What a request costs as the catalogue grows, and how much memory and time the shop takes with it.
+
+python -m benchmarks.growth [--sizes 1000 100000] [--databases sqlite] [--rounds 3]
+"""
+
+import argparse
+import http.client
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from math import isfinite
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+import requests
+from click import echo
+from flask import Flask
+from sqlalchemy import text
+
+from benchmarks import goods, stage
+from benchmarks.charts import Bar, chart
+from benchmarks.contestants import CONTESTANTS, ours
+from benchmarks.machine import machine
+from benchmarks.report import table
+from benchmarks.stage import Server
+from benchmarks.weight import importing, weights
+
+SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
+PER_PAGE, TIMES, LONGEST = (
+    20,
+    20,
+    1.0,
+)  # how often a question is asked in a round, unless it takes so many seconds
+Found = dict[tuple[str, int], list[float]]  # by question and size, milliseconds
+
+
+def after(server: Server, size: int, depth: float) -> str:
+    """Where `next` leads from so deep in the catalogue."""
+    number = max(1, int(size / PER_PAGE * depth))
+    page = requests.get(f"{server.root}/products?page={number}", timeout=30)
+    return str(page.json()["_links"]["next"]["href"])
+
+
+QUESTIONS: dict[str, Callable[[Server, int], str]] = {
+    "one product": lambda server, size: f"/products/{size // 2}",
+    "first page": lambda server, size: "/products",
+    "next at 1 %": lambda server, size: after(server, size, 0.01),
+    "next at 50 %": lambda server, size: after(server, size, 0.5),
+    "next at 99 %": lambda server, size: (
+        after(server, size, 0.99) if size > 2000 else after(server, size, 0.98)
+    ),
+    "q= rare": lambda server, size: f"/products?q={goods.RARE}",
+    "q= common": lambda server, size: f"/products?q={goods.COMMON}",
+    "price range": lambda server, size: "/products?min_price=100&max_price=110",
+    "price range, sorted by price": lambda server, size: "/products?min_price=100&max_price=110&sort=price",
+    "sorted by name": lambda server, size: "/products?sort=name",
+    "sorted by price": lambda server, size: "/products?sort=price",
+    "sorted by stock": lambda server, size: "/products?sort=stock",
+    "sorted by created_at": lambda server, size: "/products?sort=created_at",
+}
+
+
+@contextmanager
+def databases(kind: str, folder: Path) -> Iterator[Callable[[int], str]]:
+    """The URL of an empty database for each size."""
+    if kind == "sqlite":
+        yield lambda size: ours.url(folder / f"{size}.db")
+        return
+    from tests.conftest import fresh_postgres  # the extra `test` brings a PostgreSQL
+    from tests.servers import postgres
+
+    with postgres() as server, ExitStack() as stack:
+        yield lambda size: stack.enter_context(fresh_postgres(server))
+
+
+@contextmanager
+def shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-")))
+        fresh, servers = stack.enter_context(databases(kind, folder)), {}
+        for size in sizes:
+            echo(f"{kind}: {size:,} products", err=True)
+            analysed(goods.stocked(url := fresh(size), size))
+            shop = CONTESTANTS["shop"]
+            command, settings = shop.command, ours.settings(url)
+            servers[size] = stack.enter_context(stage.running(command, settings, shop.root, "/products/1"))
+        yield servers
+
+
+def analysed(app: Flask) -> None:
+    """What PostgreSQL does by itself within minutes, done now."""
+    with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE"))
+
+
+def timed(connection: http.client.HTTPConnection, path: str) -> list[float]:
+    """How many milliseconds each answer took; a refusal takes for ever."""
+    found: list[float] = []
+    end = time.monotonic() + LONGEST
+    while len(found) < TIMES and (not found or time.monotonic() < end):
+        began = time.perf_counter()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        found.append((time.perf_counter() - began) * 1000 if answer.status == 200 else float("inf"))
+    return found
+
+
+def measured(servers: dict[int, Server], rounds: int) -> Found:
+    """Each round asks every question of every size in turn."""
+    paths = {(question, size): way(server, size) for question, way in QUESTIONS.items()
+             for size, server in servers.items()}  # fmt: skip
+    found: Found = {each: [] for each in paths}
+    lines = {size: http.client.HTTPConnection(urlsplit(server.root).netloc, timeout=60)
+             for size, server in servers.items()}  # fmt: skip
+    for _ in range(rounds):
+        for (question, size), path in paths.items():
+            url = urlsplit(path if path.startswith("http") else servers[size].root + path)
+            found[question, size] += timed(lines[size], f"{url.path}?{url.query}")
+    return found
+
+
+def rows(found: Found, sizes: Sequence[int]) -> dict[str, list[str]]:
+    times = {question: [median(found[question, size]) for size in sizes] for question in QUESTIONS}
+    return {
+        question: [*(f"{each:.2f}" for each in row), f"{row[-1] / row[0]:.2f}"]
+        for question, row in times.items()
+    }
+
+
+def bars(found: Found, sizes: Sequence[int]) -> list[Bar]:
+    """How many times as long the largest takes as the smallest."""
+    ends = sizes[0], sizes[-1]
+    return [bar(question, *(median(found[question, size]) for size in ends)) for question in QUESTIONS]
+
+
+def bar(question: str, small: float, large: float) -> Bar:
+    ratio = large / small
+    length, note = (ratio, f"{ratio:.2f}") if isfinite(ratio) else (0, "refused")
+    return Bar(question, length, length, length, note)
+
+
+def grown(kind: str, sizes: Sequence[int], rounds: int) -> tuple[str, dict[str, Sequence[Bar]]]:
+    """The tables and the panel of one kind of database."""
+    with shops(kind, sizes) as servers:
+        weighed, found = weights(servers), measured(servers, rounds)
+    heads = [f"{size:,}" for size in sizes]
+    times = table("products", [*heads, "last / first"], rows(found, sizes))
+    words = f"## {kind}\n\nMilliseconds, medians:\n\n{times}\n\n{table('products', heads, weighed)}"
+    return words, {f"{kind}: {heads[-1]} products, as times of what {heads[0]} take": bars(found, sizes)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--databases", nargs="+", default=DATABASES, choices=DATABASES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=20_000, help="of the file that is imported")
+    parser.add_argument("--into", type=Path, default=Path("docs/benchmarks"))
+    options = parser.parse_args(arguments)
+    before, parts, panels = machine(), [], {}
+    for kind in options.databases:
+        words, panel = grown(kind, sorted(options.sizes), options.rounds)
+        parts.append(words)
+        panels |= panel
+    page = "\n\n".join([before, *parts, "## Import", importing(options.rows, options.rounds)]) + "\n"
+    echo(page)
+    options.into.mkdir(parents=True, exist_ok=True)
+    (options.into / "growth.md").write_text(f"# Growth\n\n{page}")
+    (options.into / "growth.svg").write_text(chart(panels))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What machine it was: figures mean little without it."""
+
+import os
+import platform
+import sqlite3
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("Flask", "waitress", "SQLAlchemy", "marshmallow", "flask-smorest", "fastapi", "uvicorn", "Django",
+            "djangorestframework", "gunicorn")  # fmt: skip
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def installed(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} absent"
+
+
+def machine() -> str:
+    """A paragraph; to be asked before the work begins, because of the load."""
+    load = " ".join(f"{each:.2f}" for each in os.getloadavg())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{processor()}, {cores} cores, {platform.system()}; load average before: {load}. "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+        f"{', '.join(installed(package) for package in PACKAGES)}."
+    )
