@@ -20,6 +20,7 @@ WIDE = "orderConnection(first: 100) { nodes { items { product { id } } } }"
     [
         ("{ shop { name" + " name" * 1500 + " } }", "token"),
         ("{" + " shop { name }" * 100 + " }", "over and over"),
+        ("{ shop { name } } #" + "x" * 20_000, "code points"),
         (f"{{ me {{ {DEEP} }} }}", "depth"),
         ("{ " + " ".join(f"a{n}: shop {{ name }}" for n in range(51)) + " }", "aliases"),
         (f"{{ users(first: 100) {{ nodes {{ {WIDE} }} }} }}", "cost"),

@@ -30,7 +30,7 @@ from shop.doors.graphql.schema import SCHEMA
 
 TOKENS, DEPTH, ALIASES, COST = 1000, 12, 50, 50_000
 REPEATED = 20  # what is said twice costs the square of it to compare
-SHORT = 4000  # characters of a document that is worth to be kept
+LONG, SHORT = 20_000, 4000  # characters of a document; a short one is worth to be kept
 BARE = 10  # how long a list is taken to be that says nothing of it
 REQUEST = 1000  # values for the price of one request; a mutation has it all
 
@@ -45,7 +45,7 @@ def read(text: str, introspection: bool) -> Read:
 
 def checked(text: str, introspection: bool) -> Read:
     try:
-        document = parse(text, max_tokens=TOKENS)
+        document = parse(text, max_tokens=TOKENS, max_source_length=LONG)
     except GraphQLError as error:
         return None, Refused(PARSE, error).errors
     if repeated(document) > REPEATED:
