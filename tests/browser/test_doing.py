@@ -40,6 +40,14 @@ def test_a_success_says_what_changed(clerk):
     expect(clerk.news).to_contain_text("Price: $34.50 → $29.90")
 
 
+def test_what_has_money_as_an_object_is_changed_as_well(reader, goods, logins):
+    reader.known(logins("grace")).open(goods("Pin board", 12.5).replace("/v1/", "/v2/"))
+    form = reader.form("Change this product")
+    form.get_by_label("Price").fill("13.75")
+    form.get_by_role("button", name="Change this product").click()
+    expect(reader.news).to_contain_text("Price: $12.50 → $13.75")
+
+
 def test_a_success_shows_what_is_now(clerk):
     form = clerk.form("Add to the stock")
     form.get_by_label("Amount").fill("5")
