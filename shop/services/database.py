@@ -43,8 +43,8 @@ def begin_early(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        if connection.get_execution_options().get("sqlite_begin") == "IMMEDIATE":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if mode := connection.get_execution_options().get("sqlite_begin"):
+            connection.exec_driver_sql(f"BEGIN {mode}")
         else:
             connection.connection.dbapi_connection.execute("BEGIN")  # the short way, for it waits for nobody
 
