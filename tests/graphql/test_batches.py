@@ -1,10 +1,9 @@
 """However many there are, a level of a query costs one statement."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from shop.domain.base import now
 from shop.domain.order import Item, Order, Step
@@ -34,20 +33,6 @@ def crowd(app: Flask, staff) -> None:
                 order.history = [Step(move="create", by=user.id, at=now())]
                 session.add(order)
         session.commit()
-
-
-@pytest.fixture
-def statements(app: Flask) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def listen(_, __, statement, *___):
-        said.append(statement)
-
-    with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
-    event.listen(engine, "before_cursor_execute", listen)
-    yield said
-    event.remove(engine, "before_cursor_execute", listen)
 
 
 @pytest.fixture

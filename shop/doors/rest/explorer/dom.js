@@ -52,3 +52,15 @@ export function copier(text) {
   }
   return button;
 }
+
+/** Tell every second how many are left, and at the end that there are none; until nobody wants to know.
+ * @param {number} seconds @param {(left: number) => boolean | void} tell false ends it */
+export function countdown(seconds, tell) {
+  const end = Date.now() + seconds * 1000;
+  const timer = setInterval(tick, 250);
+  tick();
+  function tick() {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    if (tell(left) === false || !left) clearInterval(timer);
+  }
+}

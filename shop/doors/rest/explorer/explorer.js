@@ -1,10 +1,10 @@
 /** The explorer: fetches what the address bar says, draws it, and goes where its links and forms lead. */
 
 import { ask } from "./dialogs.js";
-import { at, h } from "./dom.js";
+import { at, countdown, h } from "./dom.js";
 import { drawer } from "./drawer.js";
 import { form } from "./forms.js";
-import { linked, templates } from "./hal.js";
+import { kind, linked, templates } from "./hal.js";
 import { Unreachable, look, send } from "./http.js";
 import { changes, page, title } from "./page.js";
 import { filled } from "./request.js";
@@ -63,7 +63,7 @@ function render(exchange, news) {
 }
 
 /** @param {import("./hal.js").Resource} resource @returns {import("./forms.js").Around} */
-const around = (resource) => ({ kind: linked(resource, "profile")?.href.split("#")[1] ?? "", go, login, done });
+const around = (resource) => ({ kind: kind(resource), go, login, done });
 
 /** A move has succeeded: say what changed, and show what may be done next.
  * @param {Exchange} exchange @param {Template} template */
@@ -87,12 +87,10 @@ function announce(lines, ...more) {
 /** A server that asks to be left alone is asked again when it said. @param {number} seconds */
 function wait(seconds) {
   const mine = turn;
-  const end = Date.now() + seconds * 1000;
-  const timer = setInterval(() => {
-    const rest = Math.ceil((end - Date.now()) / 1000);
-    if (mine !== turn || rest <= 0) clearInterval(timer);
-    if (mine === turn) rest > 0 ? announce([`Asking again in ${rest} s.`]) : draw();
-  }, 250);
+  countdown(seconds, (left) => {
+    if (mine !== turn) return false;
+    left ? announce([`Asking again in ${left} s.`]) : draw();
+  });
 }
 
 /** Log in, in front of what is being done. @param {Template} template */

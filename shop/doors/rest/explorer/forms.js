@@ -1,7 +1,7 @@
 /** Templates as forms: they send what was typed, say what went wrong where it went wrong, and lose nothing. */
 
 import { sure } from "./dialogs.js";
-import { h, link } from "./dom.js";
+import { countdown, h, link } from "./dom.js";
 import { command } from "./drawer.js";
 import { clear, field, found, mark, reconcile, worth } from "./fields.js";
 import { linked, links, templates } from "./hal.js";
@@ -108,18 +108,11 @@ export function form(key, template, around) {
   function count(seconds) {
     const left = h("p");
     notice.append(left);
-    notice.dataset.waiting = "true";
-    const end = Date.now() + seconds * 1000;
-    const timer = setInterval(tick, 250);
-    tick();
-    function tick() {
-      const rest = Math.ceil((end - Date.now()) / 1000);
-      left.textContent = rest > 0 ? `You can send it again in ${rest} s.` : "You can send it again now.";
-      if (rest > 0) return;
-      clearInterval(timer);
-      notice.dataset.waiting = "false";
-      button.disabled = false;
-    }
+    countdown(seconds, (rest) => {
+      left.textContent = rest ? `You can send it again in ${rest} s.` : "You can send it again now.";
+      notice.dataset.waiting = String(rest > 0);
+      if (!rest) button.disabled = false;
+    });
   }
 
   return element;
