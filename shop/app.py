@@ -68,7 +68,7 @@ def observe(app: Flask, settings: Settings) -> None:
         engine = app.extensions["sqlalchemy"].engine
     if settings.metrics_port:
         metrics.watch(app, engine)
-    tracing.watch(app, engine)
+    app.extensions["shop-traced"] = tracing.watch(app, engine)
 
 
 def migrations() -> Path:

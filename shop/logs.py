@@ -13,6 +13,7 @@ from shop.settings import Settings
 
 # The libraries that may have a warning to give while they serve.
 LIBRARIES = ("flask-limiter", "waitress", "opentelemetry")
+ENCODER = json.JSONEncoder(default=str)  # not orjson: it refuses text that is not Unicode
 
 
 def context(record: LogRecord) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class JSONLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # not orjson: it refuses text that is not Unicode
+        return ENCODER.encode(line)
 
 
 class TextLines(logging.Formatter):

@@ -20,6 +20,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shop.doors.rest.memory import ANSWERS
 from shop.services.context import WAITS
 from shop.settings import Settings
 
@@ -97,7 +98,8 @@ def watch(app: Flask, engine: Engine) -> None:
     app.after_request(end)
     app.teardown_request(leave)
     event.listen(engine, "handle_error", busy)
-    WAITS.append(lambda seconds: series().waited.observe(seconds))
+    WAITS.add(waited)
+    ANSWERS.add(answered)
 
 
 def begin(app: Flask, engine: Engine) -> None:
@@ -110,8 +112,7 @@ def end(response: Response) -> Response:
     made, status = series(), response.status_code
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in HTTPMethod.__members__ else "other"
-    made.requests.labels(route, method, status).inc()
-    made.seconds.labels(route, method).observe(perf_counter() - g.seen)
+    answered(route, status, perf_counter() - g.seen, method)
     if status == 429:
         made.limited.labels(g.get("violated", POLICIES)[0]).inc()
     for counter, happened in (
@@ -125,6 +126,15 @@ def end(response: Response) -> Response:
         if happened:
             counter.inc()
     return response
+
+
+def waited(seconds: float) -> None:
+    series().waited.observe(seconds)
+
+
+def answered(route: str, status: int, seconds: float, method: str = "GET") -> None:
+    series().requests.labels(route, method, status).inc()
+    series().seconds.labels(route, method).observe(seconds)
 
 
 def leave(_: BaseException | None) -> None:

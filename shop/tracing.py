@@ -22,11 +22,11 @@ FLUSHES: list[Callable[[int], object]] = []
 PATIENCE = 1.0  # seconds for a collector, because the end of the process waits for it too
 
 
-def watch(app: Flask, engine: Engine) -> None:
+def watch(app: Flask, engine: Engine) -> bool:
     """Before the doors are opened, so as to come first into every request and to leave it last."""
     named = [name for name in ENDPOINTS if os.environ.get(name)]
     if not named:
-        return
+        return False
     try:
         demand("opentelemetry", "otel")
     except SettingsError as error:
@@ -37,6 +37,7 @@ def watch(app: Flask, engine: Engine) -> None:
     event.listen(engine, "before_cursor_execute", lambda *facts: ask(tools(app), *facts))
     event.listen(engine, "after_cursor_execute", lambda *facts: answered(facts[4]))
     event.listen(engine, "handle_error", lambda error: answered(error.execution_context, failed=True))
+    return True
 
 
 def flush() -> None:

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from collections import Counter
 from secrets import token_hex
 
 from waitress import task, utilities
@@ -38,21 +37,25 @@ class Parser(HTTPRequestParser):
 
 
 def ambiguity(version: str, lines: list[bytes]) -> str | None:
-    fields = [line.partition(b":") for line in lines]
-    counts = Counter(name.lower() for name, _, _ in fields)
-    hosts = [value.strip() for name, _, value in fields if name.lower() == b"host"]
-    encodings = [value.strip().lower() for name, _, value in fields if name.lower() == b"transfer-encoding"]
+    """What is wrong with a head; most have nothing of what is looked for but a Host."""
+    once: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if line[:1] in (b" ", b"\t"):
+            return "A header goes on in a second line."
+        if (name := name.lower()) in ONCE:
+            if name in once:
+                return "A header that may come once came twice."
+            once[name] = value.strip()
     if version not in ("1.0", "1.1"):
         return "This version of HTTP is not spoken here."
-    if any(line.startswith((b" ", b"\t")) for line in lines):
-        return "A header goes on in a second line."
-    if any(counts[name] > 1 for name in ONCE):
-        return "A header that may come once came twice."
-    if version == "1.1" and not hosts:
+    if version == "1.1" and b"host" not in once:
         return "There is no Host header."
-    if not all(HOST.fullmatch(host) for host in hosts):
+    if b"host" in once and not HOST.fullmatch(once[b"host"]):
         return "This is not the name of a host."
-    if encodings and (version == "1.0" or counts[b"content-length"] or encodings != [b"chunked"]):
+    if (coding := once.get(b"transfer-encoding")) is None:
+        return None
+    if version == "1.0" or b"content-length" in once or coding.lower() != b"chunked":
         return "Transfer-Encoding stands alone, and is chunked."
     return None
 

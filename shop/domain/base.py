@@ -2,12 +2,13 @@
 
 import unicodedata
 from collections import namedtuple
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Integer, MetaData
+from sqlalchemy import BigInteger, DateTime, Integer, MetaData, type_coerce
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import NullType, TypeDecorator
 
 from shop.domain.errors import NotFound
 
@@ -25,16 +26,14 @@ def fold(text: str) -> str:
 
 
 class Moment(TypeDecorator):
-    """An instant in UTC. SQLite forgets the zone, so it is put back."""
+    """An instant in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
     python_type = datetime
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return None if value is None else instant(value)
 
 
 class Base(DeclarativeBase):
@@ -51,10 +50,29 @@ class Base(DeclarativeBase):
 
 
 def glance(kind: "type[Entity]", *names: str) -> type[Any]:
-    """A row of a kind as readers see it: some columns, without the bookkeeping that a change needs."""
-    row = namedtuple(f"{kind.__name__}Glance", names)
-    own = {"__slots__": (), "kind": kind, "tag": Entity.tag}
-    return type(row.__name__, (row,), {**own, "columns": [kind.__table__.c[name] for name in names]})
+    """A row of a kind as readers see it: some columns, without the bookkeeping that a change needs.
+
+    The columns are read as the driver gives them, and made what they are only where a row is looked at.
+    """
+    row, columns = namedtuple(f"{kind.__name__}Glance", names), [kind.__table__.c[name] for name in names]
+    moments = [at for at, column in enumerate(columns) if isinstance(column.type, Moment)]
+
+    def of(raw: Sequence[Any]) -> Any:
+        values = [*raw]
+        for at in moments:
+            values[at] = instant(values[at])
+        return glanced._make(values)
+
+    raw = [type_coerce(column, NullType()) for column in columns]
+    own = {"__slots__": (), "kind": kind, "tag": Entity.tag, "columns": raw, "of": staticmethod(of)}
+    glanced = type(row.__name__, (row,), own)
+    return glanced
+
+
+def instant(value: datetime | str) -> datetime:
+    """SQLite keeps text, and forgets the zone."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Entity(Base):

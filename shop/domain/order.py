@@ -96,6 +96,7 @@ class Order(Entity):
         if total > MAX_TOTAL:
             raise Conflict("This is more than one order can cost; place several.")
         begun = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
+        begun |= {"reference": None, "tracking": None}  # or else the database would be asked for them
         return cls(user_id=user_id, currency=currency, items=items, total=total, **begun)
 
     @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)

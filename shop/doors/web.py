@@ -66,8 +66,13 @@ def caller() -> str:
 
 
 def address() -> str:
+    return network(request.remote_addr)
+
+
+def network(text: str | None) -> str:
     """The caller's address; the /64 of IPv6, because one host has all of it."""
-    text = request.remote_addr or "unknown"
+    if not text:
+        return "unknown"
     if ":" not in text:
         return text
     return str(IPv6Network((text.partition("%")[0], 64), strict=False))

@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Executable
 from sqlalchemy.orm import Session
 
 from shop.domain.errors import Unavailable
 from shop.domain.moves import ANYONE, MEMBER, OWNER
+from shop.services.reads import Read, read
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
 QUEUE = Lock()
 PATIENCE = 2.0  # seconds; then as many again until other processes let us write
 # Whoever wants to know for how many seconds a writer had to wait.
-WAITS: list[Callable[[float], None]] = []
+WAITS: set[Callable[[float], None]] = set()
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Context:
     session: Session
     actor: Actor | None = None
     currency: str = "USD"
+    reads: list[Read] = field(default_factory=list)
 
     def roles(self, entity: Any = None) -> frozenset[str]:
         """What the caller is: to the shop, and to this entity."""
@@ -41,14 +43,15 @@ class Context:
         owns = getattr(entity, "owner_id", None) == self.actor.id
         return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if owns else set()))
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection to read from: that of the session where it has begun, else one without its ado."""
+    def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+        """What there is, by the connection of the session where that has begun, else without its ado."""
         if self.session.in_transaction():
-            yield self.session.connection()
-            return
-        with self.session.get_bind().connect() as connection:
-            yield connection
+            found = read(self.session.connection(), statement, values)
+        else:
+            with self.session.get_bind().connect() as connection:
+                found = read(connection, statement, values)
+        self.reads.append(found)
+        return found.rows
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

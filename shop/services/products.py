@@ -54,11 +54,9 @@ ONE = LISTED.where(Product.id == bindparam("id"))
 
 
 def look(ctx: Context, id: int) -> Any:
-    with ctx.reading() as connection:
-        row = connection.execute(ONE, {"id": id}).one_or_none()
-    if row is None:
-        raise Product.missing()
-    return Listing._make(row)
+    for row in ctx.rows(ONE, id=id):
+        return Listing.of(row)
+    raise Product.missing()
 
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:

@@ -8,10 +8,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from shop.domain.base import fold, now
 from shop.domain.errors import Forbidden, Unauthenticated
@@ -24,7 +24,21 @@ ISSUER = AUDIENCE = "shop"
 LEEWAY = 10
 CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
 WRONG = "This name and this password do not belong together."
+STANDS = (
+    select(User.id, User.role, User.username, User.token_epoch, Login.id)
+    .join(Login, Login.user_id == User.id)
+    .where(User.id == bindparam("user"), Login.id == bindparam("sid"), User.token_epoch == bindparam("since"))
+    .where(User.disabled.is_(False), User.erased_at.is_(None))
+)
 DEAD = "This token is not valid, or not any more; log in again."
+
+
+class Standing(NamedTuple):
+    id: int
+    role: str
+    username: str
+    token_epoch: int
+    login: str
 
 
 @dataclass(frozen=True)
@@ -73,22 +87,16 @@ class Signer:
         raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
 
 
-def standing(ctx: Context, claims: dict[str, Any]) -> Row[Any]:
+def standing(ctx: Context, claims: dict[str, Any]) -> Standing:
     """The user behind a token, if the login and the account both still stand."""
-    row = ctx.session.execute(
-        select(User.id, User.role, User.username, User.token_epoch, Login.id.label("login"))
-        .join(Login, Login.user_id == User.id)
-        .where(User.id == int(claims["sub"]), Login.id == claims["sid"])
-        .where(User.token_epoch == claims["epoch"], User.disabled.is_(False), User.erased_at.is_(None))
-    ).one_or_none()
-    if row is None:
-        raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
-    return row
+    for row in ctx.rows(STANDS, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]):
+        return Standing(*row)
+    raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
 
 
 def actor(ctx: Context, claims: dict[str, Any]) -> Actor:
-    row = standing(ctx, claims)
-    return Actor(row.id, row.role, row.login, row.username)
+    found = standing(ctx, claims)
+    return Actor(found.id, found.role, found.login, found.username)
 
 
 def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:

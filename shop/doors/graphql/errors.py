@@ -62,7 +62,7 @@ def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
         return cause.description or "", {"code": STATUS.get(cause.code, "BAD_REQUEST")}
     log.error("failed", exc_info=cause)
     sorry = "Something went wrong here. Quote the requestId when you ask about it."
-    return sorry, {"code": FAILED, "requestId": g.request_id}
+    return sorry, {"code": FAILED, "requestId": g.ids["request_id"]}
 
 
 def facts(error: ShopError) -> dict[str, Any]:

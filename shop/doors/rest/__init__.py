@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from shop.doors.rest import caching, cors, explorer, guard, journal, limits, problems, sunset
+from shop.doors.rest import caching, cors, explorer, guard, journal, limits, memory, problems, sunset
 from shop.doors.rest.about import about
 from shop.doors.rest.openapi import Id, api
 from shop.doors.rest.orders import orders
@@ -20,11 +20,14 @@ def open_door(app: Flask, settings: Settings) -> None:
     """Register every blueprint under every version, and once more where Accept names the version."""
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
+    common = limits.common(settings)
+    memory.install(app, common)  # before all others: the last to see an answer
     journal.install(app)
     guard.install(app)
     cors.install(app, settings)
     explorer.install(app)  # before the limits: a page that is the same for all costs nobody anything
-    limits.install(app, settings)
+    limits.install(app, common)
+    app.before_request(memory.refuse)
     app.before_request(guard.agree)
     caching.install(app)
     sunset.install(app)

@@ -11,6 +11,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
 from shop.domain.moves import ANYONE
+from shop.doors.rest.guard import context
 from shop.doors.rest.input import Parser
 
 View = Callable[..., Any]
@@ -61,6 +62,8 @@ class Blueprint(SmorestBlueprint):
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 result, g.public = view(*args, **kwargs), public
+                if public:
+                    g.reads = context().reads
                 if not shown:
                     return nothing()
                 g.tag = getattr(result, "tag", None)

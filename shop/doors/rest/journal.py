@@ -4,6 +4,7 @@ import logging
 import re
 from secrets import token_hex
 from time import perf_counter
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -26,17 +27,16 @@ HEADERS = {
 
 def begin() -> None:
     g.began = perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else token_hex(8)
-    g.ids = {"request_id": g.request_id, **trace()}
+    g.ids = named(request.environ, g.pop("traced", None))
 
 
-def trace() -> dict[str, str]:
-    """The trace that this request is a part of, as our own tracing says, else as the caller does."""
-    if found := g.pop("traced", None):
-        return {"trace_id": found}
-    found = TRACE.fullmatch(request.headers.get("traceparent", ""))
-    return {"trace_id": found[1]} if found else {}
+def named(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
+    """The number of a request, and the trace it is in, as our own tracing says, else as the caller does."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    number = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
+    if traced is None and (found := TRACE.fullmatch(environ.get("HTTP_TRACEPARENT", ""))):
+        traced = found[1]
+    return {**number, "trace_id": traced} if traced else number
 
 
 def end(response: Response) -> Response:
@@ -44,25 +44,35 @@ def end(response: Response) -> Response:
     response.headers.extend((name, value) for name, value in HEADERS.items() if name not in present)
     if settings().public_url.startswith("https:"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers["X-Request-ID"] = g.request_id
-    log.info("request", extra={"request": facts(response)})
+    response.headers["X-Request-ID"] = g.ids["request_id"]
+    facts, asked = g._get_current_object(), request._get_current_object()
+    held = facts.get("claims")
+    write(
+        facts.ids,
+        asked.method if METHOD.fullmatch(asked.method) else "?",
+        asked.url_rule.rule if asked.url_rule else "unmatched",
+        response.status_code,
+        perf_counter() - facts.began,
+        response.content_length or 0,
+        int(held["sub"]) if held else None,
+        asked.remote_addr,
+    )
     return response
 
 
-def facts(response: Response) -> dict[str, object]:
+def write(
+    ids: dict[str, str],
+    method: str,
+    route: str,
+    status: int,
+    seconds: float,
+    size: int,
+    user: int | None,
+    remote: str | None,
+) -> None:
     """What is worth knowing of a request, without a word that the client chose freely."""
-    facts, asked = g._get_current_object(), request._get_current_object()
-    held = facts.get("claims") or {}
-    return {
-        **facts.ids,
-        "method": asked.method if METHOD.fullmatch(asked.method) else "?",
-        "route": asked.url_rule.rule if asked.url_rule else "unmatched",
-        "status": response.status_code,
-        "ms": round((perf_counter() - facts.began) * 1000, 1),
-        "bytes": response.content_length or 0,
-        "user": int(held["sub"]) if held else None,
-        "remote": asked.remote_addr,
-    }
+    facts = {**ids, "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+    log.info("request", extra={"request": {**facts, "bytes": size, "user": user, "remote": remote}})
 
 
 def install(app: Flask) -> None:

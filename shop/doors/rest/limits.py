@@ -1,6 +1,7 @@
 """How much a caller may ask for; the numbers are said in every answer."""
 
 import logging
+from dataclasses import dataclass
 from math import ceil
 from time import time
 from typing import Any
@@ -67,32 +68,49 @@ def limiter(settings: Settings) -> Limiter:
     )
 
 
-def install(app: Flask, settings: Settings) -> None:
-    guard, limits = limiter(settings), parse_many(settings.rate_limit)
+def install(app: Flask, common: "Common") -> None:
+    guard = common.guard
     app.after_request(lambda response: announce(guard, response))
     guard.init_app(app)
     guard.request_filter(lambda: request.path.startswith("/health/"))
     judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
-    app.before_request(lambda: None if within(guard, limits) else judge())
+    app.before_request(lambda: None if common.within() else judge())
 
 
-def within(guard: Limiter, limits: list[RateLimitItem]) -> bool:
-    """The short way, for a request within the limits that most have.
+@dataclass(frozen=True)
+class Common:
+    """The limits that every request has, and the short way to them.
 
     Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
     logins, those who are over the limit, and everything while its store does not answer.
     """
-    special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
-    if special or guard.limiter.storage is not guard.storage:
-        return False
-    words = [PREFIX, caller(), DEFAULT]
-    try:
-        allowed = all(guard.limiter.hit(limit, *words) for limit in limits)
-    except StorageError:
-        return False
-    if allowed:
-        g.counted = [RequestLimit(guard, limit, words, False, False) for limit in limits]
-    return allowed
+
+    guard: Limiter
+    limits: list[RateLimitItem]
+
+    def within(self) -> bool:
+        special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
+        if special or not self.hit(who := caller()):
+            return False
+        words = [PREFIX, who, DEFAULT]
+        g.counted = [RequestLimit(self.guard, limit, words, False, False) for limit in self.limits]
+        return True
+
+    def hit(self, who: str, cost: int = 1) -> bool:
+        if self.guard.limiter.storage is not self.guard.storage:
+            return False
+        try:
+            return all(self.guard.limiter.hit(each, PREFIX, who, DEFAULT, cost=cost) for each in self.limits)
+        except StorageError:
+            return False
+
+    def said(self, who: str) -> dict[str, str]:
+        stats = self.guard.limiter.get_window_stats
+        return said([(DEFAULT, each, stats(each, PREFIX, who, DEFAULT)) for each in self.limits])
+
+
+def common(settings: Settings) -> Common:
+    return Common(limiter(settings), parse_many(settings.rate_limit))
 
 
 def name(limit: RequestLimit) -> str:
@@ -120,15 +138,15 @@ def free(policy: str, status: int) -> bool:
 def describe(response: Response, limits: list[RequestLimit]) -> None:
     if not limits:
         return
-    windows = [(name(each), each.limit, each.window) for each in limits]
-    response.headers["RateLimit-Policy"] = ", ".join(
-        f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows
-    )
-    response.headers["RateLimit"] = ", ".join(
-        f'"{policy}";r={window.remaining};t={wait(window)}' for policy, _, window in windows
-    )
+    response.headers.update(said([(name(each), each.limit, each.window) for each in limits]))
     if response.status_code == 429:
         response.headers["Retry-After"] = str(max(wait(each.window) for each in limits if each.breached))
+
+
+def said(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
+    rules = (f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows)
+    left = (f'"{policy}";r={window.remaining};t={wait(window)}' for policy, _, window in windows)
+    return {"RateLimit-Policy": ", ".join(rules), "RateLimit": ", ".join(left)}
 
 
 def wait(window: WindowStats) -> int:

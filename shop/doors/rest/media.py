@@ -1,7 +1,9 @@
 """Which media type an answer has: what the client names, and HAL for all who do not care."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 HAL, JSON, PROBLEM = "application/hal+json", "application/json", "application/problem+json"
 FORM, MERGE, HAL_FORMS = (
@@ -10,10 +12,17 @@ FORM, MERGE, HAL_FORMS = (
     "application/prs.hal-forms+json",
 )
 HTML = "text/html"
+BRIEF = 300  # characters
 VENDOR = re.compile(r"application/vnd\.shop\.(v\d{1,4})\+json")
 
 
-@lru_cache(1024)
+def brief(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember what comes of short headers, which most are; long ones would fill the memory."""
+    quick = lru_cache(1024)(function)
+    return lambda accept, *more: (quick if len(accept) < BRIEF else function)(accept, *more)
+
+
+@brief
 def ranges(accept: str) -> dict[str, float]:
     """The media ranges of an Accept header and how much each is wanted, parameters put aside."""
     wanted = {}
@@ -25,14 +34,14 @@ def ranges(accept: str) -> dict[str, float]:
     return wanted or {"*/*": 1.0}
 
 
-@lru_cache(1024)
+@brief
 def named_version(accept: str) -> str | None:
     """The version that an Accept header asks for by name."""
     wanted = ((VENDOR.fullmatch(name), quality) for name, quality in ranges(accept).items())
     return next((found[1] for found, quality in wanted if found and quality), None)
 
 
-@lru_cache(4096)
+@brief
 def negotiate(accept: str, offers: tuple[str, ...]) -> str | None:
     """The offer wanted most; of equals one that is named, and then the first; None where none is wanted.
 

@@ -55,7 +55,9 @@ class OrderDocument(Document):
         return {name: value for name, value in super().said(order, frame).items() if value is not None}
 
     def ways(self, order: Order, frame: Frame) -> dict[str, dict[str, Any]]:
-        user = {"user": {"href": href(f"/users/{order.user_id}")}} if not order.user.erased_at else {}
+        """To the user as well, while there is one: who asks for an own order is there."""
+        here = OWNER in frame.context.roles(order) or not order.user.erased_at
+        user = {"user": {"href": href(f"/users/{order.user_id}")}} if here else {}
         return {**super().ways(order, frame), **user}
 
 

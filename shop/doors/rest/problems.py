@@ -47,7 +47,7 @@ def problem(
         "status": status,
         "detail": detail,
         "instance": quote(request.path),
-        "request_id": g.request_id,
+        "request_id": g.ids["request_id"],
         **members,
     }
     ways = {rel: {"href": href(path)} for rel, path in WAYS.get(status, {}).items()}

@@ -1,0 +1,121 @@
+"""The short way, for what was asked before: where the database still says the same, so do we.
+
+An answer for everybody is made of the words of the request and of rows that were read, so it is kept with
+both. To the same words the same rows are read again, and only where they differ is the answer made anew.
+That leaves out Flask, the shapes and the links, which are nine tenths of the work, and nothing of what counts
+for each request by itself: its limit, its number, its line in the log, its validators, its deadline.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, Response, g, request
+from sqlalchemy import Engine
+from werkzeug.http import parse_etags, remove_entity_headers
+
+from shop.domain.errors import ShopError
+from shop.doors.rest import journal
+from shop.doors.rest.limits import Common
+from shop.doors.rest.media import HAL_FORMS
+from shop.doors.web import network
+from shop.services.reads import Read, unchanged
+
+# All that an answer for everybody depends on, and what makes it one that is not for everybody.
+WORDS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")
+SPECIAL = ("HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
+EACH = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
+ROOM = 16 * 1024 * 1024  # bytes, of bodies and words and of what each answer takes beside them
+BESIDE = 4096
+# Whoever wants to know of each answer: its route, its status, and the seconds it took.
+ANSWERS: set[Callable[[str, int, float], None]] = set()
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """An answer, and the rows it was made of."""
+
+    route: str
+    tag: str
+    body: bytes
+    headers: list[tuple[str, str]]
+    reads: list[Read]
+
+
+class Memory:
+    def __init__(self, app: Flask, common: Common, engine: Engine) -> None:
+        self.plain, self.common, self.engine = app.wsgi_app, common, engine
+        self.known: dict[tuple[str, ...], Known] = {}
+        self.size = 0
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            if (known := self.known.get(words(environ))) and (answer := self.recall(known, environ, start)):
+                return answer
+        except ShopError as refusal:
+            environ["shop.refusal"] = refusal
+        return self.plain(environ, start)
+
+    def recall(self, known: Known, environ: Environ, start: Callable[..., Any]) -> list[bytes] | None:
+        began, who = perf_counter(), network(environ.get("REMOTE_ADDR"))
+        if not self.common.hit(who):
+            return None
+        if not unchanged(self.engine, known.reads):
+            self.common.hit(who, -1)
+            return None
+        has = "HTTP_IF_NONE_MATCH" in environ and seen(known.tag, environ["HTTP_IF_NONE_MATCH"])
+        if has:
+            self.common.hit(who, -1)
+        ids = journal.named(environ)
+        headers = [*known.headers, *self.common.said(who).items(), ("X-Request-ID", ids["request_id"])]
+        if has:
+            remove_entity_headers(headers)
+        body = b"" if has else known.body
+        status, seconds = 304 if has else 200, perf_counter() - began
+        journal.write(ids, "GET", known.route, status, seconds, len(body), None, environ.get("REMOTE_ADDR"))
+        for tell in ANSWERS:
+            tell(known.route, status, seconds)
+        start("304 NOT MODIFIED" if has else "200 OK", headers)
+        return [body]
+
+    def keep(self, response: Response) -> Response:
+        """Remember an answer that depends on nothing but the words of the request and the rows of it."""
+        asked = words(request.environ)
+        if asked and response.status_code == 200 and g.get("reads") and g.media != HAL_FORMS:
+            body = response.get_data()
+            size = 2 * len(body) + sum(map(len, asked)) + BESIDE  # twice, for the rows
+            self.size += size
+            if self.size > ROOM:
+                self.known, self.size = {}, size
+            tag, _ = response.get_etag()
+            headers = [each for each in response.headers if each[0] not in EACH]
+            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, g.reads)
+        return response
+
+
+def seen(tag: str, said: str) -> bool:
+    return said == f'"{tag}"' or parse_etags(said).contains_weak(tag)
+
+
+def words(environ: Environ) -> tuple[str, ...] | None:
+    if environ["REQUEST_METHOD"] != "GET" or any(name in environ for name in SPECIAL):
+        return None
+    return tuple(environ.get(name, "") for name in WORDS)
+
+
+def install(app: Flask, common: Common) -> None:
+    """But where statements are traced: the short way has no spans."""
+    if app.extensions["shop-traced"]:
+        return
+    with app.app_context():
+        memory = Memory(app, common, app.extensions["sqlalchemy"].engine)
+    app.wsgi_app = memory  # type: ignore[method-assign]
+    app.after_request(memory.keep)
+
+
+def refuse() -> None:
+    if refusal := request.environ.get("shop.refusal"):
+        raise refusal
