@@ -19,6 +19,7 @@ from shop.logs import set_up
 from shop.services.database import options, tune
 from shop.services.health import Health
 from shop.services.tokens import Signer
+from shop.services.watch import Watcher
 from shop.settings import Settings, read_settings
 
 
@@ -60,6 +61,7 @@ def keep(app: Flask) -> None:
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
         tune(db.engine)
+        app.extensions["shop-watcher"] = Watcher(db.engine)
 
 
 def observe(app: Flask, settings: Settings) -> None:

@@ -6,16 +6,27 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.cli.common import Refusal, cause, engine, known, line, on_database, operator, schema
-from shop.services import replays, upkeep
+from shop.cli.common import (
+    Refusal,
+    cause,
+    engine,
+    known,
+    line,
+    on_database,
+    operator,
+    schema,
+    settings,
+)
+from shop.services import feed, replays, upkeep
 from shop.services.schema import drift, present
 
 
 @click.command()
 @on_database
 def purge() -> None:
-    """Forget the answers kept for repeated requests that have expired."""
+    """Forget what has expired: answers kept for repeated requests, and changes too old for the feed."""
     click.echo(f"{replays.sweep(operator())} answers forgotten.")
+    click.echo(f"{feed.purge(operator(), settings().changes_days)} changes forgotten.")
 
 
 @click.command()

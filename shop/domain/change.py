@@ -1,13 +1,22 @@
-"""A change of the catalogue: what other services read, in order, each once."""
+"""A change of the catalogue: what other services read, in order, each once.
+
+Whoever reads by cursor must never find a smaller number than the last. A number is therefore given under a
+lock that is kept until the commit, and that as late as can be: what a transaction has changed is noted in its
+session and written when it is about to commit. SQLite has one writer, and needs no lock.
+"""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, String, event, insert, text
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from shop.domain.base import Base, Id, now
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
+PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
+CHANNEL, LINE = "shop_changes", 0x5409
+NOTED = "changes"
 
 
 class Change(Base):
@@ -20,3 +29,45 @@ class Change(Base):
     price: Mapped[int] = mapped_column(Id)
     stock: Mapped[int] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+WRITE = insert(Change.__table__)
+QUEUE = text(f"SELECT pg_advisory_xact_lock({LINE}), pg_notify('{CHANNEL}', '')")
+
+
+def record(session: Session, product: Any, kind: str) -> None:
+    """Note what changed, as it is now."""
+    row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
+    session.info.setdefault(NOTED, []).append(row)
+
+
+def queue(connection: Connection) -> None:
+    """Become the next whose rows readers see. Lock nothing after this, or two could wait for each other."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(QUEUE)
+
+
+@event.listens_for(Session, "after_transaction_create")
+def begin(session: Session, transaction: SessionTransaction) -> None:
+    """A savepoint stands in the list as itself, so that what came after it can be taken back."""
+    if transaction.nested:
+        session.info.setdefault(NOTED, []).append(transaction)
+    elif transaction.parent is None:
+        session.info.pop(NOTED, None)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def take_back(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested and transaction in (noted := session.info.get(NOTED, [])):
+        del noted[noted.index(transaction) :]
+
+
+@event.listens_for(Session, "before_commit")
+def write(session: Session) -> None:
+    if session.in_nested_transaction() or NOTED not in session.info:
+        return
+    session.flush()
+    if rows := [each for each in session.info.pop(NOTED) if type(each) is dict]:
+        at, connection = now(), session.connection()
+        queue(connection)
+        connection.execute(WRITE, [{**row, "at": at} for row in rows])

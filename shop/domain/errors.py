@@ -57,3 +57,9 @@ class Unavailable(ShopError):
     """Nothing is wrong with the request; the same one may work in a moment."""
 
     code = "unavailable"
+
+
+class Expired(ShopError):
+    """What came after this place in the feed has been forgotten."""
+
+    code = "expired"

@@ -1,11 +1,13 @@
 """An order, and its whole life: placed, paid, shipped, delivered; or cancelled, or refunded."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.base import Base, Entity, Id, now
+from shop.domain.change import queue
 from shop.domain.errors import Conflict
 from shop.domain.moves import MEMBER, OWNER, STAFF, move
 from shop.domain.product import Product, shift
@@ -54,6 +56,12 @@ class Step(Base):
     move: Mapped[str] = mapped_column(String(20))
     by: Mapped[int] = mapped_column(Id)
     at: Mapped[datetime]
+
+
+@event.listens_for(Step, "before_insert")
+def number(_: Any, connection: Connection, __: Step) -> None:
+    """Steps are numbered in the order in which they become visible: they too can be read by cursor."""
+    queue(connection)
 
 
 class Order(Entity):

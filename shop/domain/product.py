@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, insert, or_, update
+from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
 
 from shop.domain.base import Entity, Id, fold, glance, now
-from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, Change
+from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record
 from shop.domain.errors import Conflict
 from shop.domain.money import MAX as MAX_MONEY
 from shop.domain.moves import MEMBER, STAFF, move
@@ -94,7 +94,6 @@ Listing = glance(
 
 # Prepared once, because every line of every order passes here (`python -m benchmarks.checkout`).
 shelf = Product.__table__
-NOTE = insert(Change.__table__)
 SHIFT = (
     update(shelf)
     .where(
@@ -116,9 +115,3 @@ def shift(session: Session, product_id: int, amount: int) -> Row[Any] | None:
     if changed:
         record(session, changed, STOCKED)
     return changed
-
-
-def record(session: Session, product: Any, kind: str) -> None:
-    """Write into the feed what changed, in the transaction that changes it."""
-    row = {"product_id": product.id, "price": product.price, "stock": product.stock}
-    session.connection().execute(NOTE, {"kind": kind, **row})

@@ -5,7 +5,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from shop.domain.change import CREATED, record
 from shop.domain.moves import moves
 from shop.domain.product import Product
 from shop.domain.shapes import NewProduct
@@ -41,11 +43,20 @@ def load(
             if skip_bad or not bad:
                 session.add(product)
                 if good % BATCH == 0:
-                    session.flush()
-                    session.expunge_all()
+                    put(session)
         if bad and not skip_bad:
             raise Refused(f"{bad} bad lines; nothing was imported (--skip-bad takes the others)")
+        put(session)
     return good, bad
+
+
+def put(session: Session) -> None:
+    """Those that wait, into the catalogue and into the feed of its changes."""
+    waiting = list(session.new)
+    session.flush()
+    for product in waiting:
+        record(session, product, CREATED)
+    session.expunge_all()
 
 
 def read(row: dict[str, Any] | ValueError) -> dict[str, Any]:

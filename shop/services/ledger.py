@@ -11,6 +11,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from shop.domain.base import Base
+from shop.domain.change import queue
 from shop.domain.order import Item, Order, Step
 
 ORDERS, ITEMS, STEPS = (kind.__table__ for kind in (Order, Item, Step))
@@ -26,6 +27,7 @@ def write(session: Session, order: Order) -> None:
         item.fresh = True
     run(FILL, [row(item, ITEMS) for item in order.items])
     (step,) = order.history
+    queue(session.connection())
     step.id = run(NOTE, row(step, STEPS)).scalar_one()
     for each in (order, *order.items, step):
         make_transient_to_detached(each)

@@ -25,6 +25,7 @@ CODES = {
     "out_of_stock": "OUT_OF_STOCK",
     "reused": "REUSED",
     "stale": "STALE",
+    "expired": "CURSOR_EXPIRED",
     "unavailable": "UNAVAILABLE",
 }
 PARSE, VALIDATION, INPUT = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"

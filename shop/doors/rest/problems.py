@@ -32,6 +32,7 @@ STATUS = {
     "out_of_stock": (409, "There is not enough of it"),
     "reused": (422, "This key is taken"),
     "stale": (412, "It was changed meanwhile"),
+    "expired": (410, "This cursor is too old"),
     "unavailable": (503, "Come back in a moment"),
 }
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"

@@ -1,0 +1,146 @@
+"""The feed of changes: read by cursor, each once and in order; and a wait for those still to come."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Protocol
+
+from sqlalchemy import Select, bindparam, delete, func, select, update
+
+from shop.domain.base import now
+from shop.domain.change import PURGED, Change
+from shop.domain.errors import Expired, Invalid
+from shop.domain.order import Order, Step
+from shop.domain.shapes import Shape, Whole
+from shop.services.context import Context
+from shop.services.watch import Watcher
+
+LARGEST = 500
+GLANCE = 1.0  # seconds after which one who waits is asked whether he is still there
+
+
+class Search(Shape):
+    """Where to read on, and how much at most."""
+
+    after = Whole(0, 10**18 - 1)
+    limit = Whole(1, LARGEST, load_default=100)
+
+
+class Row(Protocol):
+    seq: int
+
+
+CHANGES = select(Change.seq, Change.kind, Change.product_id, Change.price, Change.stock, Change.at)
+STEPS = select(Step.id.label("seq"), Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(Order)
+
+
+def beyond(query: Select[Any], column: Any) -> Select[Any]:
+    return query.where(column > bindparam("after")).order_by(column).limit(bindparam("limit"))
+
+
+CHANGES_AFTER, STEPS_AFTER = beyond(CHANGES, Change.seq), beyond(STEPS, Step.id)
+
+
+def read(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+    """What came after this cursor. What was purged left a mark, which is found if anything was missed."""
+    found = rows(ctx, CHANGES_AFTER, after, limit)
+    if found and found[0].kind == PURGED:
+        raise Expired("What came after this cursor is forgotten; read anew, and go on from now.")
+    return found or known(ctx, after, newest)
+
+
+def steps(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+    """The steps of all orders; whose an order is, each row says."""
+    return rows(ctx, STEPS_AFTER, after, limit) or known(ctx, after, newest_step)
+
+
+def rows(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
+    with ctx.reading() as connection:
+        return connection.execute(query, {"after": after, "limit": limit}).all()
+
+
+def known(ctx: Context, after: int, newest: Callable[[Context], int]) -> Sequence[Row]:
+    """Nothing, for a cursor that there is; one that was never given out would miss what comes."""
+    if after > newest(ctx):
+        flaw = "No change has this number yet; begin anew."
+        raise Invalid("This cursor was never given out.", errors={"after": [flaw]})
+    return []
+
+
+def newest(ctx: Context) -> int:
+    """The cursor of now."""
+    with ctx.reading() as connection:
+        return connection.scalar(select(func.max(Change.seq))) or 0
+
+
+def newest_step(ctx: Context) -> int:
+    with ctx.reading() as connection:
+        return connection.scalar(select(func.max(Step.id))) or 0
+
+
+def wait(
+    ctx: Context, watcher: Watcher, after: int, limit: int, seconds: float,
+    going: Callable[[], bool] = lambda: True,
+) -> Sequence[Row]:  # fmt: skip
+    """What came after this cursor as soon as there is something, or nothing when the time is over.
+
+    Nothing is held meanwhile: neither a connection nor a transaction, which would see nothing new.
+    """
+    end = monotonic() + seconds
+    while True:
+        seen = watcher.seen()
+        ctx.session.rollback()
+        if found := read(ctx, after, limit):
+            return found
+        while not watcher.wait(seen, min(GLANCE, end - monotonic())):
+            if watcher.stopped or monotonic() >= end or not going():
+                return []
+
+
+def purge(ctx: Context, days: int) -> int:
+    """Forget what is older; the last of it stays as a mark of how far that went."""
+    with ctx.writing() as session:
+        old = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
+        if (last := session.scalar(old)) is None:
+            return 0
+        session.execute(update(Change).where(Change.seq == last).values(kind=PURGED))
+        return session.execute(delete(Change).where(Change.seq < last)).rowcount
+
+
+class Stream:
+    """The same for coroutines: however many wait at one place, it is read once for all of them."""
+
+    def __init__(self, watcher: Watcher, read: Callable[[int], Awaitable[Sequence[Row]]]) -> None:
+        self.watcher, self.read, self.loop = watcher, read, asyncio.get_running_loop()
+        self.bell, self.reads = asyncio.Event(), dict[int, asyncio.Future[Sequence[Row]]]()
+        watcher.listeners.add(self.tell)
+
+    def tell(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self.ring)
+
+    def ring(self) -> None:
+        self.bell.set()
+        self.bell, self.reads = asyncio.Event(), {}
+
+    async def after(self, cursor: int) -> AsyncIterator[Row]:
+        """Each row after the cursor, until the watcher is stopped."""
+        self.watcher.seen()
+        while not self.watcher.stopped:
+            bell = self.bell
+            found = await asyncio.shield(self.shared(cursor))
+            for row in found:
+                yield row
+                cursor = row.seq
+            if not found:
+                await bell.wait()
+
+    def shared(self, cursor: int) -> asyncio.Future[Sequence[Row]]:
+        """One reading for all who are here, until it is done or something happens."""
+        reads = self.reads
+        if cursor not in reads:
+            reads[cursor] = asyncio.ensure_future(self.read(cursor))
+            reads[cursor].add_done_callback(lambda _: reads.pop(cursor))
+        return reads[cursor]

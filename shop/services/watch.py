@@ -1,0 +1,100 @@
+"""Whoever waits for a change is woken when one is committed, in whichever process, by one thread for all."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Condition, Thread
+
+from sqlalchemy import Engine
+
+from shop.domain.change import CHANNEL
+from shop.services.database import options
+
+TICK = 0.05  # seconds between two looks at SQLite
+LISTEN, DEAF = 1.0, 5  # seconds that we listen to PostgreSQL; after so many times we look, heard or not
+PAUSE = 5.0  # seconds at most until a connection that broke is tried again
+
+log = logging.getLogger("shop")
+
+
+class Watcher:
+    """Counts the times that something may have happened; its thread begins with the first who waits."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.count, self.stopped = engine, 0, False
+        self.change = Condition()
+        self.thread: Thread | None = None
+        self.listeners: set[Callable[[], object]] = set()
+
+    def seen(self) -> int:
+        """To be asked before one looks, so that nothing happens unnoticed between the look and the wait."""
+        with self.change:
+            if self.thread is None and not self.stopped:
+                self.thread = Thread(target=self.run, name="shop-watcher", daemon=True)
+                self.thread.start()
+            return self.count
+
+    def wait(self, seen: int, seconds: float) -> bool:
+        """Whether something may have happened since it was seen; at once when all is about to stop."""
+        with self.change:
+            self.change.wait_for(lambda: self.count != seen or self.stopped, max(0, seconds))
+            return self.count != seen and not self.stopped
+
+    def ring(self) -> None:
+        with self.change:
+            self.count += 1
+            self.change.notify_all()
+            listeners = list(self.listeners)
+        for tell in listeners:
+            tell()
+
+    def stop(self) -> None:
+        """Let all go who wait."""
+        self.stopped = True
+        self.ring()
+
+    def run(self) -> None:
+        pause = 0.0
+        while not self.stopped:
+            try:
+                for happened in WAYS[self.engine.dialect.name](self.engine):
+                    if self.stopped:
+                        return
+                    if happened:
+                        self.ring()
+                    pause = 0.0
+            except self.engine.dialect.loaded_dbapi.Error as error:
+                pause = min(pause * 2 or TICK, PAUSE)
+                log.warning("the watcher of changes lost the database: %s", str(error).partition("\n")[0])
+                with self.change:
+                    self.change.wait_for(lambda: self.stopped, pause)
+
+
+def postgresql(engine: Engine) -> Iterator[bool]:
+    _, wire = engine.dialect.create_connect_args(engine.url)
+    wire |= options(str(engine.url), 1)["connect_args"]
+    with closing(engine.dialect.loaded_dbapi.connect(**wire, autocommit=True)) as connection:
+        connection.execute(f"LISTEN {CHANNEL}")
+        yield True
+        deaf = 0
+        while True:
+            heard = bool(list(connection.notifies(timeout=LISTEN, stop_after=1)))
+            deaf = 0 if heard else (deaf + 1) % DEAF
+            yield heard or deaf == 0
+
+
+def sqlite(engine: Engine) -> Iterator[bool]:
+    place = f"{Path(engine.url.database).as_uri()}?mode=rw"  # one that is not there is not made
+    with closing(sqlite3.connect(place, uri=True, timeout=1)) as connection:
+        known = None
+        while True:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            yield version != known
+            known = version
+            time.sleep(TICK)
+
+
+WAYS = {"postgresql": postgresql, "sqlite": sqlite}

@@ -1,0 +1,41 @@
+"""A process that changes the stock again and again, and now and then thinks better of it.
+
+python -m tests.writers URL STAFF PRODUCT COUNT
+"""
+
+import sys
+from contextlib import suppress
+
+from shop.app import create_app
+from shop.domain.product import Product
+from shop.services.context import Actor, Context
+from shop.services.moves import perform
+from tests.conftest import settings_for
+
+
+class Regret(Exception):
+    pass
+
+
+def main(url: str, staff: str, product: str, count: str) -> None:
+    app = create_app(settings_for(url))
+    with app.app_context():
+        ctx = Context(app.extensions["sqlalchemy"].session(), Actor(int(staff), "staff", ""))
+        for number in range(int(count)):
+            perform(ctx, Product, int(product), "restock", {"amount": 1})
+            if number % 5 == 0:
+                with suppress(Regret):
+                    waver(ctx, int(product))
+
+
+def waver(ctx: Context, product: int) -> None:
+    with ctx.writing() as session:
+        perform(ctx, Product, product, "restock", {"amount": 1})
+        with suppress(Regret), session.begin_nested():
+            perform(ctx, Product, product, "restock", {"amount": 1})
+            raise Regret
+        raise Regret
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
