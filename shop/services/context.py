@@ -7,7 +7,7 @@ from threading import Lock
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Connection, Executable
 from sqlalchemy.orm import Session
 
 from shop.domain.errors import Unavailable
@@ -43,13 +43,19 @@ class Context:
         owns = getattr(entity, "owner_id", None) == self.actor.id
         return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if owns else set()))
 
-    def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
-        """What there is, by the connection of the session where that has begun, else without its ado."""
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from: that of the session where it has begun, else one without its ado."""
         if self.session.in_transaction():
-            found = read(self.session.connection(), statement, values)
-        else:
-            with self.session.get_bind().connect() as connection:
-                found = read(connection, statement, values)
+            yield self.session.connection()
+            return
+        with self.session.get_bind().connect() as connection:
+            yield connection
+
+    def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+        """What there is, and a note of it: whoever keeps what is made of it can ask again."""
+        with self.reading() as connection:
+            found = read(connection, statement, values)
         self.reads.append(found)
         return found.rows
 
