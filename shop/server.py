@@ -21,6 +21,7 @@ LIMITS = {
     "max_request_header_size": 32 * 1024,
     "max_request_body_size": 8 * 1024 * 1024,  # Flask refuses sooner, and says so in a problem document
     "ident": None,
+    "channel_request_lookahead": 1,  # or nobody hears that a client who waits has gone
 }
 # How many seconds a connection may be about one thing, however busily.
 DEADLINES = {"idle": 30, "receiving": 15, "sending": 30}

@@ -30,6 +30,7 @@ def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[
         "SHOP_SECRET_KEY": KEY,
         "SHOP_DATABASE_URL": settings.database_url,
         "SHOP_LOG_LEVEL": "ERROR",
+        "SHOP_THREADS": "1",  # so that nobody waits for changes
         "SHOP_RATE_LIMIT": "1000000/minute",
         "SHOP_LOGIN_RATE_LIMIT": "1000000/minute",
     }

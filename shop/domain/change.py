@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 from shop.domain.base import Base, Id, now
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
+KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
 CHANNEL, LINE = "shop_changes", 0x5409
 NOTED = "changes"

@@ -1,5 +1,6 @@
 """The catalogue: what may be searched for, and how."""
 
+from collections.abc import Collection
 from typing import Any
 
 from marshmallow import fields, validate
@@ -57,6 +58,12 @@ def look(ctx: Context, id: int) -> Any:
     for row in ctx.rows(ONE, id=id):
         return Listing.of(row)
     raise Product.missing()
+
+
+def sold(ctx: Context, ids: Collection[int]) -> set[int]:
+    """Those of many that are still sold."""
+    there = select(Product.id).where(Product.id.in_(ids), Product.retired_at.is_(None))
+    return {id for (id,) in ctx.rows(there)} if ids else set()
 
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:

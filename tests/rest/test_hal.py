@@ -24,7 +24,7 @@ def links(answer):
 
 @pytest.mark.v1
 class TestTheHome:
-    ALWAYS = {
+    ALWAYS = {"changes", 
         "self",
         "products",
         "search",

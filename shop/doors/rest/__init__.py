@@ -1,9 +1,12 @@
 """The front door: REST with hypermedia, HAL over Flask."""
 
+from threading import BoundedSemaphore
+
 from flask import Flask
 
 from shop.doors.rest import caching, cors, explorer, guard, journal, limits, memory, problems, sunset
 from shop.doors.rest.about import about
+from shop.doors.rest.changes import changes
 from shop.doors.rest.openapi import Id, api
 from shop.doors.rest.orders import orders
 from shop.doors.rest.products import products
@@ -13,7 +16,10 @@ from shop.doors.rest.users import users
 from shop.doors.rest.versions import VERSIONS
 from shop.settings import Settings
 
-PLACES = {root: "", products: "/products", users: "/users", orders: "/orders", tokens: "/tokens"}
+PLACES = {
+    root: "", products: "/products", users: "/users", orders: "/orders", tokens: "/tokens",
+    changes: "/changes",
+}  # fmt: skip
 
 
 def open_door(app: Flask, settings: Settings) -> None:
@@ -21,6 +27,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
     common = limits.common(settings)
+    app.extensions["shop-waiting"] = BoundedSemaphore(settings.threads // 2)
     memory.install(app, common)  # before all others: the last to see an answer
     journal.install(app)
     guard.install(app)

@@ -27,10 +27,14 @@ def nothing(status: int = 204, **headers: str) -> Response:
     return response
 
 
+def wishes() -> list[str]:
+    """What the client would like, if it can be had (RFC 7240)."""
+    return re.split(r"[,;]", request.headers.get("Prefer", "").lower().replace(" ", "").replace('"', ""))
+
+
 def little() -> bool:
-    """Whether the client would rather not have the new state sent back (RFC 7240)."""
-    wishes = re.split(r"[,;]", request.headers.get("Prefer", "").lower().replace(" ", ""))
-    return "return=minimal" in wishes or 'return="minimal"' in wishes
+    """Whether the client would rather not have the new state sent back."""
+    return "return=minimal" in wishes()
 
 
 def minimal(status: int, where: dict[str, str]) -> Response:

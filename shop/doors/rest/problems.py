@@ -36,7 +36,8 @@ STATUS = {
     "unavailable": (503, "Come back in a moment"),
 }
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-WAYS = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"}}
+WAYS = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"},
+        410: {"changes": "/changes", "products": "/products"}}  # fmt: skip
 
 
 def problem(

@@ -14,6 +14,7 @@ from shop.doors.rest.vocabulary import (
     COLLECTION,
     COMMON,
     DOORS,
+    FEED,
     HOME,
     MEANINGS,
     PAGE,
@@ -46,6 +47,7 @@ TERMS = {
     "home": HOME,
     "collection": COLLECTION,
     **{name: described(name, document) for name, document in DOCUMENTS.items()},
+    "changes": FEED,
     "token": TOKEN,
 }
 

@@ -10,6 +10,7 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.changes import template as changes
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
@@ -31,6 +32,7 @@ class HomeDocument(Resource):
             "self": {"href": href("/")},
             "products": {"href": href("/products")},
             "search": ProductCollection().template(),
+            "changes": changes(),
             "profile": profile("home"),
             **described(),
             **beside(),

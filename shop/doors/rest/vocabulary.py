@@ -12,6 +12,7 @@ WAYS = {
 HOME = {
     "products": "The catalogue.",
     "search": "The catalogue, searched: a URI template (RFC 6570).",
+    "changes": "What changed in the catalogue, in order: a URI template (RFC 6570).",
     "login": "POST a username and a password; the answer holds tokens.",
     "logout": "DELETE ends the login: both tokens are dead at once.",
     "register": "POST opens an account.",
@@ -41,6 +42,15 @@ COLLECTION = {
     "last": "The last page.",
     "search": "A URI template (RFC 6570) with all that may be asked for.",
     "_embedded.item": "The items, whole, each with its own links; present when empty.",
+}
+FEED = {
+    "self": "What came after this cursor.",
+    "next": "What comes after the last of these; always there, and the place to go on from another day.",
+    "search": "A URI template (RFC 6570): where to go on, how many at most, how many seconds to wait.",
+    "_embedded.item": "The changes, oldest first; present when empty.",
+    "product": "What changed, while it is sold.",
+    "seq": "The number of the change, and the cursor to go on from.",
+    "kind": "created, changed, stocked or retired.",
 }
 TOKEN = {
     "access_token": "Send it as Authorization: Bearer.",

@@ -1,0 +1,130 @@
+"""The feed of changes: read by cursor, each once and in order, or waited for."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any
+
+from flask import Response, after_this_request, current_app, request
+from marshmallow import Schema, fields
+
+from shop.domain.change import KINDS
+from shop.domain.moves import ANYONE
+from shop.domain.shapes import Whole
+from shop.doors.rest.blueprint import Blueprint, wishes
+from shop.doors.rest.guard import context, href
+from shop.doors.rest.hal import LINK, Resource, profile
+from shop.doors.rest.writing import Frame, Price, Time
+from shop.services import feed
+from shop.services.products import sold
+
+LONGEST = 25  # seconds of a wait, so that no proxy between gives up before
+
+changes = Blueprint("changes", __name__, description="What changed in the catalogue.")
+
+
+class Reading(feed.Search):
+    wait = Whole(0, LONGEST, metadata={"description": "Seconds to wait where there is nothing new."})
+
+
+class ChangeDocument(Schema):
+    seq = fields.Integer()
+    kind = fields.String(metadata={"enum": KINDS})
+    product_id = fields.Integer()
+    price = Price()
+    stock = fields.Integer()
+    at = Time()
+    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK}})
+
+    def links(self, change: dict[str, Any]) -> dict[str, dict[str, str]]:
+        """To the product, while it is sold."""
+        return {"product": {"href": href(f"/products/{change['product_id']}")}} if change["sold"] else {}
+
+
+class ChangesDocument(Schema):
+    item = fields.List(fields.Nested(ChangeDocument))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came after a cursor."""
+
+    after: int
+    asked: dict[str, int]
+    items: list[dict[str, Any]]
+
+    @property
+    def embedded(self) -> dict[str, Any]:
+        return {"item": self.items}
+
+    @property
+    def last(self) -> int:
+        return self.items[-1]["seq"] if self.items else self.after
+
+
+class FeedDocument(Resource):
+    _embedded = fields.Nested(ChangesDocument, attribute="embedded")
+
+    def links(self, turn: Turn, _: Frame) -> dict[str, dict[str, Any]]:
+        return {
+            "self": {"href": href("/changes", **turn.asked | {"after": turn.after})},
+            "next": {"href": href("/changes", **turn.asked | {"after": turn.last})},
+            "search": template(),
+            "profile": profile("changes"),
+        }
+
+
+def template() -> dict[str, Any]:
+    return {"href": f"{href('/changes')}{{?{','.join(Reading().fields)}}}", "templated": True}
+
+
+@changes.route("")
+@changes.needs(ANYONE)
+@changes.arguments(Reading, location="query")
+@changes.gives(200, FeedDocument)
+def browse(search: dict[str, Any]) -> Turn:
+    """Read what changed, or wait for what will."""
+    ctx, limit, after = context(), search["limit"], search.get("after")
+    after = feed.newest(ctx) if after is None else after
+    rows = feed.read(ctx, after, limit) or waited(after, limit, search.get("wait", wished()))
+    there = sold(ctx, {row.product_id for row in rows})
+    return Turn(after, search, [{**row._mapping, "sold": row.product_id in there} for row in rows])
+
+
+def wished() -> int:
+    """How long the client would like to wait (RFC 7240)."""
+    said = next((word.removeprefix("wait=") for word in wishes() if word.startswith("wait=")), "")
+    if not re.fullmatch(r"\d{1,6}", said, re.ASCII):
+        return 0
+    seconds = min(LONGEST, int(said))
+    say("Preference-Applied", f"wait={seconds}")
+    return seconds
+
+
+def waited(after: int, limit: int, seconds: int) -> Any:
+    """What comes while one waits. Half of the threads may wait, so that the others can answer."""
+    if not seconds:
+        return []
+    room: BoundedSemaphore = current_app.extensions["shop-waiting"]
+    if not room.acquire(blocking=False):
+        say("Retry-After", "1")
+        return []
+    try:
+        return feed.wait(context(), current_app.extensions["shop-watcher"], after, limit, seconds, present())
+    finally:
+        room.release()
+
+
+def say(name: str, word: str) -> None:
+    @after_this_request
+    def add(response: Response) -> Response:
+        response.headers[name] = word
+        return response
+
+
+def present() -> Callable[[], bool]:
+    """Whether it is worth waiting: somebody listens, and the server is not about to end."""
+    gone = request.environ.get("waitress.client_disconnected", bool)
+    draining = current_app.extensions["shop-draining"]
+    return lambda: not (gone() or draining.is_set())
