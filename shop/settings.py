@@ -138,6 +138,12 @@ def metrics_port(text: str) -> int:
     return whole(1, 65_535)(text)
 
 
+def file(text: str) -> str:
+    if text and not (Path(text).is_file() and os.access(text, os.R_OK)):
+        raise ValueError
+    return text
+
+
 def day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
@@ -178,6 +184,10 @@ class Settings:
     log_format: str = setting("json", choice("json", "text"), "json or text")
     graphql_introspection: bool = setting("on", switch, "on or off")
     graphiql: bool = setting("on", switch, "on or off")
+    grpc_certificate: str = setting("", file, "empty, or a file that can be read")
+    grpc_key: str = setting("", file, "empty, or a file that can be read")
+    grpc_client_ca: str = setting("", file, "empty, or a file that can be read")
+    grpc_reflection: bool = setting("on", switch, "on or off")
     threads: int = setting("8", whole(1, 64), "1 to 64")
     metrics_port: int = setting("", metrics_port, "empty, or a port: 1 to 65535")
     workers: int = setting("1", whole(1, 64), "1 to 64")

@@ -5,7 +5,8 @@ them, the sampler, the headers, the name. Spans hold routes and the text of stat
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from http import HTTPMethod
 from types import SimpleNamespace
@@ -31,6 +32,7 @@ def watch(app: Flask, engine: Engine) -> bool:
         demand("opentelemetry", "otel")
     except SettingsError as error:
         raise SettingsError(f"{named[0]}: {error}") from None
+    app.extensions["shop-calls"] = lambda path: follow(tools(app), path)
     app.before_request(lambda: begin(tools(app)))
     app.after_request(end)
     app.teardown_request(leave)
@@ -103,6 +105,16 @@ def end(response: Response) -> Response:
     ours = g.span.get_span_context()
     response.headers["traceresponse"] = f"00-{ours.trace_id:032x}-{ours.span_id:016x}-{ours.trace_flags:02x}"
     return response
+
+
+@contextmanager
+def follow(otel: SimpleNamespace, path: str) -> Iterator[Callable[[], None]]:
+    """The span of a call that no hook of the app sees, and how to say that it failed."""
+    begin(otel)
+    service, _, method = path[1:].partition("/")
+    g.span.update_name(path[1:])
+    g.span.set_attributes({"rpc.system": "grpc", "rpc.service": service, "rpc.method": method})
+    yield lambda: fail(g.span)
 
 
 def leave(_: BaseException | None) -> None:

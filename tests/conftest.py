@@ -7,7 +7,9 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -346,3 +348,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to stand in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def exchange() -> Iterator[Callable[[str], Any]]:
+    """A line to the `shop grpc` of a database, begun when the first one calls."""
+    from tests.calls import Line, calling
+
+    with ExitStack() as open_:
+        yield cache(lambda url: Line(open_.enter_context(calling(url)).port))
+
+
+@pytest.fixture
+def line(app: Flask, exchange: Callable[[str], Any]) -> Any:
+    return exchange(app.extensions["shop"].database_url)

@@ -25,6 +25,7 @@ class Process:
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     module: str = "shop.cli"
+    command: str = "serve"
     before: tuple[str, ...] = ()
     popen: subprocess.Popen | None = None
 
@@ -41,7 +42,7 @@ class Process:
             **os.environ, "SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": self.url, "SHOP_LOG_LEVEL": "ERROR",
             "SHOP_RATE_LIMIT": "1000000/second", **self.settings,
         }  # fmt: skip
-        command = [*self.before, sys.executable, "-m", self.module, "serve", "--port", str(self.port)]
+        command = [*self.before, sys.executable, "-m", self.module, self.command, "--port", str(self.port)]
         self.popen = subprocess.Popen(command, env=environ, start_new_session=True)
         listening(self.port, PATIENCE)
         return self

@@ -262,7 +262,7 @@ def waited(app, watcher, cursor):
 
 
 async def first(stream, cursor):
-    return (await anext(stream.after(cursor))).kind
+    return (await anext(stream.after(cursor)))[0].kind
 
 
 def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, lamp, watcher):

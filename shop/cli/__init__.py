@@ -8,7 +8,7 @@ from flask_migrate.cli import db
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.app import create_app
-from shop.cli import accounts, goods, linting, running, upkeep
+from shop.cli import accounts, calls, goods, linting, running, upkeep
 from shop.cli.common import cause, line
 from shop.domain.errors import Conflict, ShopError
 from shop.services.database import meaning
@@ -22,7 +22,7 @@ def cli() -> None:
 
 for command in (
     running.demo, running.init, running.serve, db, accounts.user, goods.take, goods.give,
-    upkeep.backup, upkeep.check, upkeep.purge, linting.lint,
+    upkeep.backup, upkeep.check, upkeep.purge, linting.lint, calls.serve,
 ):  # fmt: skip
     cli.add_command(command)
 

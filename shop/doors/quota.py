@@ -81,3 +81,8 @@ def attempt(username: str) -> Iterator[None]:
 def back(limits: list[RequestLimit]) -> None:
     for limit in limits:
         hit(limit, -1)
+
+
+def count() -> None:
+    """Count a request that does not come through the hooks of the app."""
+    keeper()._check_request_limit()

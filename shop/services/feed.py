@@ -11,7 +11,8 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 
 from shop.domain.base import now
 from shop.domain.change import PURGED, Change
-from shop.domain.errors import Expired, Invalid
+from shop.domain.errors import Expired, Invalid, Unauthenticated
+from shop.domain.moves import STAFF
 from shop.domain.order import Order, Step
 from shop.domain.shapes import Shape, Whole
 from shop.services.context import Context
@@ -54,6 +55,13 @@ def read(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
 def steps(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
     """The steps of all orders; whose an order is, each row says."""
     return rows(ctx, STEPS_AFTER, after, limit) or known(ctx, after, newest_step)
+
+
+def seen(ctx: Context, found: Sequence[Row]) -> Sequence[Row]:
+    """Those of the steps that this caller may know of."""
+    if not ctx.actor:
+        raise Unauthenticated("Log in first.")
+    return found if STAFF in ctx.roles() else [row for row in found if row.user_id == ctx.actor.id]
 
 
 def rows(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
@@ -125,16 +133,15 @@ class Stream:
         self.bell.set()
         self.bell, self.reads = asyncio.Event(), {}
 
-    async def after(self, cursor: int) -> AsyncIterator[Row]:
-        """Each row after the cursor, until the watcher is stopped."""
+    async def after(self, cursor: int) -> AsyncIterator[Sequence[Row]]:
+        """The rows after the cursor, some at a time, until the watcher is stopped."""
         self.watcher.seen()
         while not self.watcher.stopped:
             bell = self.bell
-            found = await asyncio.shield(self.shared(cursor))
-            for row in found:
-                yield row
-                cursor = row.seq
-            if not found:
+            if found := await asyncio.shield(self.shared(cursor)):
+                yield found
+                cursor = found[-1].seq
+            else:
                 await bell.wait()
 
     def shared(self, cursor: int) -> asyncio.Future[Sequence[Row]]:

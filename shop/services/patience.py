@@ -1,5 +1,6 @@
 """How long we wait for PostgreSQL: one that is frozen refuses nothing, and its driver would wait for ever."""
 
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import Engine, event
 
 # Seconds that it may be silent: to a connection that lay in the pool, or is new, and then to each statement.
 BRIEF, LONG = 1.0, 3.5
+BUSY, STEPS = 2.5, 10_000  # seconds that SQLite waits for a writer; its steps between two looks at the clock
 PAUSE = 1.0  # seconds in which nobody tries again where somebody waited in vain
 
 
@@ -54,3 +56,27 @@ def impatient(driver: Any) -> Any:
                 raise
 
     return Connection
+
+
+DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # by the clock of `monotonic`
+
+
+def hurry(engine: Engine) -> None:
+    """Let no transaction last longer than its caller waits, for callers that say how long that is."""
+    (hurry_sqlite if engine.dialect.name == "sqlite" else hurry_postgresql)(engine)
+
+
+def hurry_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        if (left := DEADLINE.get() - monotonic()) < LONG:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
+
+
+def hurry_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "checkout")
+    def take(connection: Any, *_: Any) -> None:
+        end = DEADLINE.get()
+        wait = min(BUSY, max(0.001, end - monotonic()))
+        connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        connection.set_progress_handler(lambda: monotonic() > end, STEPS)

@@ -12,7 +12,9 @@ from shop.domain.user import User
 from shop.doors.graphql.errors import CODES
 from shop.doors.graphql.mutations import named
 from shop.doors.graphql.words import camel
+from shop.doors.grpc.rpcs import named as called
 from shop.doors.rest.hal import METHODS, place
+from tests.calls import Line, Refused, money, plainly
 from tests.conftest import Person
 
 KINDS = {"products": Product, "users": User, "orders": Order}
@@ -123,4 +125,36 @@ class GraphQL:
         return state
 
 
-DOORS = {"rest": Rest(), "graphql": GraphQL()}
+class Grpc:
+    """By calls; a refusal says its code in its ErrorInfo."""
+
+    line: Line
+
+    def look(self, who: Person, kind: str, id: int) -> str | State:
+        return self.call(who, f"Get{KINDS[kind].__name__}", {"id": id})
+
+    def many(self, who: Person, kind: str) -> str | list[State]:
+        found = self.call(who, f"List{KINDS[kind].__name__}s", {})
+        return found if isinstance(found, str) else found[kind]
+
+    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+        (move,) = (each for each in moves(KINDS[kind]).values() if each.begins)
+        return self.call(who, called(KINDS[kind], move), {**words, "request_id": key})
+
+    def move(
+        self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
+    ) -> str | State:
+        name = called(KINDS[kind], moves(KINDS[kind])[name])
+        return self.call(who, name, {**words, "id": id, "etag": etag, "request_id": key})
+
+    def call(self, who: Person, name: str, words: State) -> str | State:
+        said = {field: money(str(value)) if type(value) is float else value for field, value in words.items()}
+        try:
+            found = plainly(self.line.call(name, who.tokens.get("access_token", ""), **said))
+        except Refused as refused:
+            return refused.reason.lower()
+        only = next(iter(found.values()), {})
+        return only if isinstance(only, dict) else found
+
+
+DOORS = {"rest": Rest(), "graphql": GraphQL(), "grpc": Grpc()}

@@ -12,6 +12,8 @@ EVE = {"username": "eve", "email": "eve@shop.example", "password": "correct hors
 
 @pytest.fixture(params=DOORS)
 def door(request):
+    if request.param == "grpc":
+        DOORS["grpc"].line = request.getfixturevalue("line")
     return DOORS[request.param]
 
 

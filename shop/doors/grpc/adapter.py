@@ -1,0 +1,233 @@
+"""Every method bound in one way. What the doors share reads a call as what it is: a request by HTTP."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_hex
+from time import monotonic, perf_counter
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from flask import Flask, g
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import code_pb2 as code
+from google.rpc.status_pb2 import Status
+
+from shop.domain.errors import Invalid
+from shop.doors import quota
+from shop.doors.grpc.errors import Late, Refusal, told
+from shop.doors.grpc.rpcs import RPCS, resource
+from shop.doors.web import claims
+from shop.services import patience
+
+log = logging.getLogger("shop.requests")
+HEARD = ("authorization", "x-request-id", "traceparent")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+STATUSES = {each.value[0]: each for each in grpc.StatusCode}
+FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
+FOR_EVER = float("inf")
+
+
+@dataclass
+class Call:
+    """What is known of a call; `cursor` is where a stream has come to."""
+
+    method: MethodDescriptor
+    headers: dict[str, str]
+    remote: str
+    deadline: float
+    began: float = field(default_factory=perf_counter)
+    user: int | None = None
+    sent: int = 0
+    cursor: int | None = None
+    replayed: bool = False
+
+    def __post_init__(self) -> None:
+        given, trace = (
+            self.headers.get("x-request-id", ""),
+            TRACE.fullmatch(self.headers.get("traceparent", "")),
+        )
+        request_id = given if REQUEST_ID.fullmatch(given) else token_hex(8)
+        self.ids = {"request_id": request_id, **({"trace_id": trace[1]} if trace else {})}
+
+    @property
+    def path(self) -> str:
+        return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    def environ(self) -> dict[str, Any]:
+        heard = {f"HTTP_{name.upper().replace('-', '_')}": said for name, said in self.headers.items()}
+        place = {
+            "SERVER_NAME": "grpc",
+            "SERVER_PORT": "0",
+            "SERVER_PROTOCOL": "HTTP/2",
+            "wsgi.url_scheme": "http",
+        }
+        return {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": self.path,
+            "REMOTE_ADDR": self.remote,
+            **place,
+            **heard,
+        }
+
+
+def called(method: MethodDescriptor, context: grpc.aio.ServicerContext) -> Call:
+    metadata = context.invocation_metadata() or ()
+    headers = {name: said for name, said in metadata if name in HEARD and isinstance(said, str)}
+    remaining = context.time_remaining()
+    deadline = FOR_EVER if remaining is None else monotonic() + remaining
+    return Call(method, headers, address(context.peer()), deadline)
+
+
+def address(peer: str) -> str:
+    """ipv4:10.0.0.1:5000, or ipv6:%5B::1%5D:5000."""
+    kind, _, place = unquote(peer).partition(":")
+    return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else "unknown"
+
+
+@dataclass
+class Door:
+    """The shop behind the door, and the threads that work in it: as many as there are connections."""
+
+    app: Flask
+    threads: ThreadPoolExecutor
+
+    async def run(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
+        """One piece of work, in a thread and with all around it that doors share."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, partial(self.work, call, act, *words, about=about))
+
+    def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
+        patience.DEADLINE.set(call.deadline)
+        with self.app.request_context(call.environ()):
+            g.ids, g.request_id = call.ids, call.ids["request_id"]
+            with self.traced(call) as failed:
+                try:
+                    if monotonic() >= call.deadline:
+                        raise Late("There was no time left to begin.")
+                    return act(*words)
+                except Exception as error:  # noqa: BLE001
+                    refusal = Refusal(told(error, about, g.request_id))
+                    if refusal.status.code in FAULTS:
+                        failed()
+                    raise refusal from None
+                finally:
+                    held = g.get("claims")
+                    call.user, call.replayed = int(held["sub"]) if held else None, g.get("replayed", False)
+
+    async def read(self, act: Callable[[], Any]) -> Any:
+        """A look on behalf of many, and of nobody in particular."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.apart, act)
+
+    def apart(self, act: Callable[[], Any]) -> Any:
+        patience.DEADLINE.set(FOR_EVER)
+        with self.app.app_context():
+            return act()
+
+    @contextmanager
+    def traced(self, call: Call) -> Iterator[Callable[[], Any]]:
+        """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
+        follow = self.app.extensions.get("shop-calls", lambda _: nullcontext(lambda: None))
+        with follow(call.path) as failed:
+            if "traced" in g:
+                g.ids = call.ids = {**call.ids, "trace_id": g.traced}
+            yield failed
+
+
+def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Strangers count by address and others by name, and both before anything is done."""
+
+    def first(*words: Any) -> Any:
+        quota.count()
+        claims()
+        return act(*words)
+
+    return first
+
+
+def parse(kind: type[Message], raw: bytes) -> Message:
+    """Read here and not by the library, which would call it a fault of ours."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        raise Refusal(told(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
+
+
+def handlers(door: Door, service: ServiceDescriptor, streams: dict[str, Any]) -> grpc.GenericRpcHandler:
+    """`streams` are the coroutines that answer what is no plain call; they read what streams in."""
+
+    def bind(method: MethodDescriptor) -> grpc.RpcMethodHandler:
+        takes, act = GetMessageClass(method.input_type), streams.get(method.name)
+
+        async def one(given: Any, context: grpc.aio.ServicerContext) -> bytes:
+            async with over(called(method, context), context) as call:
+                if act:
+                    answer = await act(call, given)
+                else:
+                    request = parse(takes, given)
+                    about = resource(method.name, request)
+                    answer = await door.run(call, counted(RPCS[method.name]), request, about=about)
+                return answer.SerializeToString()
+
+        async def many(given: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+            async with over(called(method, context), context) as call:
+                words = given if method.client_streaming else parse(takes, given)
+                async for message in act(call, words):
+                    yield message.SerializeToString()
+                    call.sent += 1
+
+        ways = ("stream" if way else "unary" for way in (method.client_streaming, method.server_streaming))
+        bound = getattr(grpc, f"{'_'.join(ways)}_rpc_method_handler")
+        return bound(many if method.server_streaming else one)
+
+    return grpc.method_handlers_generic_handler(
+        service.full_name, {each.name: bind(each) for each in service.methods}
+    )
+
+
+class over:  # noqa: N801
+    """What surrounds a call: its refusal becomes its status, and its end a line in the log."""
+
+    def __init__(self, call: Call, context: grpc.aio.ServicerContext) -> None:
+        self.call, self.context = call, context
+
+    async def __aenter__(self) -> Call:
+        return self.call
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        status, trailers = self.ended(error), [("x-request-id", self.call.ids["request_id"])]
+        self.tell(status)
+        if self.call.cursor is not None:
+            trailers.append(("shop-cursor", str(self.call.cursor)))
+        if status and isinstance(error, Exception):
+            trailers.append(("grpc-status-details-bin", status.SerializeToString()))
+            await self.context.abort(STATUSES[status.code], status.message, tuple(trailers))
+        if self.call.replayed:
+            trailers.append(("idempotency-replayed", "true"))
+        self.context.set_trailing_metadata(tuple(trailers))
+
+    def tell(self, status: Status | None) -> None:
+        said = STATUSES[status.code].name if status else "OK"
+        facts = {
+            **self.call.ids, "method": "RPC", "route": self.call.path, "status": said,
+            "ms": round((perf_counter() - self.call.began) * 1000, 1), "messages": self.call.sent,
+            "user": self.call.user, "remote": self.call.remote,
+        }  # fmt: skip
+        log.info("request", extra={"request": facts})
+
+    def ended(self, error: BaseException | None) -> Status | None:
+        if isinstance(error, Exception):
+            status = told(error, request_id=self.call.ids["request_id"])
+            if self.call.cursor is not None:
+                status.message += f" Go on from cursor {self.call.cursor}."
+            return status
+        return Status(code=grpc.StatusCode.CANCELLED.value[0]) if error else None

@@ -1,0 +1,135 @@
+"""What went wrong, as a status that programs can go by, with the details of google.rpc."""
+
+import logging
+from collections.abc import Iterator
+from math import ceil
+from time import time
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2 as code
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    RequestInfo,
+    ResourceInfo,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import TooManyRequests
+
+from shop.domain.errors import Invalid, ShopError
+from shop.doors import quota
+from shop.services.database import meaning
+
+log = logging.getLogger("shop")
+
+DOMAIN = "shop"
+MANY = 20  # details travel in the trailers, and those are short
+# The code of a domain error: what it is over gRPC. ErrorInfo says the code itself.
+CODES = {
+    "invalid": code.INVALID_ARGUMENT,
+    "unauthenticated": code.UNAUTHENTICATED,
+    "forbidden": code.PERMISSION_DENIED,
+    "not_found": code.NOT_FOUND,
+    "conflict": code.FAILED_PRECONDITION,
+    "out_of_stock": code.FAILED_PRECONDITION,
+    "reused": code.INVALID_ARGUMENT,
+    "stale": code.ABORTED,
+    "expired": code.OUT_OF_RANGE,
+    "unavailable": code.UNAVAILABLE,
+}
+
+
+class Required(Invalid):
+    """This shop wants every change to say which version it changes."""
+
+    reason = "PRECONDITION_REQUIRED"
+
+
+class Late(ShopError):
+    """Nobody waits for the answer any more."""
+
+    code = "late"
+
+
+class Refusal(Exception):
+    """The status that a call ends with."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
+    """An error as its status; what is a fault of ours has its story in the log alone."""
+    if isinstance(error, Refusal):
+        return error.status
+    if isinstance(error, SQLAlchemyError):
+        error = meaning(error) or error
+    if isinstance(error, TooManyRequests):
+        return status(code.RESOURCE_EXHAUSTED, error.description or "", "THROTTLED", retry(wait()))
+    if isinstance(error, Late):
+        return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
+    if isinstance(error, ShopError):
+        taken = error.code == "conflict" and "members" in error.facts
+        number = code.ALREADY_EXISTS if taken else CODES[error.code]
+        reason = getattr(error, "reason", error.code.upper())
+        return status(number, error.detail, reason, *details(error, resource), **metadata(error))
+    log.error("failed", exc_info=error)
+    sorry = "Something went wrong here. Quote the request_id when you ask about it."
+    return status(code.INTERNAL, sorry, "INTERNAL", RequestInfo(request_id=request_id))
+
+
+def status(number: int, message: str, reason: str, *details: Message, **metadata: str) -> Status:
+    made = Status(code=number, message=message)
+    for each in (ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata), *details):
+        made.details.add().Pack(each)
+    return made
+
+
+def metadata(error: ShopError) -> dict[str, str]:
+    named = {"tag": "etag", "stock": "stock"}
+    return {named[name]: str(fact) for name, fact in error.facts.items() if name in named}
+
+
+def details(error: ShopError, resource: str) -> Iterator[Message]:
+    facts = error.facts
+    if errors := facts.get("errors") or facts.get("members"):
+        flaws = list(pathed(errors))[:MANY]
+        yield BadRequest(field_violations=[{"field": at, "description": text[:200]} for at, text in flaws])
+    if error.code == "not_found":
+        kind, _, name = resource.partition("/")
+        yield ResourceInfo(resource_type=kind, resource_name=name, description=error.detail)
+    if lines := facts.get("lines"):
+        yield PreconditionFailure(violations=[short(each) for each in lines[:MANY]])
+    if seconds := facts.get("retry_after"):
+        yield retry(seconds)
+
+
+def short(line: dict[str, Any]) -> dict[str, str]:
+    left = f"{line['left'] or 0} are left of {line['quantity']}."
+    return {"type": "OUT_OF_STOCK", "subject": f"Product/{line['product_id']}", "description": left}
+
+
+def retry(seconds: int) -> RetryInfo:
+    return RetryInfo(retry_delay=Duration(seconds=seconds))
+
+
+def wait() -> int:
+    """Seconds until the limits that were broken begin anew."""
+    ends = [each.window.reset_time for each in quota.counted() if each.breached]
+    return max(1, ceil(max(ends, default=0) - time()))
+
+
+def pathed(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each message with the path of the field that it is about, such as items[0].quantity."""
+    if isinstance(errors, dict):
+        for name, below in errors.items():
+            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+            yield from pathed(below, path if name == "_schema" else path + step)
+    else:
+        yield from ((path, str(text)) for text in errors)

@@ -1,0 +1,129 @@
+"""What the .proto says is what the shop does, and what is made from it is up to date."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf.message_factory import GetMessageClass
+
+from shop.domain.moves import moves
+from shop.domain.order import Order
+from shop.domain.product import Product
+from shop.domain.user import User
+from shop.doors.grpc import shop_pb2 as pb
+from shop.doors.grpc.rpcs import KINDS, RPCS, named
+from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
+from shop.doors.rest.products import ProductDocument
+from shop.doors.rest.users import UserDocument
+from tests.calls import METHODS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+DOOR = ROOT / "shop" / "doors" / "grpc"
+LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMENT_RPC"]}}
+STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
+MOVES = [(kind, move) for kind in KINDS for move in moves(kind).values()]
+DOCUMENTS = {
+    pb.Product: ProductDocument, pb.User: UserDocument, pb.Order: OrderDocument,
+    pb.OrderItem: ItemDocument, pb.OrderStep: StepDocument,
+}  # fmt: skip
+# What REST shows and this door leaves out, and why.
+ELSEWHERE = {
+    "_links": "`can` says what may be done",
+    "_templates": "the .proto says what each call takes",
+    "_embedded": "ListOrders has the orders of a user",
+    "_etag": "it is `etag` here",
+    "currency": "every amount has its own",
+}
+
+
+@pytest.fixture(scope="module")
+def generate():
+    """The module that makes messages from the .proto."""
+    sys.path.insert(0, str(ROOT / "proto"))
+    try:
+        import generate
+
+        yield generate
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.fixture(scope="module")
+def image(generate, tmp_path_factory):
+    made = tmp_path_factory.mktemp("image") / "now.binpb"
+    generate.image(made)
+    return made
+
+
+def buf(*words):
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("buf"), *words], capture_output=True, text=True, timeout=60
+    )
+    return ran.stdout + ran.stderr
+
+
+def test_buf_finds_nothing_to_better(image):
+    assert buf("lint", image, "--path", "shop/v1", "--config", json.dumps(LINT)) == ""
+
+
+def test_the_proto_is_formatted():
+    assert buf("format", "-d", ROOT / "proto") == ""
+
+
+def test_nothing_breaks_the_clients_of_what_has_landed(generate, image, tmp_path, monkeypatch):
+    """At a release: cp proto/shop/v1/shop.proto tests/grpc/landed/shop/v1/."""
+    monkeypatch.setattr(generate, "HERE", HERE / "landed")
+    generate.image(landed := tmp_path / "landed.binpb")
+    assert buf("breaking", image, "--against", landed, "--path", "shop/v1") == ""
+
+
+@pytest.mark.parametrize("name", ["shop_pb2.py", "shop_pb2.pyi"])
+def test_what_is_made_from_the_proto_is_up_to_date(generate, tmp_path, name):
+    generate.generate(tmp_path)
+    assert (tmp_path / name).read_text() == (DOOR / name).read_text()
+
+
+def test_every_call_is_answered():
+    assert {*RPCS, *STREAMS} == set(METHODS)
+
+
+@pytest.mark.parametrize(("kind", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else "")
+def test_every_move_is_a_call_that_takes_what_the_move_takes(kind, move):
+    own = set() if move.begins else {"id", "etag"}
+    own |= {"update_mask"} if move.name == "update" else set()
+    asked = {each.name for each in METHODS[named(kind, move)].input_type.fields}
+    assert asked == {*move.takes().fields, *own, "request_id"}
+
+
+@pytest.mark.parametrize("message", DOCUMENTS, ids=lambda message: message.DESCRIPTOR.name)
+def test_every_field_that_rest_shows_is_here_or_left_out_on_purpose(message):
+    shown = set(DOCUMENTS[message]().fields) - set(ELSEWHERE)
+    assert shown - {each.name for each in message.DESCRIPTOR.fields} == set()
+
+
+@pytest.mark.parametrize(("enum", "words"), [
+    (pb.OrderStatus, Order.__table__.c.status), (pb.Role, User.__table__.c.role),
+])  # fmt: skip
+def test_every_word_of_a_state_has_a_number(enum, words):
+    (rule,) = (
+        str(each.sqltext)
+        for each in words.table.constraints
+        if f"{words.name} IN" in str(getattr(each, "sqltext", ""))
+    )
+    assert all(f"'{name.rpartition('_')[2].lower()}'" in rule for name in enum.keys()[1:]), rule
+
+
+def test_every_sort_of_the_catalogue_is_here():
+    from shop.services.products import SORTS
+
+    assert [name.removeprefix("PRODUCT_SORT_").lower() for name in pb.ProductSort.keys()[1:]] == list(SORTS)
+
+
+def test_what_a_product_is_called_is_what_a_call_about_it_answers():
+    assert (
+        GetMessageClass(METHODS[named(Product, moves(Product)["restock"])].output_type)().product
+        == pb.Product()
+    )
