@@ -117,6 +117,28 @@ class Client(requests.Session):
     def home(self) -> Resource:
         return self.ask("GET", self.url, {})
 
+    def changes(self, after: int | None = None, wait: int = 20) -> Iterator[Resource]:
+        """Each change after a cursor, or after now, as it comes, for ever; a server that is away comes back.
+
+        The member `seq` is the cursor to go on from another day; one that is too old is a Problem (410).
+        """
+        url = ""
+        while True:
+            try:
+                url = url or self.home().href(
+                    "changes", {"wait": wait} | ({} if after is None else {"after": after})
+                )
+                page = self.ask("GET", url, {}, timeout=self.timeout + wait)
+            except (Problem, *LOST) as error:
+                if getattr(error, "status", 503) not in BUSY:
+                    raise
+                sleep(random.uniform(0, 1))  # noqa: S311
+                continue
+            found = page.data["_embedded"]["item"]
+            yield from (Resource(self, page.response, part) for part in found)
+            url = page.href("next")
+            sleep(0 if found else float(page.response.headers.get("Retry-After", 0)))
+
     def login(self, username: str, password: str) -> Resource:
         """Log in, and see the home as whoever did."""
         self.forget()

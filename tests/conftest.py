@@ -112,16 +112,20 @@ class fresh_postgres:  # noqa: N801
 
 
 @pytest.fixture(scope="session")
-def shops(database_url: str, ground: str) -> Callable[..., Flask]:
+def shops(database_url: str, ground: str) -> Iterator[Callable[..., Flask]]:
     """Makes shops with settings of their own."""
+    made = []
 
     def make(**settings: str) -> Flask:
         app = create_app(settings_for(database_url, **settings))
+        made.append(app)
         if ground == "v2":
             app.test_client_class = SecondVersion
         return app
 
-    return make
+    yield make
+    for app in made:
+        app.extensions["shop-watcher"].stop()
 
 
 @pytest.fixture(scope="session")

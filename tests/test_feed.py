@@ -15,7 +15,7 @@ from sqlalchemy import event, select, text, update
 
 from shop.domain.base import now
 from shop.domain.change import Change
-from shop.domain.errors import Expired, Invalid
+from shop.domain.errors import Expired, NotFound
 from shop.domain.moves import STAFF
 from shop.domain.order import Order
 from shop.domain.product import Product
@@ -184,7 +184,7 @@ class TestReading:
         assert (feed.purge(ctx, 30), kinds(ctx)) == (0, ["created"])
 
     def test_from_a_cursor_that_was_never_given_out_is_refused(self, ctx, lamp):
-        with pytest.raises(Invalid):
+        with pytest.raises(NotFound):
             feed.read(ctx, 2)
 
     def test_of_the_steps_of_orders_says_whose_they_are(self, ctx, lamp):

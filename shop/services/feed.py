@@ -11,7 +11,7 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 
 from shop.domain.base import now
 from shop.domain.change import PURGED, Change
-from shop.domain.errors import Expired, Invalid, Unauthenticated
+from shop.domain.errors import Expired, NotFound, Unauthenticated
 from shop.domain.moves import STAFF
 from shop.domain.order import Order, Step
 from shop.domain.shapes import Shape, Whole
@@ -72,8 +72,7 @@ def rows(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[A
 def known(ctx: Context, after: int, newest: Callable[[Context], int]) -> Sequence[Row]:
     """Nothing, for a cursor that there is; one that was never given out would miss what comes."""
     if after > newest(ctx):
-        flaw = "No change has this number yet; begin anew."
-        raise Invalid("This cursor was never given out.", errors={"after": [flaw]})
+        raise NotFound("No change has this number yet; begin anew.")
     return []
 
 

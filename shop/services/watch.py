@@ -67,8 +67,9 @@ class Watcher:
                         self.ring()
                     pause = 0.0
             except self.engine.dialect.loaded_dbapi.Error as error:
+                if not pause and not self.stopped:
+                    log.warning("the watcher of changes lost the database: %s", str(error).partition("\n")[0])
                 pause = min(pause * 2 or TICK, PAUSE)
-                log.warning("the watcher of changes lost the database: %s", str(error).partition("\n")[0])
                 with self.change:
                     self.change.wait_for(lambda: self.stopped, pause)
 

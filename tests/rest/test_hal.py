@@ -24,7 +24,8 @@ def links(answer):
 
 @pytest.mark.v1
 class TestTheHome:
-    ALWAYS = {"changes", 
+    ALWAYS = {
+        "changes",
         "self",
         "products",
         "search",

@@ -7,6 +7,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type
 from graphql import GraphQLResolveInfo as Info
 
+from shop.doors.graphql.changes import FEED
 from shop.doors.graphql.fields import FIELDS
 from shop.doors.graphql.mutations import MUTATIONS
 from shop.doors.graphql.words import (
@@ -32,7 +33,8 @@ def bound() -> GraphQLSchema:
     schema.type_map["Node"].resolve_type = lambda entity, *_: type(entity).__name__
     for word in schema.type_map["ProductSort"].values.values():
         word.value = snake(word.value)
-    resolvers = {**FIELDS, **{f"Mutation.{name}": resolver for name, resolver in MUTATIONS.items()}}
+    mutations = {f"Mutation.{name}": resolver for name, resolver in MUTATIONS.items()}
+    resolvers = {**FIELDS, **FEED, **mutations}
     for kind in schema.type_map.values():
         for name, field in getattr(kind, "fields", {}).items():
             if isinstance(field, GraphQLField) and not kind.name.startswith("__"):

@@ -136,7 +136,7 @@ def refusals(operation: Node, changes: bool, one: bool, who: list[str], settings
     name, body = operation["operationId"], "requestBody" in operation
     possible = {
         "403": who == [STAFF] or name in ("tokens_login", "orders_browse"),
-        "404": one or any(each["name"] == "page" for each in operation.get("parameters", ())),
+        "404": one or any(each["name"] in ("page", "after") for each in operation.get("parameters", ())),
         "409": body and name not in CALM,
         "410": name == "changes_browse",
         "412": changes,

@@ -1,0 +1,144 @@
+"""The feed of changes over REST: a cursor, a page, a wait."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from shop.domain.base import now
+from shop.domain.change import Change
+from shop.services import feed
+from shop.services.context import Context
+
+CHANGES, PRODUCTS = "/api/v1/changes", "/api/v1/products"
+LAMP = {"name": "Lamp", "price": 5, "stock": 3}
+
+
+def items(answer):
+    return answer.json["_embedded"]["item"]
+
+
+def way(answer, rel):
+    return answer.json["_links"][rel]["href"]
+
+
+@pytest.fixture
+def lamp(staff):
+    return way(staff.post(PRODUCTS, LAMP), "self")
+
+
+@pytest.fixture
+def now_on(anonymous, lamp):
+    """The way on from a lamp that is there."""
+    return way(anonymous.get(CHANGES), "next")
+
+
+class TestAPage:
+    def test_says_what_happened_and_how_it_was_then(self, anonymous, staff, lamp):
+        staff.patch(lamp, {"price": 7.5})
+        found = items(anonymous.get(f"{CHANGES}?after=1"))[0]
+        assert (found["seq"], found["kind"], found["price"], found["stock"]) == (2, "changed", 7.5, 3)
+
+    def test_leads_to_the_product(self, anonymous, lamp):
+        assert items(anonymous.get(f"{CHANGES}?after=0"))[0]["_links"] == {"product": {"href": lamp}}
+
+    def test_leads_to_no_product_that_is_gone(self, anonymous, staff, lamp):
+        staff.delete(lamp)
+        assert [each["_links"] for each in items(anonymous.get(f"{CHANGES}?after=0"))] == [{}, {}]
+
+    def test_without_a_cursor_begins_now(self, anonymous, lamp):
+        assert items(anonymous.get(CHANGES)) == []
+
+    def test_leads_on_though_it_is_empty(self, anonymous, staff, now_on):
+        assert items(anonymous.get(now_on)) == []
+        staff.post(PRODUCTS, LAMP)
+        assert [each["kind"] for each in items(anonymous.get(now_on))] == ["created"]
+
+    def test_by_page_gives_each_change_once_and_in_order(self, anonymous, staff, lamp):
+        for amount in range(1, 7):
+            staff.post(f"{lamp}/restock", {"amount": amount})
+        place, seen = f"{CHANGES}?after=0&limit=3", []
+        while found := items(answer := anonymous.get(place)):
+            seen += [each["seq"] for each in found]
+            place = way(answer, "next")
+        assert seen == [1, 2, 3, 4, 5, 6, 7]
+
+    def test_that_is_the_same_is_not_sent_again(self, anonymous, now_on):
+        tag = anonymous.get(now_on).headers["ETag"]
+        assert anonymous.get(now_on, headers={"If-None-Match": tag}).status_code == 304
+
+    def test_is_never_given_from_a_store(self, anonymous, now_on):
+        assert anonymous.get(now_on).headers["Cache-Control"] == "private, no-cache"
+
+    def test_beyond_what_was_ever_given_out_is_not_found(self, anonymous, lamp):
+        assert anonymous.get(f"{CHANGES}?after=2").status_code == 404
+
+    @pytest.mark.parametrize("query", ["after=-1", "after=x", "limit=0", "limit=501", "wait=26", "since=1"])
+    def test_takes_only_what_it_says(self, anonymous, query):
+        assert anonymous.get(f"{CHANGES}?{query}").status_code == 400
+
+    def test_that_is_forgotten_is_gone_and_says_where_to_go_on(self, app, anonymous, staff, lamp):
+        staff.post(f"{lamp}/restock", {"amount": 1})
+        forget(app)
+        answer = anonymous.get(f"{CHANGES}?after=0")
+        assert (answer.status_code, set(answer.json["_links"])) == (410, {"changes", "products"})
+
+    def test_is_found_from_the_home(self, anonymous):
+        assert anonymous.get("/").json["_links"]["changes"]["href"].endswith("/changes{?after,limit,wait}")
+
+
+def forget(app):
+    with app.app_context():
+        session = app.extensions["sqlalchemy"].session()
+        session.execute(update(Change).values(at=now() - timedelta(days=40)))
+        session.commit()
+        feed.purge(Context(session), 30)
+
+
+class TestAWait:
+    @pytest.mark.parametrize("how", [{"query_string": {"wait": 20}}, {"headers": {"Prefer": "wait=20"}}])
+    def test_ends_with_the_change(self, app, anonymous, staff, lamp, how):
+        threading.Timer(0.2, lambda: staff.patch(lamp, {"price": 6})).start()
+        began = time.monotonic()
+        found = items(anonymous.get(CHANGES, **how))
+        assert ([each["kind"] for each in found], time.monotonic() - began < 10) == (["changed"], True)
+
+    def test_ends_with_its_time_and_leads_on_with_a_wait(self, anonymous, lamp):
+        answer = anonymous.get(f"{CHANGES}?wait=1")
+        assert (items(answer), "wait=1" in way(answer, "next")) == ([], True)
+
+    def test_that_was_a_wish_says_that_it_was_heard(self, anonymous, lamp):
+        answer = anonymous.get(CHANGES, headers={"Prefer": 'respond-async, wait="1"'})
+        assert answer.headers["Preference-Applied"] == "wait=1"
+
+    @pytest.mark.parametrize("wish", ["wait", "wait=", "wait=-1", "wait=1e9", "wait=" + "9" * 5000, "wait=٣"])
+    def test_that_makes_no_sense_is_no_wish(self, anonymous, lamp, wish):
+        assert anonymous.get(CHANGES, headers={"Prefer": wish.encode().decode("latin-1")}).status_code == 200
+
+    def test_is_for_half_of_the_threads(self, variant, lamp):
+        shop = variant(threads="5")
+        with ThreadPoolExecutor(5) as pool:
+            asked = [pool.submit(shop.test_client().get, f"{CHANGES}?wait=1") for _ in range(5)]
+            told = [each.result().headers.get("Retry-After") for each in asked]
+        assert (told.count(None), told.count("1")) == (2, 3)
+
+    def test_ends_when_the_server_is_about_to(self, variant, lamp):
+        shop, began = variant(), time.monotonic()
+        threading.Timer(0.1, shop.extensions["shop-draining"].set).start()
+        shop.test_client().get(f"{CHANGES}?wait=20")
+        assert time.monotonic() - began < 10
+
+    def test_holds_no_connection(self, app, variant, lamp):
+        shop = variant(threads="2")
+        with shop.app_context():
+            pool = shop.extensions["sqlalchemy"].engine.pool
+        waiting = threading.Thread(target=lambda: shop.test_client().get(f"{CHANGES}?wait=1"))
+        waiting.start()
+        held = []
+        while waiting.is_alive():
+            held.append(pool.checkedout())
+            time.sleep(0.02)
+        assert held.count(0) > len(held) / 2
