@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from shop.app import create_app, migrations
 from shop.domain.base import Base
-from tests.conftest import KEY, enrolled, fresh_postgres, login, settings_for
+from shop.services.schema import ours
+from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
 from tests.running import call, serving
 
 TABLES = set(Base.metadata.tables)
@@ -111,7 +112,9 @@ def one(engine: Engine, statement: str) -> object:
 
 
 def tables(engine: Engine) -> set[str]:
-    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    """Those of the models, and whatever a step leaves behind; not those that triggers keep."""
+    found = inspect(engine).get_table_names()
+    return {name for name in found if ours(name, "table")} - {"alembic_version"}
 
 
 def counts(engine: Engine) -> dict[str, object]:
@@ -130,7 +133,10 @@ def structure(engine: Engine) -> dict[str, dict[str, list[str]]]:
         "foreign": look.get_foreign_keys,
         "unique": look.get_unique_constraints,
         "checks": look.get_check_constraints,
-        "indexes": look.get_indexes,
+        "indexes": lambda name: [
+            {**each, "dialect_options": sorted(map(str, each.get("dialect_options", {}).values()))}
+            for each in look.get_indexes(name)
+        ],
     }
     return {
         name: {part: sorted(str(sorted(each.items())) for each in of(name)) for part, of in parts.items()}
@@ -163,7 +169,7 @@ def test_alembic_finds_nothing_left_to_do(shop):
 
 def test_alembic_would_find_an_index_that_is_missing(shop, engine):
     upgrade()
-    run(engine, "DROP INDEX ix_products_price_id")
+    run(engine, "DROP INDEX ix_products_live_price")
     with pytest.raises(SystemExit):
         check()
 
@@ -350,7 +356,7 @@ def test_a_step_that_fails_takes_all_back(failing, engine):
 def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing, engine):
     with pytest.raises(ZeroDivisionError):
         upgrade(directory=str(failing))
-    assert one(engine, "SELECT version_num FROM alembic_version") == "0002"
+    assert one(engine, "SELECT version_num FROM alembic_version") == HEAD
 
 
 def test_foreign_keys_hold_again_after_a_step_that_failed(failing, engine):

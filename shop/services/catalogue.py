@@ -12,6 +12,6 @@ from shop.services.spans import Span, span
 
 
 def listed(ctx: Context, search: dict[str, Any], first: int, after: str | None = None) -> Span:
-    query = matching(select(Product).where(Product.retired_at.is_(None)), search)
+    found, count = matching(ctx, select(Product).where(Product.retired_at.is_(None)), search)
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return span(ctx.session, query, order, first, after)
+    return span(ctx.session, found, order, first, after, count)

@@ -137,14 +137,21 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def turn(ctx: Context, query: Select[Any], order: Order, search: dict[str, Any], glance: Any = None) -> Page:
+def counted(query: Select[Any]) -> Select[Any]:
+    return query.with_only_columns(func.count(), maintain_column_froms=True)
+
+
+def turn(
+    ctx: Context, query: Select[Any], order: Order, search: dict[str, Any], glance: Any = None,
+    count: Select[Any] | None = None,
+) -> Page:  # fmt: skip
     """One page of a query: a number is counted off, a cursor is gone to."""
     page, per_page = search["page"], search["per_page"]
     cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
     with ctx.reading() as connection:
-        counted = query.with_only_columns(func.count(), maintain_column_froms=True)
         known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
-        total = connection.scalar(counted) or 0 if known is None else known
+        count = counted(query) if count is None else count
+        total = connection.scalar(count) or 0 if known is None else known
         limit = (total % per_page or per_page) if cursor.way == END else per_page
         sliced = order.slice(query, cursor, per_page).limit(limit + 1)
         rows = [*map(glance._make, connection.execute(sliced))] if glance else [*ctx.session.scalars(sliced)]

@@ -9,7 +9,8 @@ from shop.domain.base import fold
 from shop.domain.product import Listing, Product
 from shop.domain.shapes import TEXT, Money, Text, Truth
 from shop.services.context import Context
-from shop.services.pages import Order, Page, Paging, turn
+from shop.services.pages import Order, Page, Paging, counted, turn
+from shop.services.search import KEPT, sought
 
 SORTS = {
     "id": Product.id,
@@ -37,9 +38,17 @@ class Search(Paging):
     in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})
 
 
-def matching(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
-    if q := search.get("q"):
-        query = query.where(Product.words.contains(fold(q), autoescape=True))
+def matching(ctx: Context, query: Select[Any], search: dict[str, Any]) -> tuple[Select[Any], Select[Any]]:
+    """What a search finds of them, and what counts that."""
+    count = KEPT
+    if text := fold(search.get("q", "")):
+        words, count = sought(ctx, text)
+        query = query.where(words)
+    found = filtered(query, search)
+    return found, counted(found) if found is not query or count is None else count
+
+
+def filtered(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
     if "min_price" in search:
         query = query.where(Product.price >= search["min_price"])
     if "max_price" in search:
@@ -63,4 +72,5 @@ def look(ctx: Context, id: int) -> Any:
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return turn(ctx, matching(LISTED, search), order, search, Listing)
+    found, count = matching(ctx, LISTED, search)
+    return turn(ctx, found, order, search, Listing, count)
