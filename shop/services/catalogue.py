@@ -12,6 +12,6 @@ from shop.services.spans import Span, span
 
 
 def listed(ctx: Context, search: dict[str, Any], first: int, after: str | None = None) -> Span:
-    found, count = matching(ctx, select(Product).where(Product.retired_at.is_(None)), search)
+    found = matching(ctx, select(Product).where(Product.retired_at.is_(None)), search)
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return span(ctx.session, found, order, first, after, count)
+    return span(ctx.session, found.few, order, first, after, found.count)

@@ -3,13 +3,13 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from shop.domain.base import fold
 from shop.domain.product import Listing, Product
 from shop.domain.shapes import TEXT, Money, Text, Truth
 from shop.services.context import Context
-from shop.services.pages import Order, Page, Paging, counted, turn
+from shop.services.pages import Found, Order, Page, Paging, counted, turn
 from shop.services.search import KEPT, sought
 
 SORTS = {
@@ -38,24 +38,28 @@ class Search(Paging):
     in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})
 
 
-def matching(ctx: Context, query: Select[Any], search: dict[str, Any]) -> tuple[Select[Any], Select[Any]]:
-    """What a search finds of them, and what counts that."""
-    count = KEPT
-    if text := fold(search.get("q", "")):
-        words, count = sought(ctx, text)
-        query = query.where(words)
-    found = filtered(query, search)
-    return found, counted(found) if found is not query or count is None else count
+def matching(ctx: Context, query: Select[Any], search: dict[str, Any]) -> Found:
+    few, many = (query.where(*each) for each in (filters(search), filters(search, unlike=search["sort"])))
+    text, bare = fold(search.get("q", "")), not filters(search)
+    if not text:
+        return Found(few, many, KEPT if bare else counted(few))
+    words = sought(ctx, text)
+    count = words.count if bare else None
+    return Found(few.where(words.picked), many.where(words.picked),
+                 counted(few.where(words.counted)) if count is None else count)  # fmt: skip
 
 
-def filtered(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
-    if "min_price" in search:
-        query = query.where(Product.price >= search["min_price"])
-    if "max_price" in search:
-        query = query.where(Product.price <= search["max_price"])
-    if "in_stock" in search:
-        query = query.where(Product.stock > 0 if search["in_stock"] else Product.stock == 0)
-    return query
+def filters(search: dict[str, Any], unlike: str | None = None) -> list[ColumnElement[bool]]:
+    """What a product must be. With a sort, an index of any other column is of no use to them."""
+    price, stock = (
+        column if unlike in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
+    )
+    wanted = {
+        "min_price": lambda least: price >= least,
+        "max_price": lambda most: price <= most,
+        "in_stock": lambda some: stock > 0 if some else stock == 0,
+    }
+    return [rule(search[name]) for name, rule in wanted.items() if name in search]
 
 
 LISTED = select(*Listing.columns).where(Product.retired_at.is_(None))
@@ -72,5 +76,4 @@ def look(ctx: Context, id: int) -> Any:
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    found, count = matching(ctx, LISTED, search)
-    return turn(ctx, found, order, search, Listing, count)
+    return turn(ctx, matching(ctx, LISTED, search), order, search, Listing)

@@ -8,7 +8,7 @@ with, and those are looked at one by one until somebody takes them in: so whoeve
 import time
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -36,7 +36,7 @@ WORDS = table("kept_words", column("rowid"), column("words"))
 LATE = table("kept_words_late", column("seq"), column("id"))
 TOTAL = table("kept_total", column("products"))
 SHORTEST = 3
-RARE = 2000  # found in more products than that, the plain way meets the first of them soon
+RARE = 2000  # words that more products have are met soon enough without it
 TARDY, BATCH = 100, 1000
 MEANT_OTHERWISE = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
 TAKING_IN, ALONE = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
@@ -48,10 +48,18 @@ def contains(text: str) -> ColumnElement[bool]:
     return Product.words.contains(text, autoescape=True)
 
 
-def sought(ctx: Context, text: str) -> tuple[ColumnElement[bool], Select[Any] | None]:
-    """What picks the products with these words, and what counts all of them where that is quicker."""
+class Words(NamedTuple):
+    """What picks the products with these words; what does to count them; how many, where that is all."""
+
+    picked: ColumnElement[bool]
+    counted: ColumnElement[bool]
+    count: Select[Any] | None = None
+
+
+def sought(ctx: Context, text: str) -> Words:
+    plain = contains(text)
     if len(text) < SHORTEST or MEANT_OTHERWISE & {*text}:
-        return contains(text), None
+        return Words(plain, plain)
     with ctx.reading() as connection:
         named = hits(connection.dialect.name, text)
         rows = connection.execute(candidates(named)).all()
@@ -59,10 +67,12 @@ def sought(ctx: Context, text: str) -> tuple[ColumnElement[bool], Select[Any] | 
         if len(late) > TARDY:
             Thread(target=catch_up, args=(connection.engine,), daemon=True).start()
     if len(late) > RARE:
-        return contains(text), None
+        return Words(plain, plain)
     if len(rows) - len(late) > RARE:
-        return contains(text), counted(named, text)
-    return Product.id.in_(sorted({id for id, _ in rows})) & contains(text), None
+        everywhere = select(WORDS.c.rowid).where(named).union_all(select(LATE.c.id))
+        return Words(plain, plain & Product.id.in_(everywhere), total(named, plain))
+    few = plain & Product.id.in_(sorted({id for id, _ in rows}))
+    return Words(few, few)
 
 
 def hits(dialect: str, text: str) -> ColumnElement[bool]:
@@ -78,12 +88,12 @@ def candidates(named: ColumnElement[bool]) -> Select[Any]:
     return union_all(select(late), select(found))
 
 
-def counted(named: ColumnElement[bool], text: str) -> Select[Any]:
+def total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
     """How many: by the index, but for those it is late with."""
     late = select(LATE.c.id)
     indexed = select(func.count()).select_from(WORDS).where(named, WORDS.c.rowid.not_in(late))
-    plain = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), contains(text))
-    return select(indexed.scalar_subquery() + plain.scalar_subquery())
+    others = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), plain)
+    return select(indexed.scalar_subquery() + others.scalar_subquery())
 
 
 def take_in(connection: Connection) -> int:

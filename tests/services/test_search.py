@@ -1,5 +1,6 @@
 """What is found fast is what a plain search finds, whatever the words, and whatever happens in between."""
 
+from contextlib import contextmanager
 from operator import itemgetter
 from unittest.mock import patch
 
@@ -9,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from shop.domain.base import fold, now
 from shop.domain.product import Product
-from shop.services import catalogue, imports, products, search
+from shop.services import catalogue, imports, pages, products, search
 from shop.services.context import Context
 from tests.conftest import OPERATOR, empty
 
@@ -37,6 +38,14 @@ SEARCHES = st.fixed_dictionaries(
      "per_page": st.integers(1, 4), "page": st.just(1)},
     optional={"q": TEXTS, "min_price": SMALL, "max_price": SMALL, "in_stock": st.booleans()},
 )  # fmt: skip
+
+
+@contextmanager
+def thresholds(rare):
+    with patch.object(search, "RARE", rare), patch.object(pages, "MANY", rare):
+        yield
+
+
 PATIENT = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -94,14 +103,14 @@ def naive(ctx, asked):
 
 def walked(ctx, asked):
     """All that is on the pages, by next; the same by prev; and the total of each."""
-    pages = [products.browse(ctx, asked)]
-    while pages[-1].next:
-        pages.append(products.browse(ctx, {**asked, "page": str(pages[-1].next)}))
-    back = [products.browse(ctx, {**asked, "page": str(pages[-1].last)})]
+    there = [products.browse(ctx, asked)]
+    while there[-1].next:
+        there.append(products.browse(ctx, {**asked, "page": str(there[-1].next)}))
+    back = [products.browse(ctx, {**asked, "page": str(there[-1].last)})]
     while back[-1].prev:
         back.append(products.browse(ctx, {**asked, "page": str(back[-1].prev)}))
-    ids = [[each.id for page in way for each in page.items] for way in (pages, back[::-1])]
-    return ids, {page.total for page in pages + back}
+    ids = [[each.id for page in way for each in page.items] for way in (there, back[::-1])]
+    return ids, {page.total for page in there + back}
 
 
 # From how many on words are common, so that a few products go all ways.
@@ -112,7 +121,7 @@ RARE = st.sampled_from([0, 1, 3, search.RARE])
 @PATIENT
 def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, asked):
     empty(app)
-    with app.app_context(), patch.object(search, "RARE", rare):
+    with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
             change(ctx, *step)
@@ -125,7 +134,7 @@ def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, asked):
 @settings(PATIENT, max_examples=25)
 def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
     empty(app)
-    with app.app_context(), patch.object(search, "RARE", rare):
+    with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
             change(ctx, *step)
@@ -137,7 +146,7 @@ def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
 @settings(PATIENT, max_examples=60)
 def test_whoever_searches_for_a_part_of_the_words_finds_them(app, rare, text, around):
     empty(app)
-    with app.app_context(), patch.object(search, "RARE", rare):
+    with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         change(ctx, "add", f"{around}{text}{around}", "", 1, 1)
         change(ctx, "take in")
