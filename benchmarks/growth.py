@@ -18,6 +18,7 @@ import requests
 from click import echo
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from benchmarks import goods, stage
 from benchmarks.charts import Bar, chart
@@ -26,7 +27,8 @@ from benchmarks.machine import machine
 from benchmarks.report import table
 from benchmarks.stage import Server
 from benchmarks.weight import importing, weights
-from shop.services.search import catch_up
+from shop.services.context import Context
+from shop.services.search import take_in
 
 SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
 PER_PAGE, TIMES, LONGEST = (
@@ -93,7 +95,10 @@ def shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
 def settled(app: Flask) -> None:
     """What the shop and PostgreSQL do by themselves within minutes, done now."""
     with app.app_context():
-        catch_up(engine := app.extensions["sqlalchemy"].engine)
+        engine = app.extensions["sqlalchemy"].engine
+    with Session(engine) as session, Context(session).writing():
+        while take_in(session.connection()):
+            pass
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))

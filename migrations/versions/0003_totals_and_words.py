@@ -40,25 +40,27 @@ POSTGRESQL = (
     """CREATE TABLE kept_words_late (
            seq bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_kept_words_late PRIMARY KEY,
            id bigint NOT NULL)""",
-    # Its sum is the total. Each adds a row of its own and gathers those that nobody holds: no one waits.
+    # Its sum is the total. Each adds a row, so that none waits for another; and before the first of its
+    # transaction gathers those that nobody holds, once, because what is gathered is in the way until it ends.
     """CREATE TABLE kept_total (products integer NOT NULL)""",
-    """CREATE FUNCTION kept_total_add(more bigint) RETURNS void LANGUAGE sql AS $$
+    """CREATE FUNCTION kept_total_gather() RETURNS void LANGUAGE sql AS $$
            WITH gone AS (DELETE FROM kept_total WHERE ctid = ANY (ARRAY(
                              SELECT ctid FROM kept_total FOR UPDATE SKIP LOCKED)) RETURNING products)
-           INSERT INTO kept_total SELECT coalesce(sum(products), 0) + more FROM gone $$""",
+           INSERT INTO kept_total SELECT sum(products) FROM gone HAVING count(*) > 0 $$""",
+    """CREATE FUNCTION kept_total_add(more bigint) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+           IF coalesce(current_setting('kept.gathered', true), '') = '' THEN
+               PERFORM set_config('kept.gathered', 'yes', true), kept_total_gather();
+           END IF;
+           IF more <> 0 THEN INSERT INTO kept_total VALUES (more); END IF; END $$""",
     """CREATE FUNCTION kept_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
            PERFORM kept_total_add((CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END)
                                   * (SELECT count(*) FROM touched WHERE retired_at IS NULL));
            INSERT INTO kept_words_late (id) SELECT id FROM touched;
            RETURN NULL; END $$""",
     """CREATE FUNCTION kept_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-           IF (OLD.retired_at IS NULL) <> (NEW.retired_at IS NULL) THEN
-               INSERT INTO kept_total VALUES (CASE WHEN NEW.retired_at IS NULL THEN 1 ELSE -1 END);
-           END IF;
+           PERFORM kept_total_add((NEW.retired_at IS NULL)::int - (OLD.retired_at IS NULL)::int);
            INSERT INTO kept_words_late (id) SELECT OLD.id UNION SELECT NEW.id;
            RETURN NULL; END $$""",
-    """CREATE FUNCTION kept_fold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-           PERFORM kept_total_add(0); RETURN NULL; END $$""",
     """CREATE FUNCTION kept_nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
            DELETE FROM kept_total; DELETE FROM kept_words; DELETE FROM kept_words_late;
            RETURN NULL; END $$""",
@@ -66,16 +68,14 @@ POSTGRESQL = (
            FOR EACH STATEMENT EXECUTE FUNCTION kept_rows()""",
     """CREATE TRIGGER kept_delete AFTER DELETE ON products REFERENCING OLD TABLE AS touched
            FOR EACH STATEMENT EXECUTE FUNCTION kept_rows()""",
-    # A change of the stock alone comes to none of these: they are for other columns.
+    # A change of the stock alone does not come here: this is for other columns.
     """CREATE TRIGGER kept_update AFTER UPDATE OF id, words, retired_at ON products FOR EACH ROW
            WHEN ((OLD.id, OLD.words, OLD.retired_at) IS DISTINCT FROM (NEW.id, NEW.words, NEW.retired_at))
            EXECUTE FUNCTION kept_row()""",
-    """CREATE TRIGGER kept_update_all AFTER UPDATE OF retired_at ON products
-           FOR EACH STATEMENT EXECUTE FUNCTION kept_fold()""",
     """CREATE TRIGGER kept_truncate AFTER TRUNCATE ON products
            FOR EACH STATEMENT EXECUTE FUNCTION kept_nothing()""",
 )
-FUNCTIONS = ("kept_rows", "kept_row", "kept_fold", "kept_nothing", "kept_total_add")
+FUNCTIONS = ("kept_rows", "kept_row", "kept_nothing", "kept_total_add", "kept_total_gather")
 
 
 def upgrade() -> None:

@@ -19,7 +19,7 @@ KEEPERS = {
     "sqlite": {
         f"kept_{what}_{when}" for what in ("total", "words") for when in ("insert", "update", "delete")
     },
-    "postgresql": {f"kept_{when}" for when in ("insert", "update", "update_all", "delete", "truncate")},
+    "postgresql": {f"kept_{when}" for when in ("insert", "update", "delete", "truncate")},
 }
 
 

@@ -40,6 +40,7 @@ RARE = 2000  # words that more products have are met soon enough without it
 TARDY, BATCH = 100, 1000
 MEANT_OTHERWISE = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
 TAKING_IN, ALONE = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
+GATHER = select(func.kept_total_gather())
 
 KEPT = select(func.coalesce(func.sum(TOTAL.c.products), 0))  # PostgreSQL's has several parts
 
@@ -98,8 +99,10 @@ def total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]
 
 def take_in(connection: Connection) -> int:
     """Bring the index up with some of what it is late with; how many. Never two at once."""
-    if connection.dialect.name == "postgresql" and not connection.scalar(ALONE):
-        return 0
+    if connection.dialect.name == "postgresql":
+        if not connection.scalar(ALONE):
+            return 0
+        connection.execute(GATHER)
     first = select(LATE.c.seq).order_by(LATE.c.seq).limit(BATCH)
     ids = sorted({*connection.scalars(delete(LATE).where(LATE.c.seq.in_(first)).returning(LATE.c.id))})
     if ids:
