@@ -44,9 +44,9 @@ def load(
                 session.add(product)
                 if good % BATCH == 0:
                     settle(session)
-        settle(session)
         if bad and not skip_bad:
             raise Refused(f"{bad} bad lines; nothing was imported (--skip-bad takes the others)")
+        settle(session)
     return good, bad
 
 

@@ -39,18 +39,27 @@ class Search(Paging):
 
 
 def matching(ctx: Context, query: Select[Any], search: dict[str, Any]) -> Found:
-    few, many = (query.where(*each) for each in (filters(search), filters(search, unlike=search["sort"])))
-    text, bare = fold(search.get("q", "")), not filters(search)
+    rules, text = filters(search), fold(search.get("q", ""))
+    if not rules and not text:
+        return Found(query, query, KEPT)
+    few, many = query.where(*rules), query.where(*filters(search, unlike=search["sort"]))
     if not text:
-        return Found(few, many, KEPT if bare else counted(few))
+        return Found(few, many, tally(few, query, search))
     words = sought(ctx, text)
-    count = words.count if bare else None
-    return Found(few.where(words.picked), many.where(words.picked),
-                 counted(few.where(words.counted)) if count is None else count)  # fmt: skip
+    count = counted(few.where(words.counted)) if rules or words.count is None else words.count
+    return Found(few.where(words.picked), many.where(words.picked), count)
+
+
+def tally(few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
+    """Where all that is wanted is in stock, those are counted that are not: they are fewer."""
+    if not search.get("in_stock") or search.keys() & {"min_price", "max_price"}:
+        return counted(few)
+    gone = counted(query.where(Product.stock == 0))
+    return select(KEPT.scalar_subquery() - gone.scalar_subquery())
 
 
 def filters(search: dict[str, Any], unlike: str | None = None) -> list[ColumnElement[bool]]:
-    """What a product must be. With a sort, an index of any other column is of no use to them."""
+    """What a product must be; with a sort, said so that no index of any other column is gone by."""
     price, stock = (
         column if unlike in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
     )

@@ -65,7 +65,7 @@ def sought(ctx: Context, text: str) -> Words:
         named = hits(connection.dialect.name, text)
         rows = connection.execute(candidates(named)).all()
         late = [id for id, is_late in rows if is_late]
-        if len(late) > TARDY:
+        if len(late) > TARDY and not TAKING_IN.locked():
             Thread(target=catch_up, args=(connection.engine,), daemon=True).start()
     if len(late) > RARE:
         return Words(plain, plain)
@@ -102,7 +102,7 @@ def take_in(connection: Connection) -> int:
     if connection.dialect.name == "postgresql":
         if not connection.scalar(ALONE):
             return 0
-        connection.execute(GATHER)
+        connection.execute(GATHER)  # the parts of the total
     first = select(LATE.c.seq).order_by(LATE.c.seq).limit(BATCH)
     ids = sorted({*connection.scalars(delete(LATE).where(LATE.c.seq.in_(first)).returning(LATE.c.id))})
     if ids:
