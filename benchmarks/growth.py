@@ -101,7 +101,8 @@ def settled(app: Flask) -> None:
             pass
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE"))
+            for each in ("VACUUM ANALYZE", "SELECT kept_total_gather()", "VACUUM"):
+                connection.execute(text(each))
     engine.dispose()
 
 

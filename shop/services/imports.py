@@ -5,13 +5,11 @@ from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from shop.domain.moves import moves
 from shop.domain.product import Product
 from shop.domain.shapes import NewProduct
 from shop.services.context import Context
-from shop.services.search import take_in
 
 BATCH = 1000
 SHAPE = NewProduct()
@@ -43,18 +41,11 @@ def load(
             if skip_bad or not bad:
                 session.add(product)
                 if good % BATCH == 0:
-                    settle(session)
+                    session.flush()
+                    session.expunge_all()
         if bad and not skip_bad:
             raise Refused(f"{bad} bad lines; nothing was imported (--skip-bad takes the others)")
-        settle(session)
     return good, bad
-
-
-def settle(session: Session) -> None:
-    """What was taken is written and can be searched for; nothing of it stays in memory."""
-    session.flush()
-    session.expunge_all()
-    take_in(session.connection())
 
 
 def read(row: dict[str, Any] | ValueError) -> dict[str, Any]:

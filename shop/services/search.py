@@ -5,21 +5,23 @@ beside the products, so that a change of the stock leaves it alone. Triggers not
 with, and those are looked at one by one until somebody takes them in: so whoever writes is quick and is seen.
 """
 
+import re
 import time
 from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
     Select,
+    bindparam,
     column,
     delete,
     func,
     insert,
-    literal,
     literal_column,
     select,
     table,
@@ -34,19 +36,44 @@ from shop.services.context import Context
 
 WORDS = table("kept_words", column("rowid"), column("words"))
 LATE = table("kept_words_late", column("seq"), column("id"))
-TOTAL = table("kept_total", column("products"))
+KEPT = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
 SHORTEST = 3
-RARE = 2000  # words that more products have are met soon enough without it
+SMALL = RARE = 2000  # of so many products, and with words that so many have, the plain way is as quick
 TARDY, BATCH = 100, 1000
 MEANT_OTHERWISE = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
 TAKING_IN, ALONE = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
 GATHER = select(func.kept_total_gather())
 
-KEPT = select(func.coalesce(func.sum(TOTAL.c.products), 0))  # PostgreSQL's has several parts
+
+def like(dialect: str, words: Any) -> ColumnElement[bool]:
+    if dialect == "sqlite":
+        return literal_column("kept_words").op("MATCH")(words)
+    return WORDS.c.words.like(words, escape="/")
 
 
-def contains(text: str) -> ColumnElement[bool]:
-    return Product.words.contains(text, autoescape=True)
+def candidates(named: ColumnElement[bool]) -> Select[Any]:
+    """In one statement, so that nothing is taken in between the one and the other."""
+    late = select(LATE.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
+    found = (
+        select(WORDS.c.rowid, literal_column("0").label("late"))
+        .where(named)
+        .limit(bindparam("most"))
+        .subquery()
+    )
+    return union_all(select(late), select(found))
+
+
+def total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
+    """How many: by the index, but for those it is late with."""
+    late = select(LATE.c.id)
+    indexed = select(func.count()).select_from(WORDS).where(named, WORDS.c.rowid.not_in(late))
+    others = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), plain)
+    return select(indexed.scalar_subquery() + others.scalar_subquery())
+
+
+PROBES = {each: candidates(like(each, bindparam("words"))) for each in ("sqlite", "postgresql")}
+STATE = select(KEPT.scalar_subquery(), select(func.count()).select_from(LATE).scalar_subquery())
+SEEN: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
 
 
 class Words(NamedTuple):
@@ -58,43 +85,41 @@ class Words(NamedTuple):
 
 
 def sought(ctx: Context, text: str) -> Words:
-    plain = contains(text)
+    plain = Product.words.contains(text, autoescape=True)
     if len(text) < SHORTEST or MEANT_OTHERWISE & {*text}:
         return Words(plain, plain)
     with ctx.reading() as connection:
-        named = hits(connection.dialect.name, text)
-        rows = connection.execute(candidates(named)).all()
-        late = [id for id, is_late in rows if is_late]
-        if len(late) > TARDY and not TAKING_IN.locked():
-            Thread(target=catch_up, args=(connection.engine,), daemon=True).start()
-    if len(late) > RARE:
+        if size(connection) <= SMALL:
+            return Words(plain, plain)
+        dialect = connection.dialect.name
+        asked = pattern(dialect, text)
+        rows = connection.execute(PROBES[dialect], {"words": asked, "most": RARE + 1}).all()
+    late = sum(is_late for _, is_late in rows)
+    if late > RARE:
         return Words(plain, plain)
-    if len(rows) - len(late) > RARE:
+    if len(rows) - late > RARE:
+        named = like(dialect, asked)
         everywhere = select(WORDS.c.rowid).where(named).union_all(select(LATE.c.id))
         return Words(plain, plain & Product.id.in_(everywhere), total(named, plain))
     few = plain & Product.id.in_(sorted({id for id, _ in rows}))
     return Words(few, few)
 
 
-def hits(dialect: str, text: str) -> ColumnElement[bool]:
+def pattern(dialect: str, text: str) -> str:
     if dialect == "sqlite":
-        return literal_column("kept_words").op("MATCH")('"' + text.replace('"', '""') + '"')
-    return WORDS.c.words.contains(text, autoescape=True)
+        return '"' + text.replace('"', '""') + '"'
+    return "%" + re.sub("([%_/])", r"/\1", text) + "%"
 
 
-def candidates(named: ColumnElement[bool]) -> Select[Any]:
-    """In one statement, so that nothing is taken in between the one and the other."""
-    late = select(LATE.c.id, literal(1)).limit(RARE + 1).subquery()
-    found = select(WORDS.c.rowid, literal(0)).where(named).limit(RARE + 1).subquery()
-    return union_all(select(late), select(found))
-
-
-def total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
-    """How many: by the index, but for those it is late with."""
-    late = select(LATE.c.id)
-    indexed = select(func.count()).select_from(WORDS).where(named, WORDS.c.rowid.not_in(late))
-    others = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), plain)
-    return select(indexed.scalar_subquery() + others.scalar_subquery())
+def size(connection: Connection) -> int:
+    """About how many products there are; whoever looks again sees to it that the index catches up."""
+    until, known = SEEN.get(connection.engine, (0.0, 0))
+    if time.monotonic() > until:
+        known, late = connection.execute(STATE).one()
+        SEEN[connection.engine] = time.monotonic() + 5, known
+        if late > TARDY:
+            Thread(target=catch_up, args=(connection.engine,), daemon=True).start()
+    return known
 
 
 def take_in(connection: Connection) -> int:
