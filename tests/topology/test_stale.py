@@ -7,7 +7,7 @@ from tests.conftest import enrolled, fresh_postgres
 from tests.load import stage
 from tests.running import PATIENCE, serving
 
-ROUNDS = 14
+ROUNDS = 8
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
