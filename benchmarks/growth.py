@@ -18,6 +18,7 @@ import requests
 from click import echo
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from benchmarks import goods, stage
 from benchmarks.charts import Bar, chart
@@ -26,6 +27,8 @@ from benchmarks.machine import machine
 from benchmarks.report import table
 from benchmarks.stage import Server
 from benchmarks.weight import importing, weights
+from shop.services.context import Context
+from shop.services.search import take_in
 
 SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
 PER_PAGE, TIMES, LONGEST = (
@@ -82,18 +85,25 @@ def shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
         fresh, servers = stack.enter_context(databases(kind, folder)), {}
         for size in sizes:
             echo(f"{kind}: {size:,} products", err=True)
-            analysed(goods.stocked(url := fresh(size), size))
+            settled(goods.stocked(url := fresh(size), size))
             shop = CONTESTANTS["shop"]
             command, settings = shop.command, ours.settings(url)
             servers[size] = stack.enter_context(stage.running(command, settings, shop.root, "/products/1"))
         yield servers
 
 
-def analysed(app: Flask) -> None:
-    """What PostgreSQL does by itself within minutes, done now."""
-    with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("ANALYZE"))
+def settled(app: Flask) -> None:
+    """What the shop and PostgreSQL do by themselves within minutes, done now."""
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    with Session(engine) as session, Context(session).writing():
+        while take_in(session.connection()):
+            pass
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for each in ("VACUUM ANALYZE", "SELECT kept_total_gather()", "VACUUM"):
+                connection.execute(text(each))
+    engine.dispose()
 
 
 def timed(connection: http.client.HTTPConnection, path: str) -> list[float]:

@@ -2,14 +2,21 @@
 
 A batch step copies a table and drops the old one. With foreign keys on, SQLite would then delete
 whatever refers to the old table; so they are off while steps run, and checked before the commit.
+Its triggers go with the old one; they are made again as soon as the new one has its name.
 """
 
+import re
 from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, event
 
+from shop.services.schema import ours
+
+DROPPED = re.compile(r'\s*DROP TABLE "?(\w+)')
+RENAMED = re.compile(r'\s*ALTER TABLE "?_alembic_tmp_')
+MADE = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
 LOCK = 7_463_921  # one migration at a time, whichever machine begins it
 
 
@@ -26,15 +33,32 @@ def on_sqlite(connection: Connection, metadata: MetaData) -> None:
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA foreign_keys=OFF")  # does nothing inside a transaction, so it comes before
     try:
+        keep_triggers(connection)
         migrate(connection.execution_options(sqlite_begin="IMMEDIATE"), metadata)
     finally:
         raw.execute("PRAGMA foreign_keys=ON")
+
+
+def keep_triggers(connection: Connection) -> None:
+    lost: list[str] = []
+
+    @event.listens_for(connection, "before_cursor_execute")
+    def remember(_: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if found := DROPPED.match(statement):
+            lost[:] = [row[0] for row in cursor.execute(MADE, found.groups())]
+
+    @event.listens_for(connection, "after_cursor_execute")
+    def make_again(_: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if RENAMED.match(statement):
+            for made in lost:
+                cursor.execute(made)
 
 
 def migrate(connection: Connection, metadata: MetaData) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
+        include_name=ours,
         render_as_batch=True,
         transactional_ddl=True,
         transaction_per_migration=False,

@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from shop.app import create_app
+from shop.app import create_app, migrations
 from shop.cli import main
 from shop.domain import passwords
 from shop.domain.base import Base
@@ -32,6 +32,7 @@ from shop.domain.user import CUSTOMER
 from shop.logs import LIBRARIES
 from shop.services import tokens, users
 from shop.services.context import Actor, Context
+from shop.services.schema import steps
 from shop.settings import Settings, read_settings
 from tests import servers
 from tests.second import SecondVersion
@@ -39,6 +40,7 @@ from tests.second import SecondVersion
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
 OPERATOR = Actor(0, STAFF, "")
+HEAD, *BEFORE = steps(migrations())  # the newest step of the database, and those before it
 
 
 def settings_for(url: str, **more: str) -> Settings:

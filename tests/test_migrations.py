@@ -5,17 +5,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from shop.app import create_app, migrations
 from shop.domain.base import Base
-from tests.conftest import KEY, enrolled, fresh_postgres, login, settings_for
+from shop.services.schema import ours
+from shop.services.search import catch_up
+from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
+from tests.load import until
 from tests.running import call, serving
 
 TABLES = set(Base.metadata.tables)
@@ -111,7 +116,9 @@ def one(engine: Engine, statement: str) -> object:
 
 
 def tables(engine: Engine) -> set[str]:
-    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    """Those of the models, and whatever a step leaves behind; not those that triggers keep."""
+    found = inspect(engine).get_table_names()
+    return {name for name in found if ours(name, "table")} - {"alembic_version"}
 
 
 def counts(engine: Engine) -> dict[str, object]:
@@ -130,7 +137,10 @@ def structure(engine: Engine) -> dict[str, dict[str, list[str]]]:
         "foreign": look.get_foreign_keys,
         "unique": look.get_unique_constraints,
         "checks": look.get_check_constraints,
-        "indexes": look.get_indexes,
+        "indexes": lambda name: [
+            {**each, "dialect_options": sorted(map(str, each.get("dialect_options", {}).values()))}
+            for each in look.get_indexes(name)
+        ],
     }
     return {
         name: {part: sorted(str(sorted(each.items())) for each in of(name)) for part, of in parts.items()}
@@ -163,7 +173,7 @@ def test_alembic_finds_nothing_left_to_do(shop):
 
 def test_alembic_would_find_an_index_that_is_missing(shop, engine):
     upgrade()
-    run(engine, "DROP INDEX ix_products_price_id")
+    run(engine, "DROP INDEX ix_products_live_price")
     with pytest.raises(SystemExit):
         check()
 
@@ -264,6 +274,84 @@ def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, eng
     assert counts(engine) == before
 
 
+# ---- What triggers keep ---------------------------------------------------------------------------
+
+GOODS = """INSERT INTO products
+    (name, name_key, description, words, price, stock, created_at, updated_at, retired_at, version) VALUES
+    ('Oak', 'oak', '', 'oak', 1, 1, '2026-01-01', '2026-01-01', NULL, 1),
+    ('Ash', 'ash', '', 'ash', 1, 1, '2026-01-01', '2026-01-01', NULL, 1),
+    ('Old oak', 'old oak', '', 'old oak', 1, 1, '2026-01-01', '2026-01-01', '2026-01-02', 1)"""
+
+
+REBUILD = """with op.batch_alter_table("products") as table:
+        table.alter_column("name", existing_type=sa.String(100), type_=sa.String(120))"""
+
+
+def found(shop: Flask, words: str = "") -> int:
+    return shop.test_client().get(f"/api/v1/products?q={words}").json["total"]
+
+
+def test_what_was_there_before_is_counted_and_found(shop, engine):
+    upgrade(revision="0002")
+    run(engine, GOODS)
+    upgrade()
+    assert (found(shop), found(shop, "oak")) == (2, 1)
+
+
+def test_what_was_there_before_is_taken_into_the_index(shop, engine):
+    upgrade(revision="0002")
+    run(engine, GOODS)
+    upgrade()
+    assert until(lambda: catch_up(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
+
+
+def test_a_step_back_and_up_again_counts_anew(shop, engine):
+    upgrade()
+    run(engine, GOODS)
+    downgrade(revision="0002")
+    run(engine, GOODS)
+    upgrade()
+    assert (found(shop), found(shop, "oak")) == (4, 2)
+
+
+def test_a_rebuilt_table_keeps_its_triggers(furnished, engine, steps):
+    add(steps, "0101", REBUILD)
+    upgrade(directory=str(steps))
+    run(engine, GOODS)
+    assert (found(furnished), found(furnished, "oak")) == (3, 1)
+
+
+def test_a_table_rebuilt_without_our_care_would_lose_its_triggers(furnished, engine, steps):
+    if engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite rebuilds tables")
+    add(steps, "0101", REBUILD)
+    careless = (steps / "env.py").read_text().replace("        keep_triggers(connection)\n", "")
+    (steps / "env.py").write_text(careless)
+    upgrade(directory=str(steps))
+    assert one(engine, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == 0
+
+
+def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, own_logs):
+    with fresh_postgres(postgres) as url:
+        own, who = create_engine(url), f"plain_{uuid4().hex[:8]}"
+        run(own, f"CREATE ROLE {who} LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO {who}")
+        app = create_app(
+            settings_for(str(make_url(url).set(username=who, password="x").render_as_string(False)))
+        )
+        with app.app_context():
+            upgrade()
+            run(engine := app.extensions["sqlalchemy"].engine, GOODS)
+            catch_up(engine)
+            answer = (
+                one(engine, "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
+                found(app, "oak"),
+            )
+            engine.dispose()
+        run(own, f"DROP OWNED BY {who}; DROP ROLE {who}")
+        own.dispose()
+    assert answer == (0, 1)
+
+
 # ---- Version n-1 on the schema of version n ----------------------------------------------------------
 
 EXPAND = """op.create_table("parcels", sa.Column("id", sa.Integer(), primary_key=True))
@@ -350,7 +438,7 @@ def test_a_step_that_fails_takes_all_back(failing, engine):
 def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing, engine):
     with pytest.raises(ZeroDivisionError):
         upgrade(directory=str(failing))
-    assert one(engine, "SELECT version_num FROM alembic_version") == "0002"
+    assert one(engine, "SELECT version_num FROM alembic_version") == HEAD
 
 
 def test_foreign_keys_hold_again_after_a_step_that_failed(failing, engine):

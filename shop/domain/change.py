@@ -5,13 +5,26 @@ lock that is kept until the commit, and that as late as can be: what a transacti
 session and written when it is about to commit. SQLite has one writer, and needs no lock.
 """
 
+from array import array
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, event, insert, text
+from sqlalchemy import (
+    Connection,
+    String,
+    bindparam,
+    column,
+    event,
+    insert,
+    literal,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
-from shop.domain.base import Base, Id, now
+from shop.domain.base import Base, Id, Moment, now
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
 KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
@@ -33,6 +46,13 @@ class Change(Base):
 
 
 WRITE = insert(Change.__table__)
+GOODS = table("products", *map(column, ("id", "price", "stock")))
+WRITE_ALL = insert(Change.__table__).from_select(
+    ["kind", "product_id", "price", "stock", "at"],
+    select(literal(CREATED), GOODS.c.id, GOODS.c.price, GOODS.c.stock, bindparam("at", type_=Moment()))
+    .where(GOODS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(GOODS.c.id),
+)
 QUEUE = text(f"SELECT pg_advisory_xact_lock({LINE}), pg_notify('{CHANNEL}', '')")
 
 
@@ -40,6 +60,11 @@ def record(session: Session, product: Any, kind: str) -> None:
     """Note what changed, as it is now."""
     row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
     session.info.setdefault(NOTED, []).append(row)
+
+
+def record_all(session: Session, ids: Iterable[int]) -> None:
+    """Note that there are new products: by their numbers only, because they may be a million."""
+    session.info.setdefault(NOTED, []).append(array("q", ids))
 
 
 def queue(connection: Connection) -> None:
@@ -68,7 +93,12 @@ def write(session: Session) -> None:
     if session.in_nested_transaction() or NOTED not in session.info:
         return
     session.flush()
-    if rows := [each for each in session.info.pop(NOTED) if type(each) is dict]:
-        at, connection = now(), session.connection()
+    noted = session.info.pop(NOTED)
+    rows, many = ([each for each in noted if type(each) is kind] for kind in (dict, array))
+    at, connection = now(), session.connection()
+    if rows or many:
         queue(connection)
+    if rows:
         connection.execute(WRITE, [{**row, "at": at} for row in rows])
+    for ids in many:
+        connection.execute(WRITE_ALL, {"ids": ids.tolist(), "at": at})

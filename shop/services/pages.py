@@ -20,6 +20,7 @@ from shop.domain.shapes import Pattern, Shape, Whole
 from shop.services.context import Context
 
 MAX_PAGE = 1_000_000
+MANY = 2000  # of so many, those of a page are met soon enough on the way through their order
 CURSOR = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
@@ -137,15 +138,33 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def turn(ctx: Context, query: Select[Any], order: Order, search: dict[str, Any], glance: Any = None) -> Page:
+def counted(query: Select[Any]) -> Select[Any]:
+    return query.with_only_columns(func.count(), maintain_column_froms=True)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What gives the rows that are sought, when they are few and when they are many; and counts them."""
+
+    few: Select[Any]
+    many: Select[Any]
+    count: Select[Any]
+
+    def rows(self, total: int) -> Select[Any]:
+        return self.many if total > MANY else self.few
+
+
+def turn(
+    ctx: Context, query: Select[Any] | Found, order: Order, search: dict[str, Any], glance: Any = None
+) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
     page, per_page = search["page"], search["per_page"]
     cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
     known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
-    total = ctx.rows(counted)[0][0] if known is None else known
+    found = query if isinstance(query, Found) else Found(query, query, counted(query))
+    total = ctx.rows(found.count)[0][0] if known is None else known
     limit = (total % per_page or per_page) if cursor.way == END else per_page
-    sliced = order.slice(query, cursor, per_page).limit(limit + 1)
+    sliced = order.slice(found.rows(total), cursor, per_page).limit(limit + 1)
     rows = [glance.of(row) for row in ctx.rows(sliced)] if glance else [*ctx.session.scalars(sliced)]
     more, items = len(rows) > limit, rows[:limit]
     if cursor.backward:

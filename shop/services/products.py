@@ -4,13 +4,14 @@ from collections.abc import Collection
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from shop.domain.base import fold
 from shop.domain.product import Listing, Product
 from shop.domain.shapes import TEXT, Money, Text, Truth
 from shop.services.context import Context
-from shop.services.pages import Order, Page, Paging, turn
+from shop.services.pages import Found, Order, Page, Paging, counted, turn
+from shop.services.search import KEPT, sought
 
 SORTS = {
     "id": Product.id,
@@ -38,16 +39,37 @@ class Search(Paging):
     in_stock = Truth(metadata={"description": "true: only what can be bought now; false: only what cannot."})
 
 
-def matching(query: Select[Any], search: dict[str, Any]) -> Select[Any]:
-    if q := search.get("q"):
-        query = query.where(Product.words.contains(fold(q), autoescape=True))
-    if "min_price" in search:
-        query = query.where(Product.price >= search["min_price"])
-    if "max_price" in search:
-        query = query.where(Product.price <= search["max_price"])
-    if "in_stock" in search:
-        query = query.where(Product.stock > 0 if search["in_stock"] else Product.stock == 0)
-    return query
+def matching(ctx: Context, query: Select[Any], search: dict[str, Any]) -> Found:
+    rules, text = filters(search), fold(search.get("q", ""))
+    if not rules and not text:
+        return Found(query, query, KEPT)
+    few, many = query.where(*rules), query.where(*filters(search, unlike=search["sort"]))
+    if not text:
+        return Found(few, many, tally(few, query, search))
+    words = sought(ctx, text)
+    count = counted(few.where(words.counted)) if rules or words.count is None else words.count
+    return Found(few.where(words.picked), many.where(words.picked), count)
+
+
+def tally(few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
+    """Where all that is wanted is in stock, those are counted that are not: they are fewer."""
+    if not search.get("in_stock") or search.keys() & {"min_price", "max_price"}:
+        return counted(few)
+    gone = counted(query.where(Product.stock == 0))
+    return select(KEPT.scalar_subquery() - gone.scalar_subquery())
+
+
+def filters(search: dict[str, Any], unlike: str | None = None) -> list[ColumnElement[bool]]:
+    """What a product must be; with a sort, said so that no index of any other column is gone by."""
+    price, stock = (
+        column if unlike in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
+    )
+    wanted = {
+        "min_price": lambda least: price >= least,
+        "max_price": lambda most: price <= most,
+        "in_stock": lambda some: stock > 0 if some else stock == 0,
+    }
+    return [rule(search[name]) for name, rule in wanted.items() if name in search]
 
 
 LISTED = select(*Listing.columns).where(Product.retired_at.is_(None))
@@ -68,4 +90,4 @@ def sold(ctx: Context, ids: Collection[int]) -> set[int]:
 
 def browse(ctx: Context, search: dict[str, Any]) -> Page:
     order = Order(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return turn(ctx, matching(LISTED, search), order, search, Listing)
+    return turn(ctx, matching(ctx, LISTED, search), order, search, Listing)

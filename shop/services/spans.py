@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from shop.domain.base import Base
 from shop.domain.errors import Invalid, NotFound
-from shop.services.pages import AFTER, NUMBER, Cursor, Order
+from shop.services.pages import AFTER, NUMBER, Cursor, Order, counted
 
 LARGEST = 100
 
@@ -40,13 +40,16 @@ def place(order: Order, after: str | None) -> Cursor:
         raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
 
 
-def span(session: Session, query: Select[Any], order: Order, first: int, after: str | None = None) -> Span:
+def span(
+    session: Session, query: Select[Any], order: Order, first: int, after: str | None = None,
+    count: Select[Any] | None = None,
+) -> Span:  # fmt: skip
     """The rows after a cursor; what belongs to them is fetched when it is asked for, by `of_many`."""
     sliced = order.slice(query, place(order, after), reach(first)).options(lazyload("*")).limit(first + 1)
     rows = list(session.scalars(sliced))
 
     def total() -> int:
-        return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        return session.scalar(counted(query) if count is None else count) or 0
 
     return Span(rows[:first], len(rows) > first, after is not None, order, total)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from shop.app import create_app
-from tests.conftest import settings_for
+from tests.conftest import HEAD, settings_for
 from tests.servers import free_port
 
 pytestmark = pytest.mark.v1  # health stands outside the versions
@@ -48,12 +48,12 @@ def at_step(app, step):
 def stepping(app):
     """Puts the database at another step, for the time of a test."""
     yield lambda step: at_step(app, step)
-    at_step(app, "0002")
+    at_step(app, HEAD)
 
 
 def test_a_ready_shop_says_what_it_found(client):
     assert client.get("/health/ready").json == {
-        "status": "ready", "database": "up", "schema": "0002", "redis": "unset",
+        "status": "ready", "database": "up", "schema": HEAD, "redis": "unset",
     }  # fmt: skip
 
 
@@ -109,12 +109,12 @@ def test_however_many_ask_the_database_is_asked_once(deaf, own_logs):
 def test_a_database_that_is_behind_is_told_with_both_steps(client, stepping):
     stepping("0001")
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json["detail"]) == (503, "The database is at step 0001, not 0002.")
+    assert (answer.status_code, answer.json["detail"]) == (503, f"The database is at step 0001, not {HEAD}.")
 
 
 def test_a_database_without_tables_is_not_ready(alone):
     answer, _ = alone()
-    assert answer.json["detail"] == "The database is at step none, not 0002."
+    assert answer.json["detail"] == f"The database is at step none, not {HEAD}."
 
 
 def test_a_database_ahead_of_this_version_is_ready(client, stepping):

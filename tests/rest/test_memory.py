@@ -53,7 +53,9 @@ def test_what_was_asked_before_goes_the_short_way(
 
 
 @pytest.mark.parametrize("path", ["/1", "", "?page=2&per_page=1", "?q=kett&sort=price", "?fields=name"])
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/vnd.shop.v2+json"])
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/json", "application/vnd.shop.v2+json", "application/prs.hal-forms+json"]
+)
 def test_both_ways_say_the_same(client: FlaskClient, product: str, path: str, accept: str) -> None:
     place, headers = f"/api/products{path}", {"Accept": accept}
     first, second = (said(client.get(place, headers=headers)) for _ in range(2))

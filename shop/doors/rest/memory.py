@@ -18,7 +18,6 @@ from werkzeug.http import parse_etags, remove_entity_headers
 from shop.domain.errors import ShopError
 from shop.doors.rest import journal
 from shop.doors.rest.limits import Common
-from shop.doors.rest.media import HAL_FORMS
 from shop.doors.web import network
 from shop.services.reads import Read, unchanged
 
@@ -28,6 +27,7 @@ SPECIAL = ("HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "CONTENT_LENGTH",
 EACH = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
 ROOM = 16 * 1024 * 1024  # bytes, of bodies and words and of what each answer takes beside them
 BESIDE = 4096
+MOST = 500  # rows of an answer
 # Whoever wants to know of each answer: its route, its status, and the seconds it took.
 ANSWERS: set[Callable[[str, int, float], None]] = set()
 
@@ -84,7 +84,8 @@ class Memory:
     def keep(self, response: Response) -> Response:
         """Remember an answer that depends on nothing but the words of the request and the rows of it."""
         asked = words(request.environ)
-        if asked and response.status_code == 200 and g.get("reads") and g.media != HAL_FORMS:
+        reads = g.get("reads", ())
+        if asked and 0 < sum(len(each.rows) for each in reads) <= MOST and response.status_code == 200:
             body = response.get_data()
             size = 2 * len(body) + sum(map(len, asked)) + BESIDE  # twice, for the rows
             self.size += size
@@ -92,7 +93,7 @@ class Memory:
                 self.known, self.size = {}, size
             tag, _ = response.get_etag()
             headers = [each for each in response.headers if each[0] not in EACH]
-            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, g.reads)
+            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, reads)
         return response
 
 

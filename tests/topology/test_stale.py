@@ -1,0 +1,71 @@
+"""Nothing stale: what one process has written, the next read of another one sees."""
+
+import pytest
+import requests
+
+from tests.conftest import enrolled, fresh_postgres
+from tests.load import stage
+from tests.running import PATIENCE, serving
+
+ROUNDS = 8
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'shop.db'}"
+    else:
+        with fresh_postgres(request.getfixturevalue("postgres")) as made:
+            yield made
+
+
+class Reader:
+    """Somebody who always asks the other process, over one connection, and remembers what it got."""
+
+    def __init__(self, root):
+        self.root, self.session, self.tags = root, requests.Session(), {}
+
+    def get(self, path):
+        known = {"If-None-Match": self.tags[path]} if path in self.tags else {}
+        answer = self.session.get(self.root + path, headers=known, timeout=PATIENCE)
+        self.tags[path] = answer.headers["ETag"]
+        return answer
+
+    def total(self, path):
+        return self.session.get(self.root + path, timeout=PATIENCE).json()["total"]
+
+
+class Writer:
+    def __init__(self, root, token):
+        self.root, self.session = root, requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def __call__(self, method, path, **words):
+        answer = self.session.request(method, self.root + path, json=words, timeout=PATIENCE)
+        assert answer.ok, answer.text
+        return answer
+
+
+def written(writer, reader, number):
+    """What the other says of a product just added, changed, and retired here."""
+    name, seen = f"cabinet no{number:05}x", []
+    before = reader.total("/products")
+    path = f"/products/{writer('POST', '/products', name=name, price=5, stock=1).json()['id']}"
+    seen += [reader.total("/products") - before, reader.total(f"/products?q=no{number:05}x")]
+    seen += [reader.get(path).json()["price"], reader.get(path).status_code]
+    writer("PATCH", path, price=7, name=f"{name} mended")
+    seen += [reader.get(path).json()["price"], reader.total(f"/products?q={number:05}x+mended")]
+    seen += [reader.total(f"/products?q=no{number:05}x&min_price=6&sort=price")]
+    writer("DELETE", path)
+    seen += [reader.session.get(reader.root + path, timeout=PATIENCE).status_code]
+    return [*seen, reader.total("/products") - before, reader.total(f"/products?q=no{number:05}x")]
+
+
+def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url):
+    token = enrolled(stage(url).app, "grace", "staff")[1]["access_token"]
+    with serving(url, 2) as (one, other):
+        pairs = [
+            (Writer(here.root, token), Reader(there.root)) for here, there in ((one, other), (other, one))
+        ]
+        for number in range(ROUNDS):
+            assert written(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]
