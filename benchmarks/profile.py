@@ -1,6 +1,6 @@
 """Where the time of a request goes: the shop is asked in this process, without a server or a network.
 
-python -m benchmarks.profile '/api/v1/products?sort=price' [--seconds 5] [--tree]
+python -m benchmarks.profile '/api/v1/products?sort=price' [--seconds 5] [--anew] [--tree]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from click import echo
 from flask import Flask
 from pyinstrument import Profiler
 from pyinstrument.frame import Frame
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import shop
 from benchmarks import goods
@@ -30,18 +30,14 @@ INTERVAL, SHOWN, WARM = 0.0005, 25, 200
 SHOP, PYTHON = Path(shop.__file__).parent, Path(io.__file__).parent
 
 
-def asker(app: Flask, path: str) -> Any:
+def asker(app: Flask, path: str, anew: bool) -> Any:
     environ = EnvironBuilder(path=path).get_environ()
 
     def ask() -> int:
-        statuses: list[str] = []
-        answer = app(
-            environ | {"wsgi.input": io.BytesIO()}, lambda status, headers, _=None: statuses.append(status)
-        )
-        for _ in answer:
-            pass
-        answer.close()
-        return int(statuses[0].split()[0])
+        if anew:
+            app.wsgi_app.known.clear()
+        _, status, _ = run_wsgi_app(app, environ | {"wsgi.input": io.BytesIO()}, buffered=True)
+        return int(status.split()[0])
 
     return ask
 
@@ -73,13 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("path")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--products", type=int, default=1000)
+    parser.add_argument("--anew", action="store_true", help="as if nobody had asked this before")
     parser.add_argument("--tree", action="store_true", help="who called whom, as pyinstrument draws it")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         url = ours.url(Path(folder) / "shop.db")
         goods.stocked(url, options.products)
         with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):  # the log is written, as ever
-            profile(asker(create_app(read_settings(ours.settings(url))), options.path), options)
+            app = create_app(read_settings(ours.settings(url)))
+            profile(asker(app, options.path, options.anew), options)
 
 
 def profile(ask: Any, options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """What SQLite and PostgreSQL need to be safe under threads, and what their errors mean."""
 
+from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
@@ -53,14 +54,19 @@ def meaning(error: Exception) -> ShopError | None:
     """A database error in the words of the shop; None where it is a fault of ours."""
     if isinstance(error, IntegrityError):
         return taken(str(error.orig))
-    if isinstance(error, OperationalError) and str(error.orig).startswith("no such"):
-        return None  # SQLite's word for a table or a column that we made up
+    if isinstance(error, OperationalError) and misspoken(error.orig):
+        return None
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
         return Unavailable("The database does not answer just now.", retry_after=2)
     readonly = isinstance(error, InternalError) and getattr(error.orig, "sqlstate", "") == "25006"
     if readonly or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return Unavailable("The database takes no changes just now.", retry_after=5)
     return None
+
+
+def misspoken(error: Any) -> bool:
+    """SQLite's word for a table or a column that we made up: an error of no kind."""
+    return getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
 
 
 def taken(message: str) -> ShopError | None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.errors import Unavailable
+from shop.services.database import misspoken
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def unchanged(engine: Engine, reads: Iterable[Read]) -> bool:
         finally:
             connection.close()
     except driver.OperationalError as error:
+        if misspoken(error):
+            return False
         raise Unavailable("The database does not answer just now.", retry_after=2) from error
     except (SQLAlchemyError, driver.Error):
         return False  # who reads them the long way will see, and say it better
