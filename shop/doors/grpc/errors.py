@@ -23,6 +23,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from shop.domain.errors import Invalid, ShopError
 from shop.doors import quota
+from shop.doors.grpc.words import NAMES
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
@@ -129,7 +130,7 @@ def pathed(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Each message with the path of the field that it is about, such as items[0].quantity."""
     if isinstance(errors, dict):
         for name, below in errors.items():
-            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else NAMES.get(name, name)
             yield from pathed(below, path if name == "_schema" else path + step)
     else:
         yield from ((path, str(text)) for text in errors)
