@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from shop.doors.grpc import shop_pb2 as pb
 from tests.calls import METHODS, Line, Refused, bearer, calling, end, money
 from tests.conftest import KEY, PASSWORD
 from tests.servers import free_port
+from tests.test_tracing import SPAN, TRACE, Collector
 
 ROOT = Path(__file__).parent.parent.parent
 NEVER = {"UNKNOWN", "INTERNAL"}
@@ -204,6 +206,19 @@ def test_a_call_has_one_line_in_the_log(url, lamp):
         lines = process.stderr.read().splitlines()
     (told,) = [each for each in lines if "GetProduct" in each]
     assert all(word in told for word in ('"request_id": "mine-0001"', '"status": "OK"', '"user": null'))
+
+
+def test_a_call_is_a_span_and_its_statements_are_in_it(url, lamp):
+    collector = Collector()
+    threading.Thread(target=collector.serve_forever, args=(0.02,), daemon=True).start()
+    with calling(url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}") as shop:
+        parent = [("traceparent", f"00-{TRACE}-{SPAN}-01")]
+        method = Line(shop.port).method("GetProduct")
+        method(pb.GetProductRequest(id=lamp), timeout=5, metadata=parent)
+    collector.shutdown()
+    spans = {each.name: each for each in collector.spans}
+    call = spans["shop.v1.ProductService/GetProduct"]
+    assert (call.trace_id.hex(), spans["SELECT"].parent_span_id) == (TRACE, call.span_id)
 
 
 def test_the_example_runs(url, line, staff):

@@ -10,11 +10,13 @@ from contextlib import suppress
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from shop.domain.moves import STAFF
 from shop.doors.grpc import shop_pb2 as pb
 from shop.services.context import Actor, Context
 from tests.calls import Line, Refused, calling, end, money
+from tests.load import until
 from tests.test_feed import purge
 
 COMMITS, WRITERS, PATIENCE = 40, 3, 30
@@ -217,3 +219,18 @@ def test_two_hundred_watchers_leave_calls_answering(line, boss, lamp):
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(lambda stream: take(stream, 1)[0].change.stock, streams))
     assert (told, called < 2) == ([6] * 200, True)
+
+
+def test_a_deadline_ends_the_statement_that_waits(kind, app, line, boss, lamp):
+    if kind == "sqlite":
+        pytest.skip("SQLite waits for nobody but a writer, and that briefly")
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with engine.connect() as holder, engine.connect() as observer:
+        holder.execute(text("SELECT * FROM products FOR UPDATE"))
+        with pytest.raises(Refused, match="DEADLINE_EXCEEDED"):
+            line.send("RestockProduct", pb.RestockProductRequest(id=lamp, amount=1), boss, timeout=0.3)
+        began = time.monotonic()
+        until(lambda: not observer.execute(waiting).scalar() or observer.rollback())
+        assert time.monotonic() - began < 1
