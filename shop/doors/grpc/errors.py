@@ -72,7 +72,8 @@ def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
     if isinstance(error, SQLAlchemyError):
         error = meaning(error) or error
     if isinstance(error, TooManyRequests):
-        return status(code.RESOURCE_EXHAUSTED, error.description or "", "THROTTLED", retry(wait()))
+        said = "Too many calls; RetryInfo says when to come back."
+        return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(wait()))
     if isinstance(error, Late):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
     if isinstance(error, ShopError):
