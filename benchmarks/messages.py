@@ -1,4 +1,4 @@
-"""A thousand orders as protobuf, and as JSON over REST and over GraphQL: bytes, and the time to write and to read them.
+"""A thousand orders as protobuf, and as JSON over REST and GraphQL: bytes, and the time to write and read.
 
 python -m benchmarks.messages
 """
