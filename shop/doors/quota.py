@@ -3,7 +3,8 @@
 import hashlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 
 from flask import current_app, g
 from flask_limiter import Limiter, RequestLimit
@@ -13,7 +14,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from shop.domain.base import fold
 from shop.domain.errors import Unauthenticated
-from shop.doors.web import address, settings
+from shop.doors.web import address, caller, settings
 
 DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
 PREFIX = "shop"
@@ -84,5 +85,16 @@ def back(limits: list[RequestLimit]) -> None:
 
 
 def count() -> None:
-    """Count a request that does not come through the hooks of the app."""
-    keeper()._check_request_limit()
+    """Count a request that does not come through the hooks of the app.
+
+    The short way is for those within their limits while the store answers; Flask-Limiter judges the others.
+    """
+    guard, words, limits = keeper(), [PREFIX, caller(), DEFAULT], parsed(settings().rate_limit)
+    with suppress(StorageError):
+        if guard.limiter.storage is guard.storage and all(guard.limiter.hit(each, *words) for each in limits):
+            g.counted = [RequestLimit(guard, each, words, False, False) for each in limits]
+            return
+    guard._check_request_limit()
+
+
+parsed = cache(parse_many)

@@ -162,6 +162,13 @@ def parse(kind: type[Message], raw: bytes) -> Message:
         raise Refusal(told(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
 
 
+async def only(given: AsyncIterator[bytes]) -> bytes:
+    """The message of a call that has one; the library would leave those without an answer who send none."""
+    async for raw in given:
+        return raw
+    raise Refusal(Status(code=code.UNIMPLEMENTED, message="There was no message."))
+
+
 def handlers(door: Door, service: ServiceDescriptor, streams: dict[str, Any]) -> grpc.GenericRpcHandler:
     """`streams` are the coroutines that answer what is no plain call; they read what streams in."""
 
@@ -173,21 +180,21 @@ def handlers(door: Door, service: ServiceDescriptor, streams: dict[str, Any]) ->
                 if act:
                     answer = await act(call, given)
                 else:
-                    request = parse(takes, given)
+                    request = parse(takes, await only(given))
                     about = resource(method.name, request)
                     answer = await door.run(call, counted(RPCS[method.name]), request, about=about)
                 return answer.SerializeToString()
 
         async def many(given: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
             async with over(called(method, context), context) as call:
-                words = given if method.client_streaming else parse(takes, given)
+                words = given if method.client_streaming else parse(takes, await only(given))
                 async for message in act(call, words):
                     yield message.SerializeToString()
                     call.sent += 1
 
-        ways = ("stream" if way else "unary" for way in (method.client_streaming, method.server_streaming))
-        bound = getattr(grpc, f"{'_'.join(ways)}_rpc_method_handler")
-        return bound(many if method.server_streaming else one)
+        if method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(many)
+        return grpc.stream_unary_rpc_method_handler(one)
 
     return grpc.method_handlers_generic_handler(
         service.full_name, {each.name: bind(each) for each in service.methods}

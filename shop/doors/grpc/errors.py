@@ -23,6 +23,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from shop.domain.errors import Invalid, ShopError
 from shop.doors import quota
+from shop.doors.grpc.words import NAMES
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
@@ -71,7 +72,8 @@ def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
     if isinstance(error, SQLAlchemyError):
         error = meaning(error) or error
     if isinstance(error, TooManyRequests):
-        return status(code.RESOURCE_EXHAUSTED, error.description or "", "THROTTLED", retry(wait()))
+        said = "Too many calls; RetryInfo says when to come back."
+        return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(wait()))
     if isinstance(error, Late):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
     if isinstance(error, ShopError):
@@ -129,7 +131,7 @@ def pathed(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Each message with the path of the field that it is about, such as items[0].quantity."""
     if isinstance(errors, dict):
         for name, below in errors.items():
-            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else NAMES.get(name, name)
             yield from pathed(below, path if name == "_schema" else path + step)
     else:
         yield from ((path, str(text)) for text in errors)

@@ -95,8 +95,7 @@ def shaped(shape: Schema, request: Message, currency: str, names: set[str] | Non
     except ValidationError as error:
         flaws = {**error.messages_dict, **flaws}
     if flaws:
-        named = {NAMES.get(name, name): texts for name, texts in flaws.items()}
-        raise Invalid("Some fields are not as they must be.", errors=named)
+        raise Invalid("Some fields are not as they must be.", errors=flaws)
     return data
 
 

@@ -1,0 +1,90 @@
+"""A thousand orders as protobuf, and as JSON over REST and GraphQL: bytes, and the time to write and read.
+
+python -m benchmarks.messages
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.checkout import LINES, furnished
+from shop.doors.grpc import shop_pb2 as pb
+from shop.doors.grpc.words import said
+from shop.services import orders
+from shop.services.context import Actor, Context
+from shop.services.tokens import admit
+
+ORDERS, PAGE, ROUNDS = 1000, 100, 15
+QUERY = """query($after: String) { orders(first: 100, after: $after) { nodes {
+    id status total currency reference tracking createdAt updatedAt etag can
+    items { productId name unitPrice quantity total } history { move by at } } pageInfo { endCursor } } }"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        app = furnished(str(Path(folder)), SHOP_RATE_LIMIT="100000/second")
+        with app.app_context():
+            db = app.extensions["sqlalchemy"]
+            ctx = Context(db.session(), Actor(1, "customer", ""))
+            for _ in range(ORDERS):
+                orders.create(ctx, LINES)
+            token = admit(ctx, app.extensions["signer"], 1).access_token
+            pages = protobuf(Context(db.session(), Actor(1, "customer", "")))
+        client = app.test_client()
+        headers = {"Authorization": f"Bearer {token}"}
+        rest = [
+            client.get(f"/api/v1/orders?per_page={PAGE}&page={n}", headers=headers).data for n in numbers()
+        ]
+        graphql = asked(client, headers)
+    tell("protobuf", [each.SerializeToString() for each in pages], pages,
+         lambda page: page.SerializeToString(), pb.ListOrdersResponse.FromString)  # fmt: skip
+    for name, texts in (("REST", rest), ("GraphQL", graphql)):
+        tell(name, texts, [json.loads(each) for each in texts], orjson.dumps, orjson.loads)
+
+
+def numbers() -> range:
+    return range(1, ORDERS // PAGE + 1)
+
+
+def protobuf(ctx: Context) -> list[pb.ListOrdersResponse]:
+    found = []
+    for number in numbers():
+        page = orders.browse(ctx, {"page": number, "per_page": PAGE})
+        found.append(pb.ListOrdersResponse(orders=[said(pb.Order, each, ctx) for each in page.items]))
+    return found
+
+
+def asked(client: Any, headers: dict[str, str]) -> list[bytes]:
+    found, after = [], None
+    for _ in numbers():
+        words = {"query": QUERY, "variables": {"after": after}}
+        answer = client.post("/graphql", json=words, headers=headers)
+        found.append(answer.data)
+        after = answer.json["data"]["orders"]["pageInfo"]["endCursor"]
+    return found
+
+
+def tell(name: str, texts: list[bytes], made: list[Any], write: Any, read: Any) -> None:
+    sizes = sum(map(len, texts)) / 1000
+    print(f"{name:10} {sizes:7.0f} kB  write {took(write, made):6.2f} ms  read {took(read, texts):6.2f} ms")  # noqa: T201
+
+
+def took(act: Callable[[Any], Any], things: list[Any]) -> float:
+    """Milliseconds of the processor for all of them, in the median."""
+    times = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for each in things:
+            act(each)
+        times.append((time.process_time() - began) * 1000)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
