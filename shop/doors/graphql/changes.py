@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.errors import Invalid
+from shop.domain.errors import Invalid, NotFound
 from shop.domain.product import Product
 from shop.doors.graphql.fields import edges, page, products_of
 from shop.services import feed
@@ -37,7 +37,10 @@ class Turn:
 def changes(_: None, info: Info, first: int, after: str | None = None) -> Turn:
     ctx = info.context.ctx
     begin = feed.newest(ctx) if after is None else counted(after)
-    found = feed.read(ctx, begin, reach(first))
+    try:
+        found = feed.read(ctx, begin, reach(first))
+    except NotFound as error:
+        raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
     info.context.announce(Product, (change.product_id for change in found))
     return Turn(begin, first, found)
 

@@ -11,7 +11,7 @@ from typing import Any
 from google.rpc import code_pb2 as code
 
 from shop.domain.change import CHANGED
-from shop.domain.errors import Invalid
+from shop.domain.errors import Invalid, NotFound
 from shop.domain.moves import moves
 from shop.domain.order import PLACED, Order
 from shop.domain.product import Product
@@ -43,7 +43,7 @@ class Streams:
         with door.app.app_context():
             self.ctx = anonymous()
         self.changes, self.steps = (
-            Stream(watcher, lambda cursor, read=read: door.read(lambda: read(anonymous(), cursor)))
+            Stream(watcher, lambda cursor, read=read: door.read(lambda: after(read, cursor)))
             for read in (feed.read, feed.steps)
         )
 
@@ -171,6 +171,13 @@ def begun(request: Any, newest: Callable[[Context], int]) -> int:
     ctx = context()
     cursor = shaped(Search(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
+
+
+def after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequence[Row]:
+    try:
+        return read(anonymous(), cursor)
+    except NotFound as error:
+        raise Invalid("Begin anew.", errors={"cursor": [error.detail]}) from None
 
 
 def mine(rows: Sequence[Row]) -> Sequence[Row]:
