@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -624,13 +625,52 @@ def test_tokens_that_cannot_be_renewed_make_a_401_a_problem(stub, clients):
         clients(stub(*answers).url).login("ada", "x")
 
 
-# ---- Faults ----------------------------------------------------------------------------------------
-
-
 LINKS = {"_links": {"self": {"href": "/"}}}
 GOOD = Answer(body=LINKS)
 SAID = [DROP, CUT, *(Answer(status) for status in (429, 502, 503, 504))]
 SAYINGS = ["dropped", "cut", "429", "502", "503", "504"]
+
+
+# ---- The feed --------------------------------------------------------------------------------------
+
+
+def feed(*seqs, **headers):
+    links = {"_links": {"self": {"href": "/feed"}, "next": {"href": f"/feed?after={max(seqs, default=0)}"}}}
+    return Answer(body={**links, "_embedded": {"item": [{"seq": seq} for seq in seqs]}}, **headers)
+
+
+ENTRY = Answer(body={"_links": {"changes": {"href": "/feed{?after,limit,wait}", "templated": True}}})
+
+
+def read(client, count, **words):
+    return [each["seq"] for each in islice(client.changes(**words), count)]
+
+
+def test_the_feed_is_read_on_from_a_cursor_and_from_page_to_page(stub, clients):
+    service = stub(ENTRY, feed(8, 9), feed(10))
+    seen = read(clients(service.url), 3, after=7, wait=5)
+    asked = [heard.path for heard in service.heard[1:]]
+    assert (seen, asked) == ([8, 9, 10], ["/feed?after=7&wait=5", "/feed?after=9"])
+
+
+@pytest.mark.parametrize("fault", SAID, ids=SAYINGS)
+def test_the_feed_goes_on_where_it_was_however_long_the_server_is_away(stub, clients, naps, fault):
+    service = stub(ENTRY, feed(1), *[fault] * 12, feed(2))
+    assert (read(clients(service.url), 2), len(naps) > 10) == ([1, 2], True)
+
+
+def test_the_feed_asks_again_no_sooner_than_it_was_told(stub, clients, naps):
+    service = stub(ENTRY, feed(Retry_After="3"), feed(1))
+    assert (read(clients(service.url), 1), 3.0 in naps) == ([1], True)
+
+
+def test_a_cursor_that_is_too_old_is_a_problem(stub, clients):
+    service = stub(ENTRY, Answer(410, body={"title": "This cursor is too old"}))
+    with pytest.raises(Problem, match="too old"):
+        read(clients(service.url), 1, after=1)
+
+
+# ---- Faults ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", SAID, ids=SAYINGS)

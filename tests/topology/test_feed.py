@@ -1,0 +1,114 @@
+"""The feed through every door at once: each reader gets each change once and in order, whatever is cut."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import pytest
+import requests
+
+from examples.grpc_client import ProductClient
+from shop.client import Client
+from tests.calls import calling
+from tests.conftest import enrolled, fresh_postgres
+from tests.load import STOCK, stage, until
+from tests.running import PATIENCE, call, serving
+from tests.test_feed import COMMITS, writer
+
+WRITERS, CUT = 3, 40
+QUERY = """query ($after: String!) { changes(after: $after, first: 7) {
+  nodes { seq productId stock } pageInfo { endCursor } } }"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def scene(request, tmp_path):
+    if request.param == "sqlite":
+        yield stage(f"sqlite:///{tmp_path / 'shop.db'}")
+    else:
+        with fresh_postgres(request.getfixturevalue("postgres")) as made:
+            yield stage(made)
+
+
+@pytest.fixture
+def boss(scene):
+    id, tokens = enrolled(scene.app, "grace", "staff")
+    return id, tokens["access_token"]
+
+
+def by_rest(root, cursor):
+    with Client(root) as client:
+        for change in client.changes(cursor, wait=5):
+            yield change["seq"], change["product_id"], change["stock"]
+
+
+def by_graphql(root, cursor):
+    after, place = str(cursor), root.replace("/api/v1", "/graphql")
+    while True:
+        words = {"query": QUERY, "variables": {"after": after}}
+        found = requests.post(place, json=words, timeout=PATIENCE).json()["data"]["changes"]
+        after = found["pageInfo"]["endCursor"]
+        for each in found["nodes"]:
+            yield int(each["seq"]), int(each["productId"].partition(":")[2]), each["stock"]
+
+
+def by_grpc(place, cursor):
+    for each in ProductClient(place).watch(cursor):
+        if each.HasField("change"):
+            yield each.cursor, each.change.product_id, each.change.stock
+
+
+def follow(door, place, count):
+    """So many changes; every now and then the reader is cut off, and goes on from the last that was read."""
+    seen = []
+    while len(seen) < count:
+        cursor = seen[-1][0] if seen else 0
+        seen += islice(door(place, cursor), min(CUT, count - len(seen)))
+    return seen
+
+
+def stocks(seen):
+    found = defaultdict(list)
+    for _, product, stock in seen:
+        found[product].append(stock)
+    return found
+
+
+def test_every_reader_gets_every_change_once_and_in_order(scene, boss):
+    staff, _ = boss
+    with serving(scene.url, 2) as (one, other), calling(scene.url) as line:
+        place = f"127.0.0.1:{line.port}"
+        doors = [
+            (by_rest, one.root),
+            (by_rest, other.root),
+            (by_graphql, one.root),
+            (by_grpc, place),
+            (by_grpc, place),
+        ]
+        with ThreadPoolExecutor(len(doors)) as pool:
+            readers = [pool.submit(follow, *door, WRITERS * COMMITS) for door in doors]
+            ended = [each.wait(PATIENCE) for each in [writer(scene.url, staff, 1) for _ in range(WRITERS)]]
+            found = [stocks(each.result(PATIENCE)) for each in readers]
+    every = {1: [STOCK + number for number in range(1, WRITERS * COMMITS + 1)]}
+    assert (ended, found) == ([0] * WRITERS, [every] * len(doors))
+
+
+def test_a_client_outlives_the_server_and_misses_nothing(scene, boss):
+    _, token = boss
+    with serving(scene.url) as (node,), Client(node.root) as client:
+        changes, seen = client.changes(0, wait=5), []
+        for number in range(3):
+            call(node.root, "/products/1/restock", {"amount": 1}, token)
+            seen.append(next(changes)["stock"])
+            if number < 2:
+                node.kill()
+                node.start()
+    assert seen == [STOCK + number for number in (1, 2, 3)]
+
+
+def test_who_waits_and_goes_leaves_room_for_the_next(scene):
+    with serving(scene.url, SHOP_THREADS="2") as (node,):
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(f"{node.root}/changes?wait=25", timeout=0.3)
+        assert until(
+            lambda: "Retry-After" not in requests.get(f"{node.root}/changes?wait=1", timeout=5).headers
+        )
