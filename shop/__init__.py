@@ -2,7 +2,7 @@
 
 domain/     what is true in a shop: entities, their moves, the shapes of input
 services/   what a caller may do: permission, preconditions, one transaction each
-doors/      the ways in; each translates and none decides (rest: HAL over Flask; graphql: an extra)
+doors/      the ways in; each translates and none decides (rest: HAL over Flask; graphql, grpc: extras)
 app.py      create_app: database, limits and doors put together
 settings.py every setting, read once, refused when wrong
 server.py   waitress with its limits

@@ -26,7 +26,7 @@ from shop.services.moves import begin, perform
 from shop.services.watch import Watcher
 
 LAMP = {"name": "Lamp", "description": "", "price": 8950, "stock": 3}
-WRITERS, COMMITS, READERS = 3, 60, 4
+WRITERS, COMMITS, READERS = 3, 40, 4
 PATIENCE = 30
 
 

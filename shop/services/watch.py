@@ -15,6 +15,7 @@ from shop.services.database import options
 
 TICK = 0.05  # seconds between two looks at SQLite
 LISTEN, DEAF = 1.0, 5  # seconds that we listen to PostgreSQL; after so many times we look, heard or not
+BREATH = 0.02  # seconds between two rings: many commits wake those who wait once
 PAUSE = 5.0  # seconds at most until a connection that broke is tried again
 
 log = logging.getLogger("shop")
@@ -85,6 +86,7 @@ def postgresql(engine: Engine) -> Iterator[bool]:
             heard = bool(list(connection.notifies(timeout=LISTEN, stop_after=1)))
             deaf = 0 if heard else (deaf + 1) % DEAF
             yield heard or deaf == 0
+            time.sleep(BREATH)
 
 
 def sqlite(engine: Engine) -> Iterator[bool]:

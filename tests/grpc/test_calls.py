@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from shop.app import create_app
 from shop.doors.grpc import shop_pb2 as pb
 from tests.calls import Line, Refused, calling, money
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, settings_for
 
 BUF = Path(sys.executable).with_name("buf")
 
@@ -155,7 +156,10 @@ class TestComingAndGoing:
     def test_a_stale_token_keeps_nobody_from_logging_in(self, line, customer):
         old = line.call("Login", username="ada", password=PASSWORD).access_token
         line.call("Logout", old)
-        assert line.call("Login", old, username="ada", password=PASSWORD).user_id == customer.id
+        logged_in = [
+            line.call("Login", each, username="ada", password=PASSWORD).user_id for each in (old, "junk")
+        ]
+        assert logged_in == [customer.id] * 2
 
     def test_who_does_not_say_whom_sees_himself(self, line, ada, customer):
         assert line.call("GetUser", ada).user.username == "ada"
@@ -181,6 +185,17 @@ def test_a_limit_is_shared_and_says_when_to_come_back(app):
     assert ([each.code for each in answers], 0 < delay <= 3600, "ProductService" in listed) == (
         ["NOT_FOUND", "NOT_FOUND", "RESOURCE_EXHAUSTED"], True, False,
     )  # fmt: skip
+
+
+def test_a_limit_is_shared_with_the_front_door_where_redis_counts(app, person, redis):
+    limits = {"redis_url": redis, "rate_limit": "3/day"}
+    ada = person("ada", at=create_app(settings_for(app.extensions["shop"].database_url, **limits)))
+    over_rest = [ada.get("/api/v1/products/99").status_code for _ in range(2)]
+    given = {"SHOP_REDIS_URL": redis, "SHOP_RATE_LIMIT": "3/day"}
+    with calling(app.extensions["shop"].database_url, **given) as shop:
+        token, line = ada.tokens["access_token"], Line(shop.port)
+        over_grpc = [refusal(line, "GetProduct", token, id=99).code for _ in range(2)]
+    assert (over_rest, over_grpc) == ([404, 404], ["NOT_FOUND", "RESOURCE_EXHAUSTED"])
 
 
 def curl(port, *words):

@@ -25,7 +25,6 @@ from shop.domain.errors import Invalid
 from shop.doors import quota
 from shop.doors.grpc.errors import Late, Refusal, told
 from shop.doors.grpc.rpcs import RPCS, resource
-from shop.doors.web import claims
 from shop.services import patience
 
 log = logging.getLogger("shop.requests")
@@ -35,6 +34,11 @@ TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]
 STATUSES = {each.value[0]: each for each in grpc.StatusCode}
 FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 FOR_EVER = float("inf")
+OPENING = 20  # seconds that the only message of a call may take
+PLACE = {
+    "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
+    "wsgi.url_scheme": "http",
+}  # fmt: skip
 
 
 @dataclass
@@ -52,12 +56,10 @@ class Call:
     replayed: bool = False
 
     def __post_init__(self) -> None:
-        given, trace = (
-            self.headers.get("x-request-id", ""),
-            TRACE.fullmatch(self.headers.get("traceparent", "")),
-        )
-        request_id = given if REQUEST_ID.fullmatch(given) else token_hex(8)
-        self.ids = {"request_id": request_id, **({"trace_id": trace[1]} if trace else {})}
+        given = self.headers.get("x-request-id", "")
+        self.ids = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
+        if trace := TRACE.fullmatch(self.headers.get("traceparent", "")):
+            self.ids["trace_id"] = trace[1]
 
     @property
     def path(self) -> str:
@@ -65,19 +67,7 @@ class Call:
 
     def environ(self) -> dict[str, Any]:
         heard = {f"HTTP_{name.upper().replace('-', '_')}": said for name, said in self.headers.items()}
-        place = {
-            "SERVER_NAME": "grpc",
-            "SERVER_PORT": "0",
-            "SERVER_PROTOCOL": "HTTP/2",
-            "wsgi.url_scheme": "http",
-        }
-        return {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": self.path,
-            "REMOTE_ADDR": self.remote,
-            **place,
-            **heard,
-        }
+        return {**PLACE, "PATH_INFO": self.path, "REMOTE_ADDR": self.remote, **heard}
 
 
 def called(method: MethodDescriptor, context: grpc.aio.ServicerContext) -> Call:
@@ -144,11 +134,10 @@ class Door:
 
 
 def counted(act: Callable[..., Any]) -> Callable[..., Any]:
-    """Strangers count by address and others by name, and both before anything is done."""
+    """Whoever calls is counted before anything is done: strangers by address, others by name."""
 
     def first(*words: Any) -> Any:
         quota.count()
-        claims()
         return act(*words)
 
     return first
@@ -164,8 +153,12 @@ def parse(kind: type[Message], raw: bytes) -> Message:
 
 async def only(given: AsyncIterator[bytes]) -> bytes:
     """The message of a call that has one; the library would leave those without an answer who send none."""
-    async for raw in given:
-        return raw
+    try:
+        async with asyncio.timeout(OPENING):
+            async for raw in given:
+                return raw
+    except TimeoutError:
+        raise Late("There was no message.") from None
     raise Refusal(Status(code=code.UNIMPLEMENTED, message="There was no message."))
 
 
