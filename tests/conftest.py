@@ -114,15 +114,13 @@ class fresh_postgres:  # noqa: N801
 
 
 @pytest.fixture(scope="session")
-def shops(database_url: str, ground: str) -> Iterator[Callable[..., Flask]]:
+def shops(database_url: str) -> Iterator[Callable[..., Flask]]:
     """Makes shops with settings of their own."""
     made = []
 
     def make(**settings: str) -> Flask:
         app = create_app(settings_for(database_url, **settings))
         made.append(app)
-        if ground == "v2":
-            app.test_client_class = SecondVersion
         return app
 
     yield make
@@ -150,11 +148,17 @@ def empty(app: Flask) -> None:
                 connection.execute(text(f"DELETE FROM {name}"))
 
 
+def addressed(app: Flask, ground: str) -> Flask:
+    """Each test says who speaks to it, because a directory may have another ground than the one before."""
+    app.test_client_class = SecondVersion if ground == "v2" else FlaskClient
+    return app
+
+
 @pytest.fixture
-def app(migrated: Flask) -> Flask:
+def app(migrated: Flask, ground: str) -> Flask:
     """A shop with nothing in it."""
     empty(migrated)
-    return migrated
+    return addressed(migrated, ground)
 
 
 @pytest.fixture
@@ -163,9 +167,9 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def variant(app: Flask, shops: Callable[..., Flask]) -> Callable[..., Flask]:
+def variant(app: Flask, shops: Callable[..., Flask], ground: str) -> Callable[..., Flask]:
     """The same empty shop under other settings."""
-    return shops
+    return lambda **settings: addressed(shops(**settings), ground)
 
 
 @dataclass
