@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
+from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.errors import Invalid
 from shop.doors import quota
@@ -34,6 +35,7 @@ TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]
 STATUSES = {each.value[0]: each for each in grpc.StatusCode}
 FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 FOR_EVER = float("inf")
+EDGE = 0.1  # seconds before a deadline in which the database gives up because of it
 OPENING = 20  # seconds that the only message of a call may take
 PLACE = {
     "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
@@ -106,7 +108,8 @@ class Door:
                         raise Late("There was no time left to begin.")
                     return act(*words)
                 except Exception as error:  # noqa: BLE001
-                    refusal = Refusal(told(error, about, g.request_id))
+                    late = isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - EDGE
+                    refusal = Refusal(told(Late("Time is up.") if late else error, about, g.request_id))
                     if refusal.status.code in FAULTS:
                         failed()
                     raise refusal from None
