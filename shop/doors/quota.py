@@ -3,12 +3,12 @@
 import hashlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from flask import current_app, g
 from flask_limiter import Limiter, RequestLimit
-from limits import parse_many
+from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
@@ -25,6 +25,45 @@ log = logging.getLogger("shop")
 def keeper() -> Limiter:
     (found,) = current_app.extensions["limiter"]
     return found
+
+
+@dataclass(frozen=True)
+class Common:
+    """The limits that every request has, and the short way to them.
+
+    Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
+    those who are over the limit, and everything while its store does not answer.
+    """
+
+    guard: Limiter
+    limits: list[RateLimitItem]
+
+    def within(self) -> bool:
+        who = caller()
+        if not self.hit(who):
+            return False
+        words = [PREFIX, who, DEFAULT]
+        g.counted = [RequestLimit(self.guard, limit, words, False, False) for limit in self.limits]
+        return True
+
+    def hit(self, who: str, cost: int = 1) -> bool:
+        if self.guard.limiter.storage is not self.guard.storage:
+            return False
+        try:
+            return all(self.guard.limiter.hit(each, PREFIX, who, DEFAULT, cost=cost) for each in self.limits)
+        except StorageError:
+            return False
+
+    def windows(self, who: str) -> list[tuple[str, RateLimitItem, WindowStats]]:
+        stats = self.guard.limiter.get_window_stats
+        return [(DEFAULT, each, stats(each, PREFIX, who, DEFAULT)) for each in self.limits]
+
+
+def count() -> None:
+    """Count a request that does not come through the hooks of the app."""
+    common: Common = current_app.extensions["shop-limits"]
+    if not common.within():
+        common.guard._check_request_limit()
 
 
 def account(name: str) -> str:
@@ -82,19 +121,3 @@ def attempt(username: str) -> Iterator[None]:
 def back(limits: list[RequestLimit]) -> None:
     for limit in limits:
         hit(limit, -1)
-
-
-def count() -> None:
-    """Count a request that does not come through the hooks of the app.
-
-    The short way is for those within their limits while the store answers; Flask-Limiter judges the others.
-    """
-    guard, words, limits = keeper(), [PREFIX, caller(), DEFAULT], parsed(settings().rate_limit)
-    with suppress(StorageError):
-        if guard.limiter.storage is guard.storage and all(guard.limiter.hit(each, *words) for each in limits):
-            g.counted = [RequestLimit(guard, each, words, False, False) for each in limits]
-            return
-    guard._check_request_limit()
-
-
-parsed = cache(parse_many)

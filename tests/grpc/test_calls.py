@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from shop.app import create_app
 from shop.doors.grpc import shop_pb2 as pb
@@ -188,6 +189,7 @@ def test_a_limit_is_shared_and_says_when_to_come_back(app):
 
 
 def test_a_limit_is_shared_with_the_front_door_where_redis_counts(app, person, redis):
+    Redis.from_url(redis).flushdb()
     limits = {"redis_url": redis, "rate_limit": "3/day"}
     ada = person("ada", at=create_app(settings_for(app.extensions["shop"].database_url, **limits)))
     over_rest = [ada.get("/api/v1/products/99").status_code for _ in range(2)]

@@ -1,7 +1,6 @@
 """How much a caller may ask for; the numbers are said in every answer."""
 
 import logging
-from dataclasses import dataclass
 from math import ceil
 from time import time
 from typing import Any
@@ -14,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from shop.domain.errors import ShopError
 from shop.doors import quota
-from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX
+from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX, Common
 from shop.doors.rest.counters import Counters
 from shop.doors.rest.guard import address, caller
 from shop.doors.rest.input import body
@@ -68,45 +67,18 @@ def limiter(settings: Settings) -> Limiter:
     )
 
 
-def install(app: Flask, common: "Common") -> None:
-    guard = common.guard
+def install(app: Flask, common: Common) -> None:
+    guard, app.extensions["shop-limits"] = common.guard, common
     app.after_request(lambda response: announce(guard, response))
     guard.init_app(app)
     guard.request_filter(lambda: request.path.startswith("/health/"))
     judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
-    app.before_request(lambda: None if common.within() else judge())
+    app.before_request(lambda: None if within(common) else judge())
 
 
-@dataclass(frozen=True)
-class Common:
-    """The limits that every request has, and the short way to them.
-
-    Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
-    logins, those who are over the limit, and everything while its store does not answer.
-    """
-
-    guard: Limiter
-    limits: list[RateLimitItem]
-
-    def within(self) -> bool:
-        special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
-        if special or not self.hit(who := caller()):
-            return False
-        words = [PREFIX, who, DEFAULT]
-        g.counted = [RequestLimit(self.guard, limit, words, False, False) for limit in self.limits]
-        return True
-
-    def hit(self, who: str, cost: int = 1) -> bool:
-        if self.guard.limiter.storage is not self.guard.storage:
-            return False
-        try:
-            return all(self.guard.limiter.hit(each, PREFIX, who, DEFAULT, cost=cost) for each in self.limits)
-        except StorageError:
-            return False
-
-    def said(self, who: str) -> dict[str, str]:
-        stats = self.guard.limiter.get_window_stats
-        return said([(DEFAULT, each, stats(each, PREFIX, who, DEFAULT)) for each in self.limits])
+def within(common: Common) -> bool:
+    special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
+    return not special and common.within()
 
 
 def common(settings: Settings) -> Common:

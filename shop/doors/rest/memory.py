@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 from werkzeug.http import parse_etags, remove_entity_headers
 
 from shop.domain.errors import ShopError
+from shop.doors.quota import Common
 from shop.doors.rest import journal
-from shop.doors.rest.limits import Common
+from shop.doors.rest.limits import said
 from shop.doors.web import network
 from shop.services.reads import Read, unchanged
 
@@ -70,7 +71,8 @@ class Memory:
         if has:
             self.common.hit(who, -1)
         ids = journal.named(environ)
-        headers = [*known.headers, *self.common.said(who).items(), ("X-Request-ID", ids["request_id"])]
+        own = {**said(self.common.windows(who)), "X-Request-ID": ids["request_id"]}
+        headers = [*known.headers, *own.items()]
         if has:
             remove_entity_headers(headers)
         body = b"" if has else known.body
