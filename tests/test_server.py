@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -264,3 +265,30 @@ def test_every_worker_has_the_same_accounts(migrated, database_url, customer):
         me = f"{shop.root}/users/{customer.id}"
         statuses = {requests.get(me, headers=customer.headers, timeout=SOON).status_code for _ in range(12)}
     assert statuses == {200}
+
+
+# ---- How many threads are at work -------------------------------------------------------------------
+
+
+def seconds(root: str, path: str) -> float:
+    return requests.get(root + path, timeout=SOON).elapsed.total_seconds()
+
+
+@pytest.fixture
+def waiters(migrated, database_url) -> Iterator[tuple[str, list[Future[float]]]]:
+    """A server half of whose threads wait for changes."""
+    with serving(database_url, SHOP_THREADS="6") as (one,), ThreadPoolExecutor(3) as pool:
+        yield one.root, [pool.submit(seconds, one.root, "/changes?wait=3") for _ in range(3)]
+
+
+def test_those_who_wait_keep_nobody_from_an_answer(waiters):
+    root, waiting = waiters
+    slowest = max(seconds(root, "/products") for _ in range(30))
+    assert (slowest < 1, min(each.result() for each in waiting) >= 3) == (True, True)
+
+
+def test_as_many_are_at_work_as_have_to_wait(migrated, database_url):
+    with serving(database_url, SHOP_THREADS="8") as (one,), ThreadPoolExecutor(4) as pool:
+        began = time.monotonic()
+        list(pool.map(lambda _: seconds(one.root, "/changes?wait=2"), range(4)))
+    assert time.monotonic() - began < 6

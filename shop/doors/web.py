@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv6Network
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,21 @@ from shop.settings import Settings
 
 QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
 BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# W3C Trace Context; what comes after the flags is for versions to come, and nothing in version 00.
+TRACE = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
+)
 TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+
+
+def named(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
+    """The number of a request, and the trace it is in, as our own tracing says, else as the caller does."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    number = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
+    if traced is None and (found := TRACE.fullmatch(environ.get("HTTP_TRACEPARENT", ""))):
+        traced = found[1]
+    return {**number, "trace_id": traced} if traced else number
 
 
 def settings() -> Settings:

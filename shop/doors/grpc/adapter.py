@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from secrets import token_hex
 from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -26,12 +24,11 @@ from shop.domain.errors import Invalid
 from shop.doors import quota
 from shop.doors.grpc.errors import Late, Refusal, told
 from shop.doors.grpc.rpcs import RPCS, resource
+from shop.doors.web import named
 from shop.services import patience
 
 log = logging.getLogger("shop.requests")
 HEARD = ("authorization", "x-request-id", "traceparent")
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 STATUSES = {each.value[0]: each for each in grpc.StatusCode}
 FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 FOR_EVER = float("inf")
@@ -58,10 +55,7 @@ class Call:
     replayed: bool = False
 
     def __post_init__(self) -> None:
-        given = self.headers.get("x-request-id", "")
-        self.ids = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
-        if trace := TRACE.fullmatch(self.headers.get("traceparent", "")):
-            self.ids["trace_id"] = trace[1]
+        self.ids = named(self.environ())
 
     @property
     def path(self) -> str:
@@ -101,7 +95,7 @@ class Door:
     def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
         patience.DEADLINE.set(call.deadline)
         with self.app.request_context(call.environ()):
-            g.ids, g.request_id = call.ids, call.ids["request_id"]
+            g.ids = call.ids
             with self.traced(call) as failed:
                 try:
                     if monotonic() >= call.deadline:
@@ -109,7 +103,9 @@ class Door:
                     return act(*words)
                 except Exception as error:  # noqa: BLE001
                     late = isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - EDGE
-                    refusal = Refusal(told(Late("Time is up.") if late else error, about, g.request_id))
+                    refusal = Refusal(
+                        told(Late("Time is up.") if late else error, about, call.ids["request_id"])
+                    )
                     if refusal.status.code in FAULTS:
                         failed()
                     raise refusal from None

@@ -2,21 +2,15 @@
 
 import logging
 import re
-from secrets import token_hex
 from time import perf_counter
-from typing import Any
 
 from flask import Flask, Response, g, request
 
 from shop.doors.rest.guard import settings
+from shop.doors.web import named
 
 log = logging.getLogger("shop.requests")
 METHOD = re.compile(r"[A-Z]{1,10}")
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# W3C Trace Context; what comes after the flags is for versions to come, and nothing in version 00.
-TRACE = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
-)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -28,15 +22,6 @@ HEADERS = {
 def begin() -> None:
     g.began = perf_counter()
     g.ids = named(request.environ, g.pop("traced", None))
-
-
-def named(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
-    """The number of a request, and the trace it is in, as our own tracing says, else as the caller does."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    number = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
-    if traced is None and (found := TRACE.fullmatch(environ.get("HTTP_TRACEPARENT", ""))):
-        traced = found[1]
-    return {**number, "trace_id": traced} if traced else number
 
 
 def end(response: Response) -> Response:

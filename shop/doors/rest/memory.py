@@ -19,7 +19,7 @@ from shop.domain.errors import ShopError
 from shop.doors.quota import Common
 from shop.doors.rest import journal
 from shop.doors.rest.limits import said
-from shop.doors.web import network
+from shop.doors.web import named, network
 from shop.services.reads import Read, unchanged
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
@@ -70,7 +70,7 @@ class Memory:
         has = "HTTP_IF_NONE_MATCH" in environ and seen(known.tag, environ["HTTP_IF_NONE_MATCH"])
         if has:
             self.common.hit(who, -1)
-        ids = journal.named(environ)
+        ids = named(environ)
         own = {**said(self.common.windows(who)), "X-Request-ID": ids["request_id"]}
         headers = [*known.headers, *own.items()]
         if has:
