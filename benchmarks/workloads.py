@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import requests
 
@@ -57,6 +57,7 @@ def mixed(number: int, products: int, headers: dict[str, str]) -> Shot:
 WORKLOADS: dict[str, Callable[[Ready, int, int], Shot]] = {
     "one product": lambda who, number, products: one(number, products),
     "list of 20": lambda who, number, products: several(number),
+    "list, logged in": lambda who, number, products: replace(several(number), headers=who.headers),
     "filtered search": lambda who, number, products: search(number),
     "conditional GET": again,
     "read mix": lambda who, number, products: mixed(number, products, who.headers),

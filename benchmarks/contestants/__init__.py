@@ -12,7 +12,7 @@ from benchmarks import goods
 from benchmarks.contestants import ours
 
 READS = ("one product", "list of 20")
-ALL = (*READS, "filtered search", "conditional GET", "read mix", "checkout")
+ALL = (*READS, "list, logged in", "filtered search", "conditional GET", "read mix", "checkout")
 HERE = "benchmarks.contestants"
 WAITRESS = "-m waitress --threads=4 --listen=127.0.0.1:{port}"
 UVICORN = "-m uvicorn --no-access-log --log-level=warning --port={port}"
@@ -38,7 +38,7 @@ CONTESTANTS = {
     ),
     "pair": Contestant(
         "this shop, two workers", "-m shop.cli serve --port={port} --workers=2",
-        ("one product", "list of 20", "read mix", "checkout"), root="/api/v1",
+        ("one product", "list of 20", "list, logged in", "read mix", "checkout"), root="/api/v1",
         fill=ours.fill, environ=ours.environ, headers=ours.account,
     ),
     "fastapi": Contestant(

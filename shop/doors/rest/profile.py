@@ -58,7 +58,7 @@ def alps(root: str) -> dict[str, Any]:
     things = [thing(name, document) for name, document in DOCUMENTS.items()]
     ways = [way(rel, text) for rel, text in navigation().items()]
     head = {"version": "1.0", "doc": said("Shop"), "link": [{"rel": "self", "href": f"{root}/profile"}]}
-    return {"alps": {**head, "descriptor": [*states, *ways, *things, lists(), start()]}}
+    return {"alps": {**head, "descriptor": [*states, *ways, *things, lists(), fed(), start()]}}
 
 
 def state(name: str, text: str, within: str = "") -> dict[str, Any]:
@@ -82,6 +82,13 @@ def titled(name: str) -> str:
 def lists() -> dict[str, Any]:
     parts = [state(name, text, "collection-") for name, text in PAGE.items()]
     return {"id": "collection-page", "name": "collection", "type": "semantic", "descriptor": parts}
+
+
+def fed() -> dict[str, Any]:
+    """A change: what is its own, and what it has in common with products."""
+    own = [state(name, FEED[name], "change-") for name in ("seq", "kind")]
+    shared = [{"href": f"#{name}"} for name in ("items-product_id", "price", "stock", "history-at")]
+    return {"id": "change", "type": "semantic", "title": "Change", "descriptor": [*own, *shared]}
 
 
 def start() -> dict[str, Any]:
