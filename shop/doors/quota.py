@@ -56,7 +56,11 @@ class Common:
 
     def windows(self, who: str) -> list[tuple[str, RateLimitItem, WindowStats]]:
         stats = self.guard.limiter.get_window_stats
-        return [(DEFAULT, each, stats(each, PREFIX, who, DEFAULT)) for each in self.limits]
+        try:
+            return [(DEFAULT, each, stats(each, PREFIX, who, DEFAULT)) for each in self.limits]
+        except StorageError:
+            log.warning("the store of the limits does not answer")
+            return []
 
 
 def count() -> None:

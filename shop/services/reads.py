@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from shop.domain.errors import Unavailable
-from shop.services.database import misspoken
+from shop.services.database import meaning
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,15 @@ def unchanged(engine: Engine, reads: Iterable[Read]) -> bool:
             return all(same(cursor, each) for each in reads)
         finally:
             connection.close()
+    except SQLAlchemyError as error:
+        refusal = meaning(error)
     except driver.OperationalError as error:
-        if misspoken(error):
-            return False
-        raise Unavailable("The database does not answer just now.", retry_after=2) from error
-    except (SQLAlchemyError, driver.Error):
-        return False  # who reads them the long way will see, and say it better
+        refusal = meaning(OperationalError("", (), error))
+    except driver.Error:
+        refusal = None
+    if refusal:  # said at once, for to wait once more would be too long
+        raise refusal
+    return False  # who reads the long way will see, and say it better
 
 
 def same(cursor: Any, each: Read) -> bool:

@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from limits.errors import StorageError
 from sqlalchemy import text
 
 from shop.doors.rest import memory
@@ -178,6 +181,44 @@ def test_a_database_that_is_gone_is_an_outage(
     monkeypatch.setattr(app.wsgi_app.engine.pool, "connect", gone)
     answer = client.get(product)
     assert (answer.status_code, answer.headers["Retry-After"], bool(known)) == (503, "2", True)
+
+
+def test_nobody_waits_twice_for_a_connection(variant: Callable[..., Flask], product: str) -> None:
+    app = variant(threads="1")
+    client = app.test_client()
+    client.get(product)
+    with app.app_context(), ExitStack() as stack:
+        engine = app.extensions["sqlalchemy"].engine
+        for _ in range(3):
+            stack.enter_context(engine.connect())
+        began = time.monotonic()
+        answer = client.get(product)
+    assert (answer.status_code, time.monotonic() - began < 5) == (503, True)
+
+
+def test_a_table_that_is_not_there_is_no_outage(client: FlaskClient, app: Flask, product: str) -> None:
+    client.get(product)
+    engine = app.wsgi_app.engine
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE products RENAME TO goods"))
+    try:
+        assert client.get(product).status_code == 500
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE goods RENAME TO products"))
+
+
+def test_what_is_left_is_not_said_while_the_store_of_the_limits_is_gone(
+    client: FlaskClient, app: Flask, product: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get(product)
+
+    def gone(*_: Any) -> None:
+        raise StorageError(OSError())
+
+    monkeypatch.setattr(app.wsgi_app.common.guard.limiter, "get_window_stats", gone)
+    answer = client.get(product)
+    assert (answer.status_code, "RateLimit" in answer.headers) == (200, False)
 
 
 def test_it_forgets_before_it_takes_too_much_room(

@@ -116,6 +116,8 @@ def describe(response: Response, limits: list[RequestLimit]) -> None:
 
 
 def said(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
+    if not windows:
+        return {}
     rules = (f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows)
     left = (f'"{policy}";r={window.remaining};t={wait(window)}' for policy, _, window in windows)
     return {"RateLimit-Policy": ", ".join(rules), "RateLimit": ", ".join(left)}
