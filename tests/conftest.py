@@ -37,6 +37,7 @@ from shop.settings import Settings, read_settings
 from tests import servers
 from tests.second import SecondVersion
 
+EVERYWHERE, ALIKE = ["sqlite", "postgresql", "v2"], ("promises", "graphql")
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
 OPERATOR = Actor(0, STAFF, "")
@@ -61,10 +62,21 @@ def redis() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql", "v2"])
+@pytest.fixture(scope="session")
 def ground(request: pytest.FixtureRequest) -> str:
     """What a test that asks for a shop runs on: v1 on both databases, and v2 as well."""
     return request.param
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Where the databases make no difference, a module or its directory names the grounds that do.
+
+    It is one fixture for all of them: another one of the same name would leave the shop of the last.
+    """
+    if "ground" in metafunc.fixturenames:
+        folder = metafunc.definition.path.parent.name
+        grounds = getattr(metafunc.module, "GROUNDS", ["sqlite"] if folder in ALIKE else EVERYWHERE)
+        metafunc.parametrize("ground", grounds, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,13 +126,15 @@ class fresh_postgres:  # noqa: N801
 
 
 @pytest.fixture(scope="session")
-def shops(database_url: str) -> Iterator[Callable[..., Flask]]:
+def shops(database_url: str, ground: str) -> Iterator[Callable[..., Flask]]:
     """Makes shops with settings of their own."""
     made = []
 
     def make(**settings: str) -> Flask:
         app = create_app(settings_for(database_url, **settings))
         made.append(app)
+        if ground == "v2":
+            app.test_client_class = SecondVersion
         return app
 
     yield make
@@ -148,17 +162,11 @@ def empty(app: Flask) -> None:
                 connection.execute(text(f"DELETE FROM {name}"))
 
 
-def addressed(app: Flask, ground: str) -> Flask:
-    """Each test says who speaks to it, because a directory may have another ground than the one before."""
-    app.test_client_class = SecondVersion if ground == "v2" else FlaskClient
-    return app
-
-
 @pytest.fixture
-def app(migrated: Flask, ground: str) -> Flask:
+def app(migrated: Flask) -> Flask:
     """A shop with nothing in it."""
     empty(migrated)
-    return addressed(migrated, ground)
+    return migrated
 
 
 @pytest.fixture
@@ -167,9 +175,9 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def variant(app: Flask, shops: Callable[..., Flask], ground: str) -> Callable[..., Flask]:
+def variant(app: Flask, shops: Callable[..., Flask]) -> Callable[..., Flask]:
     """The same empty shop under other settings."""
-    return lambda **settings: addressed(shops(**settings), ground)
+    return shops
 
 
 @dataclass

@@ -17,7 +17,7 @@ import requests
 from tests.load import lines, until
 from tests.running import Process, call, serving
 
-pytestmark = pytest.mark.parametrize("ground", ["sqlite"], indirect=True, scope="session")
+GROUNDS = ["sqlite"]
 SOON = 8
 HOST = b"Host: shop.example\r\n"
 GET = b"GET /health/live HTTP/1.1\r\n"

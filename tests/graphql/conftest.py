@@ -18,12 +18,6 @@ GRAPHQL = "application/graphql-response+json"
 Ask = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
-def ground() -> str:
-    """Where the databases differ, a test says so (test_batches.py)."""
-    return "sqlite"
-
-
 @pytest.fixture
 def ask() -> Ask:
     """A document and its variables, by POST."""

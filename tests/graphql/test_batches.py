@@ -10,10 +10,7 @@ from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
 
-
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def ground(request) -> str:
-    return request.param
+GROUNDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture

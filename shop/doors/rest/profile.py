@@ -86,8 +86,8 @@ def lists() -> dict[str, Any]:
 
 def fed() -> dict[str, Any]:
     """A change: what is its own, and what it has in common with products."""
-    own = [state(name, FEED[name], "change-") for name in ("seq", "kind")]
-    shared = [{"href": f"#{name}"} for name in ("items-product_id", "price", "stock", "history-at")]
+    own = [state(name, FEED[name], "change-") for name in ("seq", "kind", "product_id", "at")]
+    shared = [{"href": f"#{name}"} for name in ("price", "stock")]
     return {"id": "change", "type": "semantic", "title": "Change", "descriptor": [*own, *shared]}
 
 

@@ -51,6 +51,8 @@ FEED = {
     "product": "What changed, while it is sold.",
     "seq": "The number of the change, and the cursor to go on from.",
     "kind": "created, changed, stocked or retired.",
+    "product_id": "The number of the product.",
+    "at": "When, in UTC.",
 }
 TOKEN = {
     "access_token": "Send it as Authorization: Bearer.",
