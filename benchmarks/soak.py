@@ -1,9 +1,10 @@
-"""Buyers and readers for a long time, and whether the memory of the server stays flat.
+"""Buyers, readers and strangers for a long time, and whether the memory of the server stays flat.
 
 python -m benchmarks.soak --seconds 600
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -31,6 +32,27 @@ def shop(root: str, headers: dict[str, str], over: threading.Event, answers: Cou
                 session.post(f"{root}/orders", json=body, headers=keyed, timeout=30),
                 requests.get(f"{root}/orders", headers=headers, timeout=30),
                 session.get(f"{root}/nowhere", timeout=30),
+            ):
+                answers[answer.status_code] += 1
+
+
+def ask_as_stranger(root: str, over: threading.Event, answers: Counter[int]) -> None:
+    """Never the same request twice: refusals, forms, URLs, media types, tokens, hosts and queries."""
+    forms = {"Accept": "application/prs.hal-forms+json"}
+    with requests.Session() as session:
+        for number in itertools.count():
+            if over.is_set():
+                return
+            query = {"query": f"{{ a{number}: shop {{ name }} }}"}
+            for answer in (
+                session.get(f"{root}/orders?per_page={number % 99 + 1}", timeout=30),
+                session.get(f"{root}/", headers=forms, timeout=30),
+                session.get(f"{root}/nowhere/{number}", timeout=30),
+                session.get(f"{root}/", headers={"Accept": f"application/x-{number}, */*;q=0.5"}, timeout=30),
+                session.get(f"{root}/", headers={"Authorization": f"Bearer a.b{number}.c"}, timeout=30),
+                session.get(f"{root}/", headers={"Host": f"shop{number}.example"}, timeout=30),
+                session.get(f"{root}/products?q=word{number}", timeout=30),
+                session.post(root.removesuffix("/api/v1") + "/graphql", json=query, timeout=30),
             ):
                 answers[answer.status_code] += 1
 
@@ -80,6 +102,7 @@ def account(root: str) -> dict[str, str]:
 def soak(root: str, pid: int, seconds: int) -> None:
     headers, over, answers = account(root), threading.Event(), Counter[int]()
     threads = [threading.Thread(target=shop, args=(root, headers, over, answers)) for _ in range(CLIENTS)]
+    threads.append(threading.Thread(target=ask_as_stranger, args=(root, over, answers)))
     for thread in threads:
         thread.start()
     began, found = time.monotonic(), []

@@ -7,12 +7,13 @@ What a form cannot say, a list of lines, has a link but no template.
 
 import hashlib
 import hmac
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from flask import g
 from marshmallow import Schema, fields, validate
 
+from shop.domain.money import Currency
 from shop.domain.shapes import Credentials, Email, Money, Refresh
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import FORM, JSON
@@ -51,7 +52,7 @@ def described(shape: Schema, name: str, value: Any) -> Node:
     """A property: what holds for everybody, and the value it has here."""
     field = shape.fields[name]
     found = {
-        **rules(field, settings().currency),
+        **rules(type(shape), name, settings().currency),
         "name": name,
         "required": field.required and not shape.partial,
     }
@@ -64,9 +65,10 @@ def described(shape: Schema, name: str, value: Any) -> Node:
     return {**found, "value": value if isinstance(value, str) else str(value)}
 
 
-@cache
-def rules(field: fields.Field, currency: Any) -> Node:
+@lru_cache(512)  # by the class: every instance of a shape has fields of its own
+def rules(shape: type[Schema], name: str, currency: Currency) -> Node:
     """What a field asks for, in the words of HTML."""
+    field = shape().fields[name]
     found: Node = {"prompt": field.metadata.get("prompt") or field.name.replace("_", " ").capitalize()}
     found["type"] = kind(field)
     if isinstance(field, Money):

@@ -1,0 +1,74 @@
+"""What strangers ask, thousands of times and never the same twice: the memory of the server stays flat."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.load import stage
+from tests.running import Process, serving
+
+FEW, MANY = 300, 1500  # requests of each kind: to warm up, and to measure
+ROOM = 3  # MiB that may come and go
+
+Ask = Callable[[HTTPConnection, int], None]
+
+
+def get(connection: HTTPConnection, path: str, **headers: str) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET", path, headers={"Host": "127.0.0.1", **named})
+    connection.getresponse().read()
+
+
+def post(connection: HTTPConnection, path: str, body: object) -> None:
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    connection.getresponse().read()
+
+
+HAL_FORMS = "application/prs.hal-forms+json"
+KINDS: dict[str, Ask] = {
+    "refusals": lambda client, n: get(client, f"/api/v1/orders?per_page={n % 99 + 1}"),
+    "forms": lambda client, n: get(client, "/", Accept=HAL_FORMS),
+    "urls": lambda client, n: get(client, f"/api/v1/nowhere/{n}"),
+    "types": lambda client, n: get(client, "/", Accept=f"application/x-{n}, */*;q=0.5"),
+    "tokens": lambda client, n: get(client, "/", Authorization=f"Bearer a.b{n}.c"),
+    "hosts": lambda client, n: get(client, "/", Host=f"shop{n}.example"),
+    "queries": lambda client, n: get(client, f"/api/v1/products?min_price={n}&fields=name,price"),
+    "words": lambda client, n: get(client, f"/api/v1/products?q=word{n}"),
+    "graphql": lambda client, n: post(client, "/graphql", {"query": f"{{ a{n}: shop {{ name }} }}"}),
+}
+
+
+def memory(process: Process) -> float:
+    """MiB of the server that are its own."""
+    lines = Path(f"/proc/{process.popen.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    scene = stage(f"sqlite:///{tmp_path_factory.mktemp('memory') / 'shop.db'}")
+    with serving(scene.url) as (process,):
+        fill_response_cache(process)
+        yield process
+
+
+def fill_response_cache(process: Process) -> None:
+    """The cache of answers is large and bounded: it is filled first, so that it is not mistaken for a leak."""
+    client = HTTPConnection("127.0.0.1", process.port, timeout=30)
+    for number in range(2200):
+        get(client, f"/api/v1/products?max_price={number}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_stays_flat(server: Process, kind: str) -> None:
+    client, numbers = HTTPConnection("127.0.0.1", server.port, timeout=30), itertools.count()
+    for number in itertools.islice(numbers, FEW):
+        KINDS[kind](client, number)
+    before = memory(server)
+    for number in itertools.islice(numbers, MANY):
+        KINDS[kind](client, number)
+    assert memory(server) - before < ROOM
