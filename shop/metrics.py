@@ -20,12 +20,12 @@ from flask import Flask, Response, g, request
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shop.doors.quota import DEFAULT, POLICIES
 from shop.doors.rest.memory import ANSWERS
 from shop.services.context import WAITS
 from shop.settings import Settings
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-POLICIES = ("default", "login", "account")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 BUSY = 5  # what SQLite calls SQLITE_BUSY
 TICK = 1.0
@@ -114,7 +114,7 @@ def end(response: Response) -> Response:
     method = request.method if request.method in HTTPMethod.__members__ else "other"
     answered(route, status, perf_counter() - g.seen, method)
     if status == 429:
-        made.limited.labels(g.get("violated", POLICIES)[0]).inc()
+        made.limited.labels(g.get("violated", [DEFAULT])[0]).inc()
     for counter, happened in (
         (made.errors, status >= 500),
         (made.exhausted, isinstance(g.pop("fault", None), PoolTimeout)),

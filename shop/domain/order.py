@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event
+from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event, text
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.base import Base, Entity, Id, now
@@ -17,6 +17,7 @@ from shop.domain.user import User
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
+UNPAID = text(f"status = '{PLACED}'")
 MAX_TOTAL = 10**15 - 1  # so that a total is exact in every number that JSON can write
 
 
@@ -84,6 +85,7 @@ class Order(Entity):
         CheckConstraint(f"total BETWEEN 0 AND {MAX_TOTAL}", name="total"),
         Index(None, "user_id", "id"),
         Index(None, "status", "id"),
+        Index("ix_orders_unpaid", "user_id", "id", sqlite_where=UNPAID, postgresql_where=UNPAID),
         {"sqlite_autoincrement": True},
     )
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from shop.domain.base import Base, Entity, Id, fold, now
 from shop.domain.moves import ANYONE, OWNER, STAFF, move
@@ -26,6 +26,8 @@ class User(Entity):
     disabled: Mapped[bool] = mapped_column(default=False)
     token_epoch: Mapped[int] = mapped_column(Integer, default=0)
     erased_at: Mapped[datetime | None]
+
+    addresses: Mapped[list["KnownAddress"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
     __table_args__ = (
         CheckConstraint(f"role IN ('{CUSTOMER}', '{STAFF}')", name="role"),
@@ -61,6 +63,7 @@ class User(Entity):
         """The person is forgotten; what they ordered stays in the books."""
         self.username = self.email = self.password_hash = None
         self.erased_at = now()
+        self.addresses.clear()
         self.token_epoch += 1
 
     @move(title="Disable this account", by=STAFF, unless=OWNER, when=lambda user: not user.disabled)
@@ -92,3 +95,13 @@ class Login(Base):
     expires_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "expires_at"),)
+
+
+class KnownAddress(Base):
+    """An address that an account has logged in from: others cannot lock it out there."""
+
+    __tablename__ = "known_addresses"
+
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime]

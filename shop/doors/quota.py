@@ -1,4 +1,9 @@
-"""What an operation costs beyond the one request, and how often one may try to log in."""
+"""How much a caller may ask for: requests, what an operation costs beyond one, and failed logins.
+
+A request counts against its caller: the user of a genuine token, else the address. Whatever a caller is
+not charged for, and all that the accounts of one address ask, counts against that address, with a limit
+that is ten times as high (docs/decisions/0006).
+"""
 
 import hashlib
 import logging
@@ -14,17 +19,27 @@ from werkzeug.exceptions import TooManyRequests
 
 from shop.domain.base import fold
 from shop.domain.errors import Unauthenticated
-from shop.doors.web import address, caller, settings
+from shop.doors.web import address, anonymous, caller, settings
+from shop.services.tokens import is_known_address
 
-DEFAULT, LOGIN, ACCOUNT = "default", "login", "account"
+DEFAULT, ADDRESS = "default", "address"
+LOGIN, ACCOUNT, LOGIN_ADDRESS = "login", "account", "login-address"
+POLICIES = (DEFAULT, ADDRESS, LOGIN, ACCOUNT, LOGIN_ADDRESS)
+CEILING = 10  # times as much for all callers of an address together, and for all addresses of a login
 PREFIX = "shop"
 
 log = logging.getLogger("shop")
+
+Bucket = tuple[RateLimitItem, str, str]  # a limit, whom it counts, and the policy it belongs to
 
 
 def keeper() -> Limiter:
     (found,) = current_app.extensions["limiter"]
     return found
+
+
+def parse_limits(text: str, times: int = 1) -> list[RateLimitItem]:
+    return [type(item)(item.amount * times, item.multiples) for item in parse_many(text)]
 
 
 @dataclass(frozen=True)
@@ -37,20 +52,30 @@ class Common:
 
     guard: Limiter
     limits: list[RateLimitItem]
+    ceilings: list[RateLimitItem]
 
-    def within(self) -> bool:
-        who = caller()
-        if not self.hit(who):
+    def buckets(self, who: str, place: str, *, is_free: bool = False) -> list[Bucket]:
+        """What a request of this caller from this address counts against."""
+        ceilings = [(item, place, ADDRESS) for item in self.ceilings]
+        if is_free:
+            return ceilings
+        own = [(item, who, DEFAULT) for item in self.limits]
+        return own if who == place else ceilings + own
+
+    def within(self, *, is_free: bool = False) -> bool:
+        buckets = self.buckets(caller(), address(), is_free=is_free)
+        if not self.hit(buckets):
             return False
-        words = [PREFIX, who, DEFAULT]
-        g.counted = [RequestLimit(self.guard, limit, words, False, False) for limit in self.limits]
+        g.counted = [RequestLimit(self.guard, item, [PREFIX, who, policy], False, False)
+                     for item, who, policy in buckets]  # fmt: skip
         return True
 
-    def hit(self, who: str, cost: int = 1) -> bool:
+    def hit(self, buckets: list[Bucket], cost: int = 1) -> bool:
         if self.guard.limiter.storage is not self.guard.storage:
             return False
+        hit = self.guard.limiter.hit
         try:
-            return all(self.guard.limiter.hit(each, PREFIX, who, DEFAULT, cost=cost) for each in self.limits)
+            return all(hit(item, PREFIX, who, policy, cost=cost) for item, who, policy in buckets)
         except StorageError:
             return False
 
@@ -70,11 +95,6 @@ def count() -> None:
         common.guard._check_request_limit()
 
 
-def account(name: str) -> str:
-    """The account that somebody tries to enter, whatever address they come from."""
-    return hashlib.sha256(fold(name).encode()).hexdigest()
-
-
 def hit(limit: RequestLimit, cost: int = 1) -> bool:
     try:
         return keeper().limiter.hit(limit.limit, *limit.request_args, cost=cost)
@@ -88,40 +108,71 @@ def counted() -> list[RequestLimit]:
     return g.get("counted") or keeper().current_limits
 
 
+def policy_of(limit: RequestLimit) -> str:
+    return limit.request_args[-1]
+
+
 def spend(cost: int) -> None:
     """Count what an operation costs; one request of it is counted already, and more than all cannot be."""
     for limit in counted():
-        g.extra = min(cost, limit.limit.amount) - 1
-        if g.extra > 0 and not hit(limit, g.extra):
-            limit.breached, g.violated = True, [DEFAULT]
-            raise TooManyRequests("This costs more than is left; Retry-After says when to come back.")
+        more = min(cost, limit.limit.amount) - 1
+        if more > 0 and not hit(limit, more):
+            limit.breached = True
+            refuse([limit], "This costs more than is left. Retry-After says when to try again.")
+
+
+def refuse(breached: list[RequestLimit], detail: str) -> None:
+    g.violated = [policy_of(limit) for limit in breached]
+    raise TooManyRequests(detail)
+
+
+# ---- Failed logins
 
 
 @contextmanager
-def attempt(username: str) -> Iterator[None]:
-    """A login counts by address and by account, and counts for nothing when it was not refused."""
-    keys = {LOGIN: address(), ACCOUNT: account(username)}
-    limits = [
-        RequestLimit(keeper(), each, [PREFIX, key, scope], False, True)
-        for each in parse_many(settings().login_rate_limit)
-        for scope, key in keys.items()
-    ]
+def limit_failed_logins(username: str) -> Iterator[None]:
+    """Count a login that fails: by account and address together, and by each alone with a ceiling.
+
+    The ceilings stop many addresses that try one account, and one address that tries many accounts. They do
+    not count for an address that the account has logged in from before, so nobody can lock its owner out.
+    """
+    limits = login_limits(username)
     for limit in limits:
         limit.breached = not hit(limit)
-    if breached := [limit for limit in limits if limit.breached]:
+    breached = [limit for limit in limits if limit.breached]
+    if breached and (policy_of(breached[0]) == LOGIN or not is_known(username)):
+        give_back([limit for limit in limits if not limit.breached])
         counted().extend(breached)
-        g.violated = [limit.request_args[-1] for limit in breached]
-        raise TooManyRequests("Too many failed logins; Retry-After says when to come back.")
+        refuse(breached, "Too many failed logins. Retry-After says when to try again.")
     try:
         yield
     except Unauthenticated:
         raise
     except Exception:
-        back(limits)
+        give_back(limits)
         raise
-    back(limits)
+    give_back(limits)
 
 
-def back(limits: list[RequestLimit]) -> None:
+def login_limits(username: str) -> list[RequestLimit]:
+    """The narrow one first."""
+    account = hashlib.sha256(fold(username).encode()).hexdigest()
+    rate = settings().login_rate_limit
+    return [
+        RequestLimit(keeper(), item, [PREFIX, key, policy], False, True)
+        for policy, key, times in (
+            (LOGIN, f"{account}:{address()}", 1),
+            (ACCOUNT, account, CEILING),
+            (LOGIN_ADDRESS, address(), CEILING),
+        )
+        for item in parse_limits(rate, times)
+    ]
+
+
+def is_known(username: str) -> bool:
+    return is_known_address(anonymous(), username, address())
+
+
+def give_back(limits: list[RequestLimit]) -> None:
     for limit in limits:
         hit(limit, -1)

@@ -93,6 +93,11 @@ def network(text: str | None) -> str:
     return str(IPv6Network((text.partition("%")[0], 64), strict=False))
 
 
+def entity_tags(text: str) -> set[str]:
+    """The tags that If-None-Match names, weak ones like strong ones; `*` stands for itself."""
+    return {part.strip().removeprefix("W/").strip('"') for part in text.split(",")} - {""}
+
+
 def versions(text: str) -> set[str]:
     """The versions that a list of tags names."""
     if text.strip() == "*":

@@ -5,9 +5,11 @@ from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from shop.domain.errors import Conflict, ShopError, Unavailable
 from shop.services import patience
@@ -24,6 +26,11 @@ def options(url: str, threads: int) -> dict[str, Any]:
     limits = "-c statement_timeout=3000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=10000"
     wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
     return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
+
+
+def insert_or(session: Session, table: Any) -> Any:
+    """An INSERT that can say what to do where the row is there already."""
+    return {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name].insert(table)
 
 
 def tune(engine: Engine) -> None:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +17,7 @@ from shop.domain.base import now
 from shop.domain.errors import Conflict, Reused, ShopError
 from shop.domain.replay import Replay
 from shop.services.context import Context
-from shop.services.database import meaning
+from shop.services.database import insert_or, meaning
 
 LIFE = timedelta(hours=24)
 SWEEP = 0.01  # how often a keyed request sweeps away what has expired
@@ -59,9 +58,8 @@ def claimed(session: Session, who: int, key: str, fingerprint: str) -> bool:
     outgrown = and_(Replay.status >= 400, Replay.fingerprint != fingerprint)
     room = delete(Replay).where(Replay.user_id == who, Replay.key == key)
     session.execute(room.where(or_(Replay.expires_at < now(), outgrown)))
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
     row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFE}
-    claim = dialect.insert(Replay).values(user_id=who, key=key, fingerprint=fingerprint, **row)
+    claim = insert_or(session, Replay).values(user_id=who, key=key, fingerprint=fingerprint, **row)
     return session.execute(claim.on_conflict_do_nothing().returning(Replay.key)).first() is not None
 
 

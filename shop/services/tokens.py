@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import jwt
 from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.orm import Session
 
 from shop.domain.base import fold, now
 from shop.domain.errors import Forbidden, Unauthenticated
 from shop.domain.passwords import opens
-from shop.domain.user import Login, User
+from shop.domain.user import KnownAddress, Login, User
 from shop.services.context import Actor, Context
+from shop.services.database import insert_or
 
 ACCESS, REFRESH = "access", "refresh"
 ISSUER = AUDIENCE = "shop"
@@ -30,6 +32,7 @@ STANDS = (
     .where(User.id == bindparam("user"), Login.id == bindparam("sid"), User.token_epoch == bindparam("since"))
     .where(User.disabled.is_(False), User.erased_at.is_(None))
 )
+MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # of an account; the oldest go first
 DEAD = "This token is not valid, or not any more; log in again."
 
 
@@ -112,17 +115,17 @@ def expiry(signer: Signer) -> datetime:
     return now() + timedelta(seconds=signer.lives[REFRESH])
 
 
-def login(ctx: Context, signer: Signer, username: str, password: str) -> Pair:
+def login(ctx: Context, signer: Signer, address: str, username: str, password: str) -> Pair:
     """Unknown names cost a hash too, so that they answer like known ones."""
     user = ctx.session.scalar(select(User).where(User.username_key == fold(username)))
     known = user and user.password_hash
     ctx.session.rollback()  # no transaction waits while the hash is made
     if not opens(known, password) or user is None:
         raise Unauthenticated(WRONG)
-    return admit(ctx, signer, user.id)
+    return admit(ctx, signer, user.id, address)
 
 
-def admit(ctx: Context, signer: Signer, user_id: int) -> Pair:
+def admit(ctx: Context, signer: Signer, user_id: int, address: str | None = None) -> Pair:
     """Open a login for a user who has proved who they are."""
     with ctx.writing() as session:
         user = session.get_one(User, user_id)
@@ -131,7 +134,36 @@ def admit(ctx: Context, signer: Signer, user_id: int) -> Pair:
         session.execute(delete(Login).where(Login.expires_at < now()))
         opened = Login(id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=expiry(signer))
         session.add(opened)
+        session.flush()
+        end_oldest_logins(session, user.id)
+        if address:
+            remember_address(session, user.id, address)
     return pair(signer, user, opened.id, opened.spends)
+
+
+def end_oldest_logins(session: Session, user_id: int) -> None:
+    """Keep an account from filling the table with logins."""
+    own = Login.user_id == user_id
+    newest_first = select(Login.expires_at).where(own).order_by(Login.expires_at.desc())
+    if too_old := session.scalar(newest_first.offset(MAX_LOGINS).limit(1)):
+        session.execute(delete(Login).where(own, Login.expires_at <= too_old))
+
+
+def remember_address(session: Session, user_id: int, address: str) -> None:
+    seen = {"seen_at": now()}
+    row = insert_or(session, KnownAddress).values(user_id=user_id, address=address, **seen)
+    session.execute(row.on_conflict_do_update(index_elements=["user_id", "address"], set_=seen))
+    own = KnownAddress.user_id == user_id
+    newest_first = select(KnownAddress.seen_at).where(own).order_by(KnownAddress.seen_at.desc())
+    if too_old := session.scalar(newest_first.offset(MAX_ADDRESSES).limit(1)):
+        session.execute(delete(KnownAddress).where(own, KnownAddress.seen_at <= too_old))
+
+
+def is_known_address(ctx: Context, username: str, address: str) -> bool:
+    """Whether this account has logged in from this address before."""
+    known = select(KnownAddress.user_id).join(User, User.id == KnownAddress.user_id)
+    rows = ctx.rows(known.where(User.username_key == fold(username), KnownAddress.address == address))
+    return bool(rows)
 
 
 def refresh(ctx: Context, signer: Signer, refresh_token: str) -> Pair:

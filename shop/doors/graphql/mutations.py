@@ -15,8 +15,8 @@ from shop.domain.shapes import Credentials, Refresh
 from shop.domain.user import User
 from shop.doors.graphql.batch import Asking, Batch
 from shop.doors.graphql.words import number, shaped
-from shop.doors.quota import attempt
-from shop.doors.web import settings, signer, versions
+from shop.doors.quota import limit_failed_logins
+from shop.doors.web import address, settings, signer, versions
 from shop.services import orders, tokens
 from shop.services.moves import admit, begin, perform
 
@@ -81,8 +81,8 @@ def resolver(name: str) -> Callable[..., Any]:
 
 def login(_: None, info: Info, **args: Any) -> tokens.Pair:
     ctx, words = info.context.ctx, shaped(Credentials(), args, info.context.currency)
-    with attempt(words["username"]):
-        return tokens.login(ctx, signer(), **words)
+    with limit_failed_logins(words["username"]):
+        return tokens.login(ctx, signer(), address(), **words)
 
 
 def refresh(_: None, info: Info, **args: Any) -> tokens.Pair:

@@ -22,8 +22,8 @@ from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import Refusal, Required, told
 from shop.doors.grpc.words import UPDATE, masked, said, shaped
-from shop.doors.quota import attempt
-from shop.doors.web import anonymous, context, plain_key, settings, signer, versions
+from shop.doors.quota import limit_failed_logins
+from shop.doors.web import address, anonymous, context, plain_key, settings, signer, versions
 from shop.services import orders, products, tokens, users
 from shop.services.context import Context
 from shop.services.moves import admit, begin, find, perform
@@ -150,8 +150,8 @@ def listed(name: str, kind: type[Entity], request: Message) -> Message:
 def login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = anonymous()  # a stale token keeps nobody from getting a new one
     words = shaped(Credentials(), request, ctx.currency)
-    with attempt(words["username"]):
-        return pair(pb.LoginResponse, tokens.login(ctx, signer(), **words))
+    with limit_failed_logins(words["username"]):
+        return pair(pb.LoginResponse, tokens.login(ctx, signer(), address(), **words))
 
 
 def refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:

@@ -32,8 +32,8 @@ def open_door(app: Flask, settings: Settings) -> None:
     journal.install(app)
     guard.install(app)
     cors.install(app, settings)
-    explorer.install(app)  # before the limits: a page that is the same for all costs nobody anything
     limits.install(app, common)
+    explorer.install(app)
     app.before_request(memory.refuse)
     app.before_request(guard.agree)
     caching.install(app)

@@ -5,7 +5,7 @@ import hashlib
 from flask import Flask, Response, g, request
 
 from shop.domain.errors import Invalid
-from shop.doors.web import settings, versions
+from shop.doors.web import entity_tags, settings, versions
 
 
 class Required(Exception):
@@ -46,7 +46,7 @@ def tag(response: Response) -> None:
     tag = "-".join(filter(None, (g.get("tag"), digest.hexdigest())))
     response.headers["ETag"] = f'"{tag}"'
     response.headers.setdefault("Cache-Control", freshness())
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
+    if entity_tags(request.headers.get("If-None-Match", "")) & {tag, "*"}:
         response.status_code = 304
         response.set_data(b"")
 

@@ -7,34 +7,18 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
-from limits import RateLimitItem, WindowStats, parse_many
+from limits import RateLimitItem, WindowStats
 from limits.errors import StorageError
-from werkzeug.exceptions import HTTPException
 
-from shop.domain.errors import ShopError
 from shop.doors import quota
-from shop.doors.quota import ACCOUNT, DEFAULT, LOGIN, PREFIX, Common
+from shop.doors.quota import ADDRESS, CEILING, DEFAULT, PREFIX, Common, parse_limits, policy_of
 from shop.doors.rest.counters import Counters
-from shop.doors.rest.guard import address, caller
-from shop.doors.rest.input import body
+from shop.doors.rest.explorer import wanted as is_page_wanted
+from shop.doors.web import address, caller
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
-SPECIAL = ("static", "tokens.login")  # free, and counted thrice
 QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
-
-
-def logging_in() -> bool:
-    return (request.endpoint or "").endswith("tokens.login")
-
-
-def account() -> str:
-    """The account that somebody tries to enter, whatever address they come from."""
-    try:
-        name = str(body().get("username", ""))
-    except (HTTPException, ShopError):
-        name = ""
-    return quota.account(name)
 
 
 class Steady(Limiter):
@@ -49,68 +33,69 @@ class Steady(Limiter):
 
 
 def limiter(settings: Settings) -> Limiter:
-    """Every request counts; a login counts twice more, by address and by account, when it is refused."""
-    elsewhere = {"exempt_when": lambda: not logging_in()}
+    """Every request counts; see quota.py for whom."""
     return Steady(
         caller,
         application_limits=[
-            ApplicationLimit(settings.rate_limit, scope=DEFAULT),
-            ApplicationLimit(settings.login_rate_limit, key_function=address, scope=LOGIN, **elsewhere),
-            ApplicationLimit(settings.login_rate_limit, key_function=account, scope=ACCOUNT, **elsewhere),
+            ApplicationLimit(
+                "; ".join(map(str, parse_limits(settings.rate_limit, CEILING))),
+                key_function=address, scope=ADDRESS,
+                exempt_when=lambda: not is_free() and caller() == address(),
+            ),
+            ApplicationLimit(settings.rate_limit, scope=DEFAULT, exempt_when=is_free),
         ],
         storage_uri=settings.redis_url or f"{Counters.STORAGE_SCHEME[0]}://",
         storage_options={**QUICK, "wrap_exceptions": True} if settings.redis_url else {},
         in_memory_fallback_enabled=bool(settings.redis_url),
-        request_identifier=lambda: request.endpoint or "unmatched",
+        # Without the dot: Flask-Limiter never limits an endpoint that is called `static`.
+        request_identifier=lambda: (request.endpoint or "unmatched").replace(".", ":"),
         key_prefix=PREFIX,
-        on_breach=lambda limit: setattr(g, "violated", [name(limit)]),
-    )
+        on_breach=lambda limit: setattr(g, "violated", [policy_of(limit)]),
+    )  # fmt: skip
 
 
 def install(app: Flask, common: Common) -> None:
     guard, app.extensions["shop-limits"] = common.guard, common
-    app.after_request(lambda response: announce(guard, response))
+    app.after_request(announce)
     guard.init_app(app)
-    guard.request_filter(lambda: request.path.startswith("/health/"))
+    guard.request_filter(is_health)
     judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
     app.before_request(lambda: None if within(common) else judge())
 
 
+def is_health() -> bool:
+    """Probes are never refused: to be busy is no reason to be taken for dead."""
+    return request.path.startswith("/health/")
+
+
+def is_free() -> bool:
+    """Files and the page of the explorer are cheap: only the ceiling of the address counts them."""
+    return (request.endpoint or "").endswith("static") or is_page_wanted()
+
+
 def within(common: Common) -> bool:
-    special = request.path.startswith("/health/") or (request.endpoint or "").endswith(SPECIAL)
-    return not special and common.within()
+    return is_health() or common.within(is_free=is_free())
 
 
 def common(settings: Settings) -> Common:
-    return Common(limiter(settings), parse_many(settings.rate_limit))
+    return Common(
+        limiter(settings), parse_limits(settings.rate_limit), parse_limits(settings.rate_limit, CEILING)
+    )
 
 
-def name(limit: RequestLimit) -> str:
-    return limit.request_args[-1]
-
-
-def announce(guard: Limiter, response: Response) -> Response:
-    """Say what is left; give back what this answer did not cost."""
+def announce(response: Response) -> Response:
+    """Say what is left. The ceiling is said where it was met."""
     try:
-        limits = quota.counted()
-        for limit in limits:
-            if free(name(limit), response.status_code):
-                guard.limiter.hit(limit.limit, *limit.request_args, cost=-1 - g.get("extra", 0))
-        describe(response, limits)
+        describe(response, [each for each in quota.counted() if each.breached or policy_of(each) != ADDRESS])
     except StorageError:
         log.warning("the store of the limits does not answer")
     return response
 
 
-def free(policy: str, status: int) -> bool:
-    """An answer from the cache costs nothing, and logging in costs only those who fail."""
-    return status == 304 if policy == DEFAULT else status not in (401, 429)
-
-
 def describe(response: Response, limits: list[RequestLimit]) -> None:
     if not limits:
         return
-    response.headers.update(said([(name(each), each.limit, each.window) for each in limits]))
+    response.headers.update(said([(policy_of(each), each.limit, each.window) for each in limits]))
     if response.status_code == 429:
         response.headers["Retry-After"] = str(max(wait(each.window) for each in limits if each.breached))
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from sqlalchemy import Engine
-from werkzeug.http import parse_etags, remove_entity_headers
+from werkzeug.http import remove_entity_headers
 
 from shop.domain.errors import ShopError
 from shop.doors.quota import Common
 from shop.doors.rest import journal
 from shop.doors.rest.limits import said
-from shop.doors.web import named, network
+from shop.doors.web import entity_tags, named, network
 from shop.services.reads import Read, unchanged
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
@@ -62,14 +62,14 @@ class Memory:
 
     def recall(self, known: Known, environ: Environ, start: Callable[..., Any]) -> list[bytes] | None:
         began, who = perf_counter(), network(environ.get("REMOTE_ADDR"))
-        if not self.common.hit(who):
+        tags = entity_tags(environ.get("HTTP_IF_NONE_MATCH", ""))
+        has = bool(tags & {known.tag, "*"})
+        buckets = self.common.buckets(who, who, is_free=known.tag in tags)  # `*` does not say what it has
+        if not self.common.hit(buckets):
             return None
-        if not unchanged(self.engine, known.reads):
-            self.common.hit(who, -1)
+        if known.reads and not unchanged(self.engine, known.reads):
+            self.common.hit(buckets, -1)
             return None
-        has = "HTTP_IF_NONE_MATCH" in environ and seen(known.tag, environ["HTTP_IF_NONE_MATCH"])
-        if has:
-            self.common.hit(who, -1)
         ids = named(environ)
         own = {**said(self.common.windows(who)), "X-Request-ID": ids["request_id"]}
         headers = [*known.headers, *own.items()]
@@ -86,8 +86,10 @@ class Memory:
     def keep(self, response: Response) -> Response:
         """Remember an answer that depends on nothing but the words of the request and the rows of it."""
         asked = words(request.environ)
-        reads = g.get("reads", ())
-        if asked and 0 < sum(len(each.rows) for each in reads) <= MOST and response.status_code == 200:
+        reads = g.get("reads")
+        if reads is None or not asked or response.status_code != 200:
+            return response
+        if sum(len(each.rows) for each in reads) <= MOST:
             body = response.get_data()
             size = 2 * len(body) + sum(map(len, asked)) + BESIDE  # twice, for the rows
             self.size += size
@@ -97,10 +99,6 @@ class Memory:
             headers = [each for each in response.headers if each[0] not in EACH]
             self.known[asked] = Known(request.url_rule.rule, tag, body, headers, reads)
         return response
-
-
-def seen(tag: str, said: str) -> bool:
-    return said == f'"{tag}"' or parse_etags(said).contains_weak(tag)
 
 
 def words(environ: Environ) -> tuple[str, ...] | None:

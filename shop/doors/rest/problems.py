@@ -6,9 +6,8 @@ from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, g, request
-from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.domain.errors import ShopError
@@ -113,7 +112,7 @@ def missing_precondition(_: Required) -> Response:
     return problem(428, "Say which version you change: send its _etag back, in If-Match or as a member.")
 
 
-def limited(error: RateLimitExceeded) -> Response:
+def limited(error: TooManyRequests) -> Response:
     return problem(429, "Too many requests; Retry-After says when.", kind=QUOTA, title="Too many requests",
                    **{"violated-policies": g.get("violated", [])})  # fmt: skip
 
@@ -149,7 +148,7 @@ def failed(error: Exception) -> Response:
 def install(app: Flask) -> None:
     app.register_error_handler(ShopError, refused)
     app.register_error_handler(Required, missing_precondition)
-    app.register_error_handler(RateLimitExceeded, limited)
+    app.register_error_handler(TooManyRequests, limited)
     app.register_error_handler(HTTPException, spoken)
     app.register_error_handler(SQLAlchemyError, broken)
     app.register_error_handler(Exception, failed)

@@ -6,9 +6,10 @@ from marshmallow import fields
 
 from shop.domain.moves import ANYONE, MEMBER
 from shop.domain.shapes import Credentials, Refresh
+from shop.doors.quota import limit_failed_logins
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import anonymous, context, href, signer
+from shop.doors.rest.guard import address, anonymous, context, href, signer
 from shop.doors.rest.hal import Resource, myself, profile
 from shop.doors.rest.writing import Frame
 from shop.services import tokens as service
@@ -41,7 +42,8 @@ class TokenDocument(Resource):
 @tokens.gives(200, TokenDocument)
 def login(data: dict[str, str]) -> Any:
     """Log in."""
-    return service.login(anonymous(), signer(), **data)
+    with limit_failed_logins(data["username"]):
+        return service.login(anonymous(), signer(), address(), **data)
 
 
 @tokens.route("/refresh", methods=["POST"])
