@@ -10,7 +10,7 @@ from shop.domain.money import MAX as MAX_MONEY
 
 MAX_STOCK = 2**31 - 1
 MAX_QUANTITY = 10_000
-LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+LINE = r"^ *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 TEXT = r"^[^\x00]*$"
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 EMAIL = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f@.]+)+$"
@@ -49,6 +49,11 @@ class Text(fields.String):
         except UnicodeError:
             raise self.make_error("invalid_utf8") from None
         return super()._deserialize(value, *args, **kwargs)
+
+    def _validate(self, value: str) -> None:
+        """Check the length first, so that no pattern is tried on a text that is too long for it."""
+        for rule in self.validators:
+            rule(value)
 
 
 class Whole(fields.Integer):

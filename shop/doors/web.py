@@ -1,5 +1,7 @@
 """What every door over HTTP does alike: who asks, with which settings, and how to say what was wrong."""
 
+import hashlib
+import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -109,6 +111,17 @@ def plain_key(said: str) -> str | None:
     """The key of a request that may come again, quoted or bare."""
     found = QUOTED.fullmatch(said) or BARE.fullmatch(said)
     return found and (found[1] if found.re is QUOTED else said)
+
+
+def fingerprints(*parts: bytes) -> tuple[str, ...]:
+    """What makes a request the same as another one, by each of our keys; the newest is the one to store.
+
+    Keyed, because a request may hold a password, and a copy of the database must not help to guess it.
+    The last one is how version 0.1.0 stored it, for requests that are repeated across an upgrade.
+    """
+    said = b"\n".join(parts)
+    keyed = (hmac.new(key.encode(), said, hashlib.sha256) for key in settings().secret_key)
+    return *(each.hexdigest() for each in keyed), hashlib.sha256(said).hexdigest()
 
 
 def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:

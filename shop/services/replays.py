@@ -4,7 +4,7 @@ The key, the change and the answer are one transaction. Whoever comes while it r
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,11 @@ class Answer:
 
 
 def once(
-    ctx: Context, key: str, fingerprint: str, act: Callable[[], Answer], refuse: Callable[[ShopError], Answer]
+    ctx: Context,
+    key: str,
+    fingerprints: Sequence[str],
+    act: Callable[[], Answer],
+    refuse: Callable[[ShopError], Answer],
 ) -> Answer:
     """Do it and keep the answer, or give the answer that was kept.
 
@@ -43,29 +47,29 @@ def once(
     with ctx.writing() as session:
         if random.random() < SWEEP:  # noqa: S311
             purge(session)
-        if not claimed(session, who, key, fingerprint):
-            return kept(session, who, key, fingerprint)
+        if not claimed(session, who, key, fingerprints):
+            return kept(session, who, key, fingerprints)
         answer = settled(session, act, refuse)
         keep(session, who, key, answer)
     return answer
 
 
-def claimed(session: Session, who: int, key: str, fingerprint: str) -> bool:
+def claimed(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> bool:
     """Whether the key is ours; another who holds it is waited for.
 
     A refusal had no effect: it is told again to the same words, and makes room for other ones.
     """
-    outgrown = and_(Replay.status >= 400, Replay.fingerprint != fingerprint)
+    outgrown = and_(Replay.status >= 400, Replay.fingerprint.not_in(fingerprints))
     room = delete(Replay).where(Replay.user_id == who, Replay.key == key)
     session.execute(room.where(or_(Replay.expires_at < now(), outgrown)))
     row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFE}
-    claim = insert_or(session, Replay).values(user_id=who, key=key, fingerprint=fingerprint, **row)
+    claim = insert_or(session, Replay).values(user_id=who, key=key, fingerprint=fingerprints[0], **row)
     return session.execute(claim.on_conflict_do_nothing().returning(Replay.key)).first() is not None
 
 
-def kept(session: Session, who: int, key: str, fingerprint: str) -> Answer:
+def kept(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> Answer:
     found = session.get_one(Replay, (who, key), populate_existing=True)
-    if found.fingerprint != fingerprint:
+    if found.fingerprint not in fingerprints:
         raise Reused("This key came before with another request; choose a new key, or load the form again.")
     return Answer(found.status, found.body, found.media, found.location, replayed=True)
 

@@ -1,6 +1,5 @@
 """A mutation under an idempotency key is made once; whoever asks again gets the answer it gave."""
 
-import hashlib
 from copy import copy
 from typing import Any
 
@@ -12,7 +11,7 @@ from graphql.execution.values import get_argument_values
 from shop.domain.errors import Invalid, ShopError
 from shop.doors.graphql.errors import told
 from shop.doors.graphql.mutations import prepared
-from shop.doors.web import plain_key
+from shop.doors.web import fingerprints, plain_key
 from shop.services.replays import Answer, once
 
 JSON, KEY = "application/json", "idempotencyKey"
@@ -35,7 +34,7 @@ class Keyed(Executor):
             def act() -> Answer:
                 return self.made(parent_type, source, details, path, position)
 
-            answer = once(ask.ctx, keyed(key), self.fingerprint(details), act, refused)
+            answer = once(ask.ctx, keyed(key), self.fingerprints(details), act, refused)
             ask.replayed += [path.key] if answer.replayed else []
             return self.given(answer)
         except Exception as error:  # noqa: BLE001
@@ -57,12 +56,12 @@ class Keyed(Executor):
             return said
         raise GraphQLError(said["message"], extensions=said["extensions"])
 
-    def fingerprint(self, details: Any) -> str:
+    def fingerprints(self, details: Any) -> tuple[str, ...]:
         """What makes a request the same: what it says, down to what it wants to know."""
         said = [print_ast(each.node) for each in details]
         said += [print_ast(each) for each in self.fragment_definitions.values()]
         variables = orjson.dumps(self.context_value.variables, option=orjson.OPT_SORT_KEYS, default=str)
-        return hashlib.sha256(b"\n".join((b"graphql", "\n".join(said).encode(), variables))).hexdigest()
+        return fingerprints(b"graphql", "\n".join(said).encode(), variables)
 
 
 def refused(error: ShopError) -> Answer:

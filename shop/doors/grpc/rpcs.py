@@ -1,7 +1,6 @@
 """What answers each call that is one message for another: a call for every move that the shop declares,
 and the few that are no moves. Which message it answers with, the .proto says."""
 
-import hashlib
 from binascii import hexlify
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import Refusal, Required, told
 from shop.doors.grpc.words import UPDATE, masked, said, shaped
 from shop.doors.quota import limit_failed_logins
-from shop.doors.web import address, anonymous, context, plain_key, settings, signer, versions
+from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
 from shop.services import orders, products, tokens, users
 from shop.services.context import Context
 from shop.services.moves import admit, begin, find, perform
@@ -91,7 +90,7 @@ def keyed(ctx: Context, name: str, words: Sequence[Message], act: Callable[[], M
     if (key := plain_key(words[0].request_id)) is None:
         flaw = "It is one string of 1 to 255 plain characters."
         raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
-    answer = once(ctx, key, fingerprint(name, words), lambda: kept(act()), lambda error: refused(error))
+    answer = once(ctx, key, call_fingerprints(name, words), lambda: kept(act()), lambda error: refused(error))
     g.replayed = answer.replayed
     if answer.status == 200:
         return answers(name).FromString(answer.body)
@@ -106,10 +105,10 @@ def refused(error: ShopError) -> Answer:
     return Answer(409, told(error).SerializeToString(), PROTOBUF)
 
 
-def fingerprint(name: str, words: Sequence[Message]) -> str:
+def call_fingerprints(name: str, words: Sequence[Message]) -> tuple[str, ...]:
     """What makes a request the same request: all that it says, but for its key, which is the same anyway."""
     said = [each.SerializeToString(deterministic=True) for each in words]
-    return hashlib.sha256(b"\n".join((b"grpc", name.encode(), *map(hexlify, said)))).hexdigest()
+    return fingerprints(b"grpc", name.encode(), *map(hexlify, said))
 
 
 # ---- Looking

@@ -33,6 +33,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     guard.install(app)
     cors.install(app, settings)
     limits.install(app, common)
+    app.before_request(guard.refuse_long_headers)
     explorer.install(app)
     app.before_request(memory.refuse)
     app.before_request(guard.agree)

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, g, request
-from werkzeug.exceptions import NotAcceptable, SecurityError
+from werkzeug.exceptions import NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
 from shop.doors.rest.media import HAL, HAL_FORMS, JSON, named_version, negotiate
 from shop.doors.rest.versions import V1, VERSIONS
@@ -14,6 +14,7 @@ from shop.doors.web import address, anonymous, caller, claims, context, settings
 __all__ = ["address", "anonymous", "caller", "claims", "context", "href", "settings", "signer"]
 
 BESIDE = ("about", "explorer", "graphql")  # what is not a resource of the shop
+MAX_HEADER = 4096  # characters
 PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 
@@ -37,6 +38,15 @@ def host() -> str:
 def href(path: str, **query: Any) -> str:
     """An absolute URL inside the version and prefix that the client came by."""
     return f"{g.root}{g.prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def refuse_long_headers() -> None:
+    """No parser of a header has to be quick with any length. Cookies are not read here."""
+    for name, value in request.environ.items():
+        is_header = name.startswith("HTTP_") or name == "CONTENT_TYPE"
+        if is_header and len(value) > MAX_HEADER and name != "HTTP_COOKIE":
+            header = name.removeprefix("HTTP_").replace("_", "-").title()
+            raise RequestHeaderFieldsTooLarge(f"{header} has more than {MAX_HEADER} characters.")
 
 
 def agree() -> None:

@@ -1,7 +1,6 @@
 """Idempotency-Key: a request may be sent again, and is done once."""
 
-import hashlib
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from shop.doors.rest.blueprint import View
 from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
-from shop.doors.web import plain_key
+from shop.doors.web import fingerprints, plain_key
 from shop.services.replays import Answer, once
 
 
@@ -28,11 +27,11 @@ def key() -> str | None:
     raise BadRequest("An Idempotency-Key is one string of 1 to 255 plain characters.")
 
 
-def fingerprint() -> str:
-    """What makes a request the same request: its method, its place, and what it says."""
+def request_fingerprints() -> tuple[str, ...]:
+    """Of the method, the place and the body."""
     words = {name: value for name, value in body().items() if name != "_idempotency_key"}
     said = orjson.dumps(words, option=orjson.OPT_SORT_KEYS, default=str)
-    return hashlib.sha256(b"\n".join((request.method.encode(), request.path.encode(), said))).hexdigest()
+    return fingerprints(request.method.encode(), request.path.encode(), said)
 
 
 def retriable(view: View) -> View:
@@ -43,7 +42,9 @@ def retriable(view: View) -> View:
         named = key()
         if named is None:
             return view(*args, **kwargs)
-        return again(once(context(), named, fingerprint(), lambda: kept(view(*args, **kwargs)), told))
+        return again(
+            once(context(), named, request_fingerprints(), lambda: kept(view(*args, **kwargs)), told)
+        )
 
     return wrapper
 

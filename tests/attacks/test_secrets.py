@@ -1,0 +1,78 @@
+"""A copy of the database does not help to guess a password."""
+
+import hashlib
+import json
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import KEY
+
+PASSWORD = "walnut-and-brass"
+BODY = {"username": "ada", "email": "ada@shop.example", "password": PASSWORD}
+
+
+@pytest.fixture
+def stored(app):
+    """All that the database holds, as one text."""
+
+    def read():
+        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+            names = ("users", "logins", "replays", "known_addresses", "order_steps", "changes")
+            rows = [connection.execute(text(f"SELECT * FROM {name}")).all() for name in names]
+        return repr(rows)
+
+    return read
+
+
+def guesses():
+    """Digests that somebody would try who knows how Shop was written, but not the secret."""
+    said = orjson.dumps(BODY, option=orjson.OPT_SORT_KEYS)
+    for path in ("/api/v1/users", "/api/v2/users", "/api/users"):
+        yield b"\n".join((b"POST", path.encode(), said))
+    yield from (
+        said,
+        json.dumps(BODY).encode(),
+        PASSWORD.encode(),
+        f"ada{PASSWORD}".encode(),
+        f"ada:{PASSWORD}".encode(),
+    )
+
+
+def test_no_table_holds_a_digest_of_a_registration(anonymous, stored):
+    assert anonymous.post("/api/v1/users", BODY, headers={"Idempotency-Key": "one"}).status_code == 201
+    digests = [each.hexdigest() for guess in guesses()
+               for each in (hashlib.sha256(guess), hashlib.md5(guess), hashlib.sha1(guess), hashlib.blake2b(guess))]  # fmt: skip
+    held = stored()
+    assert [each for each in digests if each in held] == []
+
+
+def test_no_table_holds_a_password(anonymous, stored):
+    anonymous.post("/api/v1/users", BODY, headers={"Idempotency-Key": "one"})
+    assert PASSWORD not in stored()
+
+
+def test_another_password_under_the_same_key_is_another_request(anonymous):
+    answers = [anonymous.post("/api/v1/users", {**BODY, "password": password}, headers={"Idempotency-Key": "one"})
+               for password in (PASSWORD, "another-password", PASSWORD)]  # fmt: skip
+    assert [each.status_code for each in answers] == [201, 422, 201]
+
+
+def test_a_request_is_the_same_after_the_keys_were_rotated(customer, desk, variant):
+    orders, body = "/api/v1/orders", {"items": [{"product_id": 1, "quantity": 1}]}
+    first = customer.post(orders, body, headers={"Idempotency-Key": "one"})
+    newer = variant(secret_key=f"{KEY[::-1]},{KEY}").test_client()
+    second = newer.post(orders, json=body, headers={**customer.headers, "Idempotency-Key": "one"})
+    assert (second.status_code, second.json) == (201, first.json)
+
+
+def test_a_request_is_the_same_after_an_upgrade_from_the_first_version(customer, desk, session):
+    orders, body = "/api/v1/orders", {"items": [{"product_id": 1, "quantity": 1}]}
+    first = customer.post(orders, body, headers={"Idempotency-Key": "one"})
+    plain = hashlib.sha256(
+        b"\n".join((b"POST", orders.encode(), orjson.dumps(body, option=orjson.OPT_SORT_KEYS)))
+    )
+    session.execute(text("UPDATE replays SET fingerprint = :old"), {"old": plain.hexdigest()})
+    session.commit()
+    assert customer.post(orders, body, headers={"Idempotency-Key": "one"}).json == first.json
