@@ -1,6 +1,6 @@
 """Idempotency-Key: a request may be sent again, and is done once."""
 
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 import orjson
