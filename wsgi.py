@@ -3,3 +3,4 @@
 from shop.app import create_app
 
 app = create_app()
+app.extensions["shop-housekeeper"].start()

@@ -28,7 +28,7 @@ QUERY = """query($after: String) { orders(first: 100, after: $after) { nodes {
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        app = furnished(str(Path(folder)), SHOP_RATE_LIMIT="100000/second")
+        app = furnished(str(Path(folder)), SHOP_RATE_LIMIT="100000/second", SHOP_MAX_UNPAID_ORDERS="1000000")
         with app.app_context():
             db = app.extensions["sqlalchemy"]
             ctx = Context(db.session(), Actor(1, "customer", ""))

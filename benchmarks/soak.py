@@ -65,7 +65,8 @@ def memory(pid: int) -> float:
 
 def serve(url: str, port: int, key: str) -> subprocess.Popen[bytes]:
     settings = {"SHOP_SECRET_KEY": key, "SHOP_DATABASE_URL": url, "SHOP_LOG_LEVEL": "ERROR",
-                "SHOP_RATE_LIMIT": "1000000/second", "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
+                "SHOP_RATE_LIMIT": "1000000/second", "SHOP_MAX_UNPAID_ORDERS": "1000000",
+                "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
     command = [sys.executable, "-m", "shop.cli", "serve", "--port", str(port)]
     return subprocess.Popen(command, env=os.environ | settings)  # noqa: S603
 

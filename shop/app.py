@@ -18,6 +18,7 @@ from shop.doors.rest import open_door
 from shop.logs import set_up
 from shop.services.database import options, tune
 from shop.services.health import Health
+from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
 from shop.services.watch import Watcher
 from shop.settings import Settings, read_settings
@@ -62,6 +63,10 @@ def keep(app: Flask) -> None:
     with app.app_context():
         tune(db.engine)
         app.extensions["shop-watcher"] = Watcher(db.engine)
+        known = app.extensions["shop"]
+        app.extensions["shop-housekeeper"] = Housekeeper(
+            db.engine, known.currency, known.unpaid_hours, known.changes_days
+        )
 
 
 def observe(app: Flask, settings: Settings) -> None:

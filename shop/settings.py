@@ -177,6 +177,8 @@ class Settings:
     cors_origins: tuple[str, ...] = setting("", origins, "empty, or origins such as https://app.example")
     access_token_seconds: int = setting("900", whole(30, 86_400), "30 to 86400")
     refresh_token_seconds: int = setting("2592000", whole(60, 31_536_000), "60 to 31536000")
+    unpaid_hours: int = setting("24", whole(1, 8760), "1 to 8760")
+    max_unpaid_orders: int = setting("100", whole(1, 1_000_000), "1 to 1000000")
     changes_days: int = setting("30", whole(1, 3650), "1 to 3650")
     log_level: str = setting(
         "INFO", choice("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING, ERROR"

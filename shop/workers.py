@@ -41,7 +41,9 @@ def work(settings: Settings, sock: socket.socket) -> None:
     server = Server(app, settings, sock)
     for number in ENDS:
         signal.signal(number, server.stop)
+    app.extensions["shop-housekeeper"].start()
     server.run()
+    app.extensions["shop-housekeeper"].stop()
     tracing.flush()
 
 

@@ -40,7 +40,7 @@ class Process:
     def start(self) -> "Process":
         environ = {
             **os.environ, "SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": self.url, "SHOP_LOG_LEVEL": "ERROR",
-            "SHOP_RATE_LIMIT": "1000000/second", **self.settings,
+            "SHOP_RATE_LIMIT": "1000000/second", "SHOP_MAX_UNPAID_ORDERS": "1000000", **self.settings,
         }  # fmt: skip
         command = [*self.before, sys.executable, "-m", self.module, self.command, "--port", str(self.port)]
         self.popen = subprocess.Popen(command, env=environ, start_new_session=True)

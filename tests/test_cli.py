@@ -413,4 +413,4 @@ def test_an_option_of_serve_leaves_the_dotenv_file_in_force(init, monkeypatch):
 
 
 def test_answers_that_have_expired_are_forgotten_by_command(ready):
-    assert ready("purge").out == "0 answers forgotten.\n0 changes forgotten.\n"
+    assert ready("purge").out == "0 unpaid orders cancelled.\n0 answers forgotten.\n0 changes forgotten.\n"

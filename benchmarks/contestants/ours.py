@@ -22,7 +22,8 @@ def environ(path: Path) -> dict[str, str]:
 
 def settings(url: str) -> dict[str, str]:
     return {"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url,
-            "SHOP_RATE_LIMIT": "1000000/second", "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
+            "SHOP_RATE_LIMIT": "1000000/second", "SHOP_MAX_UNPAID_ORDERS": "1000000",
+                "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
 
 
 def account(root: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ def serve(host: str, port: int, threads: int | None) -> None:
         if behind := schema():
             raise Refusal(behind)
         current_app.extensions["sqlalchemy"].engine.dispose()
+    app.extensions["shop-housekeeper"].start()
     run(app, chosen, host, port)
     tracing.flush()
     os._exit(0)  # a statement that hangs must not hold up the end

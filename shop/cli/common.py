@@ -10,12 +10,9 @@ from flask.cli import with_appcontext
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.domain.moves import STAFF
-from shop.services.context import Actor, Context
+from shop.services.context import OPERATOR, Context
 from shop.services.schema import lag, present, steps
 from shop.settings import Settings
-
-OPERATOR = Actor(0, STAFF, "")  # whoever may run this command owns the database anyway
 
 
 class Refusal(click.ClickException):

@@ -17,16 +17,17 @@ from shop.cli.common import (
     schema,
     settings,
 )
-from shop.services import feed, replays, upkeep
+from shop.services import housekeeping, upkeep
 from shop.services.schema import drift, present
 
 
 @click.command()
 @on_database
 def purge() -> None:
-    """Forget what has expired: answers kept for repeated requests, and changes too old for the feed."""
-    click.echo(f"{replays.sweep(operator())} answers forgotten.")
-    click.echo(f"{feed.purge(operator(), settings().changes_days)} changes forgotten.")
+    """Cancel orders that were not paid in time; forget old answers to repeated requests, and old changes."""
+    times = {"unpaid_hours": settings().unpaid_hours, "changes_days": settings().changes_days}
+    for what, count in housekeeping.clean_up(operator(), **times).items():
+        click.echo(f"{count} {what}.")
 
 
 @click.command()

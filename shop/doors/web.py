@@ -61,7 +61,8 @@ def claims() -> dict[str, Any] | None:
 
 def anonymous() -> Context:
     db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    return Context(db.session(), currency=settings().currency)
+    known = settings()
+    return Context(db.session(), currency=known.currency, max_unpaid_orders=known.max_unpaid_orders)
 
 
 def context() -> Context:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.orm import Session
 
 from shop.domain.errors import Unavailable
-from shop.domain.moves import ANYONE, MEMBER, OWNER
+from shop.domain.moves import ANYONE, MEMBER, OWNER, STAFF
 from shop.services.reads import Read, read
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
@@ -29,11 +29,15 @@ class Actor:
     name: str = ""
 
 
+OPERATOR = Actor(0, STAFF, "")  # the shop itself, and the person who runs its commands
+
+
 @dataclass(frozen=True)
 class Context:
     session: Session
     actor: Actor | None = None
     currency: str = "USD"
+    max_unpaid_orders: int = 100
     reads: list[Read] = field(default_factory=list)
 
     def roles(self, entity: Any = None) -> frozenset[str]:

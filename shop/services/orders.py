@@ -1,14 +1,17 @@
 """Checkout, and who sees which orders."""
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from marshmallow import fields, validate
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import Forbidden, OutOfStock, Unauthenticated
+from shop.domain.base import now
+from shop.domain.errors import Conflict, Forbidden, OutOfStock, Unauthenticated
 from shop.domain.moves import STAFF, moves
-from shop.domain.order import STATES, Item, Order
+from shop.domain.order import PLACED, STATES, Item, Order
 from shop.domain.product import Product, shift
 from shop.domain.shapes import Whole
 from shop.domain.user import User
@@ -17,6 +20,8 @@ from shop.services.ledger import write
 from shop.services.moves import find, perform
 from shop.services.pages import Order as By
 from shop.services.pages import Page, Paging, turn
+
+BATCH = 100  # unpaid orders that are looked up at a time
 
 
 class Narrow(Paging):
@@ -34,6 +39,7 @@ def create(ctx: Context, data: dict[str, Any]) -> Order:
     with ctx.writing() as session:
         if refusal := moves(Order)["create"].refusal(Order, ctx.roles()):
             raise refusal
+        refuse_too_many_unpaid(ctx)
         items = [taken(session, id, quantity) for id, quantity in merged(data["items"])]
         if short := [item for item in items if isinstance(item, dict)]:
             raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short)
@@ -41,6 +47,27 @@ def create(ctx: Context, data: dict[str, Any]) -> Order:
         order.note("create", ctx.actor.id)
         write(session, order)
     return order
+
+
+def refuse_too_many_unpaid(ctx: Context) -> None:
+    """Nobody takes the goods of others off the shelves by orders that are never paid."""
+    unpaid = select(Order.id).where(Order.user_id == ctx.actor.id, Order.status == PLACED).order_by(Order.id)
+    if ctx.session.scalar(unpaid.offset(ctx.max_unpaid_orders - 1).limit(1)):
+        limit = ctx.max_unpaid_orders
+        raise Conflict(f"You have {limit} unpaid orders. Pay or cancel one before you place another.")
+
+
+def cancel_unpaid(ctx: Context, hours: int) -> int:
+    """Cancel the orders that were not paid in time, each in a transaction of its own; how many."""
+    begun, count, last = now() - timedelta(hours=hours), 0, 0
+    overdue = select(Order.id).where(Order.status == PLACED, Order.created_at < begun).order_by(Order.id)
+    while ids := [*ctx.session.scalars(overdue.where(Order.id > last).limit(BATCH))]:
+        for last in ids:
+            with suppress(Conflict):  # it was paid meanwhile, or there is no room in the stock
+                perform(ctx, Order, last, "cancel", {})
+                count += 1
+        ctx.session.expunge_all()
+    return count
 
 
 def merged(lines: list[dict[str, int]]) -> list[tuple[int, int]]:

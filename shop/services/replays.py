@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from shop.services.context import Context
 from shop.services.database import insert_or, meaning
 
 LIFE = timedelta(hours=24)
+ROOM, BESIDE = 16 * 1024 * 1024, 500  # bytes for the answers of an account, and for a row beside its body
 SWEEP = 0.01  # how often a keyed request sweeps away what has expired
 
 
@@ -47,6 +48,7 @@ def once(
     with ctx.writing() as session:
         if random.random() < SWEEP:  # noqa: S311
             purge(session)
+            drop_oldest(session, who)
         if not claimed(session, who, key, fingerprints):
             return kept(session, who, key, fingerprints)
         answer = settled(session, act, refuse)
@@ -104,3 +106,14 @@ def sweep(ctx: Context) -> int:
 def purge(session: Session) -> int:
     """Forget the answers that nobody may ask for any more."""
     return session.execute(delete(Replay).where(Replay.expires_at < now())).rowcount
+
+
+def drop_oldest(session: Session, who: int) -> None:
+    """Keep the newest answers of an account, as many as fit; all strangers share one account."""
+    size = func.sum(func.length(Replay.body) + BESIDE)
+    total = size.over(order_by=Replay.expires_at.desc()).label("total")
+    rows = select(Replay.expires_at, total).where(Replay.user_id == who).subquery()
+    too_old = select(func.max(rows.c.expires_at)).where(rows.c.total > ROOM)
+    if (until := session.scalar(too_old)) is not None:
+        old = delete(Replay).where(Replay.user_id == who, Replay.expires_at <= until)
+        session.execute(old.execution_options(synchronize_session=False))

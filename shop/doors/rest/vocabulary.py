@@ -92,7 +92,11 @@ PARTS = {
         "quantity": "How many.",
         "total": "What they cost together, exact.",
     },
-    "history": {"move": "What was done.", "by": "The number of the account.", "at": "When, in UTC."},
+    "history": {
+        "move": "What was done.",
+        "by": "The id of the account; 0 is the shop itself.",
+        "at": "When, in UTC.",
+    },
 }
 TITLES = {
     "id": "No.",

@@ -1,0 +1,57 @@
+"""What is deleted or cancelled when its time is over: by `shop purge`, and by a thread of each server."""
+
+import logging
+from threading import Event, Thread
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from shop.domain.errors import ShopError
+from shop.services import feed, orders, replays
+from shop.services.context import OPERATOR, Context
+
+FIRST, EVERY = 5, 60  # seconds
+
+log = logging.getLogger("shop")
+
+
+def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str, int]:
+    """Do all of it; how much there was of each."""
+    return {
+        "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
+        "answers forgotten": replays.sweep(ctx),
+        "changes forgotten": feed.purge(ctx, changes_days),
+    }
+
+
+class Housekeeper:
+    """Cleans up every minute. Several servers may do it at a time: each row is dealt with once."""
+
+    def __init__(self, engine: Engine, currency: str, unpaid_hours: int, changes_days: int) -> None:
+        self.engine, self.currency = engine, currency
+        self.times = {"unpaid_hours": unpaid_hours, "changes_days": changes_days}
+        self.stopped = Event()
+
+    def start(self) -> None:
+        """Start the thread; in a server that forks, after the fork."""
+        Thread(target=self.run, name="shop-housekeeper", daemon=True).start()
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def run(self) -> None:
+        pause = FIRST
+        while not self.stopped.wait(pause):
+            self.clean_up()
+            pause = EVERY
+
+    def clean_up(self) -> None:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                found = clean_up(Context(session, OPERATOR, self.currency), **self.times)
+        except (SQLAlchemyError, ShopError) as error:  # the next time is soon
+            log.warning("housekeeping: %s", str(getattr(error, "orig", error)).partition("\n")[0])
+            return
+        if cancelled := found["unpaid orders cancelled"]:
+            log.info("housekeeping: %s unpaid orders cancelled", cancelled)

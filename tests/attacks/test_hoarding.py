@@ -1,0 +1,159 @@
+"""Nobody keeps the goods, or the disk, for ever."""
+
+import time
+from datetime import timedelta
+
+import pytest
+import requests
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from shop.domain.base import now
+from shop.domain.order import Order
+from shop.domain.replay import Replay
+from shop.services import housekeeping, orders, replays
+from shop.services.context import OPERATOR, Context
+from shop.services.housekeeping import Housekeeper
+from tests.load import lines, stage, until
+from tests.running import call, serving
+
+GROUNDS = ["sqlite", "postgresql"]
+HOURS = 24
+
+
+def place(customer, product_id=1, quantity=5, **headers):
+    return customer.post("/api/v1/orders", lines((product_id, quantity)), headers=headers)
+
+
+def make_older(app, hours=HOURS):
+    with app.app_context(), Session(app.extensions["sqlalchemy"].engine) as session:
+        begun = now() - timedelta(hours=hours, seconds=1)
+        session.execute(update(Order).values(created_at=begun))
+        session.commit()
+
+
+def cancel_unpaid(app) -> int:
+    with app.app_context():
+        return orders.cancel_unpaid(Context(app.extensions["sqlalchemy"].session(), OPERATOR), HOURS)
+
+
+class TestAnOrderThatIsNotPaid:
+    def test_is_cancelled_when_its_time_is_over_and_its_goods_are_for_sale_again(self, app, customer, desk):
+        placed = place(customer)
+        make_older(app)
+        cancelled = cancel_unpaid(app)
+        order = customer.get(placed.headers["Location"]).json
+        assert (cancelled, order["status"], customer.get(desk).json["stock"]) == (1, "cancelled", 12)
+
+    def test_says_in_its_history_that_the_shop_cancelled_it(self, app, customer, desk):
+        placed = place(customer)
+        make_older(app)
+        cancel_unpaid(app)
+        history = customer.get(placed.headers["Location"]).json["history"]
+        assert [(step["move"], step["by"]) for step in history] == [("create", customer.id), ("cancel", 0)]
+
+    def test_is_left_alone_until_then(self, app, customer, desk):
+        placed = place(customer)
+        make_older(app, HOURS - 1)
+        assert (cancel_unpaid(app), customer.get(placed.headers["Location"]).json["status"]) == (0, "placed")
+
+    def test_is_left_alone_once_it_is_paid(self, app, customer, staff, desk):
+        placed = place(customer)
+        staff.post(placed.headers["Location"] + "/pay", {"reference": "bank"})
+        make_older(app)
+        assert cancel_unpaid(app) == 0
+
+    def test_does_not_hold_up_the_others_where_its_goods_have_no_room(self, app, customer, desk, product):
+        places = [place(customer, id) for id in (1, product("Lamp"))]
+        with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
+            connection.execute(text("UPDATE products SET stock = 2147483647 WHERE id = 1"))
+        make_older(app)
+        statuses = (
+            cancel_unpaid(app),
+            *(customer.get(each.headers["Location"]).json["status"] for each in places),
+        )
+        assert statuses == (1, "placed", "cancelled")
+
+    def test_is_one_of_many_that_are_cancelled_a_batch_at_a_time(self, app, customer, desk, monkeypatch):
+        monkeypatch.setattr(orders, "BATCH", 2)
+        for _ in range(5):
+            place(customer, quantity=1)
+        make_older(app)
+        assert (cancel_unpaid(app), customer.get(desk).json["stock"]) == (5, 12)
+
+    def test_is_cancelled_by_the_housekeeper_too(self, app, customer, desk):
+        place(customer)
+        make_older(app)
+        with app.app_context():
+            Housekeeper(app.extensions["sqlalchemy"].engine, "USD", HOURS, 30).clean_up()
+        assert customer.get(desk).json["stock"] == 12
+
+
+def test_a_server_cancels_what_is_overdue_by_itself(tmp_path):
+    scene = stage(f"sqlite:///{tmp_path / 'shop.db'}")
+    with serving(scene.url) as (shop,):
+        order = call(shop.root, "/orders", lines((1, 5)), scene.token).json()["_links"]["self"]["href"]
+        make_older(scene.app)
+        token = {"Authorization": f"Bearer {scene.token}"}
+        assert until(
+            lambda: requests.get(order, headers=token, timeout=5).json()["status"] == "cancelled",
+            housekeeping.FIRST + 10,
+        )
+
+
+class TestACustomer:
+    @pytest.fixture
+    def hoarder(self, variant, person, desk):
+        return person("hoarder", at=variant(max_unpaid_orders="2"))
+
+    def test_has_so_many_unpaid_orders_at_most(self, hoarder):
+        assert [place(hoarder, quantity=1).status_code for _ in range(3)] == [201, 201, 409]
+
+    def test_is_told_what_to_do(self, hoarder):
+        refused = [place(hoarder, quantity=1) for _ in range(3)][2]
+        assert (
+            refused.json["detail"] == "You have 2 unpaid orders. Pay or cancel one before you place another."
+        )
+
+    def test_cannot_get_around_it_by_buying(self, hoarder, desk):
+        answers = [hoarder.post(f"{desk}/buy", {"quantity": 1}).status_code for _ in range(3)]
+        assert answers == [201, 201, 409]
+
+    def test_goes_on_after_one_is_paid_or_cancelled(self, hoarder, staff):
+        first, second = (place(hoarder, quantity=1).headers["Location"] for _ in range(2))
+        hoarder.post(f"{first}/cancel")
+        again = place(hoarder, quantity=1).status_code
+        staff.post(f"{second}/pay", {"reference": "bank"})
+        assert (again, place(hoarder, quantity=1).status_code) == (201, 201)
+
+    def test_is_not_held_back_by_others(self, hoarder, customer):
+        for _ in range(3):
+            place(hoarder, quantity=1)
+        assert place(customer, quantity=1).status_code == 201
+
+
+class TestAnswersForRepeatedRequests:
+    def kept(self, app) -> list[str]:
+        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+            return [*connection.scalars(select(Replay.key).order_by(Replay.expires_at))]
+
+    @pytest.fixture
+    def sweep_always(self, monkeypatch):
+        monkeypatch.setattr(replays, "SWEEP", 2)
+
+    def test_have_so_much_room_for_each_account(self, app, customer, person, desk, monkeypatch, sweep_always):
+        place(person("bob"), quantity=1, **{"Idempotency-Key": "another"})
+        monkeypatch.setattr(replays, "ROOM", 4000)
+        for number in range(8):
+            place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
+            time.sleep(0.002)
+        kept = self.kept(app)
+        assert (kept[0], kept[-1], 2 <= len(kept) <= 5) == ("another", "k7", True)
+
+    def test_take_no_more_than_the_room(self, app, customer, desk, monkeypatch, sweep_always):
+        monkeypatch.setattr(replays, "ROOM", 6000)
+        for number in range(9):
+            place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
+        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+            size = connection.scalar(select(func.sum(func.length(Replay.body) + replays.BESIDE)))
+        assert size < 6000 + 2500
