@@ -18,6 +18,10 @@ class Busy(utilities.Error):
     code, reason = 503, "Service Unavailable"
 
 
+class Slow(utilities.Error):
+    code, reason = 408, "Request Timeout"
+
+
 class Parser(HTTPRequestParser):
     """Refuses what two servers in a row might read in two ways."""
 
