@@ -34,6 +34,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     cors.install(app, settings)
     explorer.install(app)  # before the limits: a page that is the same for all costs nobody anything
     limits.install(app, common)
+    app.before_request(guard.check_host)  # after the limits, so that who is refused is counted
     app.before_request(memory.refuse)
     app.before_request(guard.agree)
     caching.install(app)
