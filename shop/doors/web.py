@@ -88,7 +88,7 @@ def address() -> str:
 
 
 def network(remote: str | None) -> str:
-    """Return what a caller is counted by: the IPv4 address, or the /64 of IPv6, because one host has all of it.
+    """Return what counts as one caller: the IPv4 address, or the /64 of IPv6, because one host has all of it.
 
     Servers on a Unix socket give no address; all that comes by one is counted as "unknown".
     """

@@ -38,7 +38,7 @@ def read_host() -> str:
 
 
 def check_host() -> None:
-    """Refuse a Host that is not a name, or not ours. Supervisors ask for health by whatever name they have."""
+    """Refuse a Host that is no name, or not ours. Supervisors ask for health by whatever name they have."""
     if request.path.startswith("/health/"):
         return
     if not g.root:
