@@ -5,6 +5,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
+from time import time
 
 from flask import current_app, g
 from flask_limiter import Limiter, RequestLimit
@@ -86,6 +88,21 @@ def hit(limit: RequestLimit, cost: int = 1) -> bool:
 def counted() -> list[RequestLimit]:
     """The limits that this request was counted by, the short way or the long one."""
     return g.get("counted") or keeper().current_limits
+
+
+def count_seconds_left(limit: RateLimitItem, window: WindowStats) -> int:
+    """Return the seconds until a window ends, rounded up so that waiting them is enough.
+
+    They are never more than the window is long: a store may have kept its end by a clock that was set since.
+    """
+    return min(limit.get_expiry(), max(1, ceil(window.reset_time - time())))
+
+
+def count_seconds_to_wait() -> int:
+    """Return the seconds until the limits that this request broke begin anew."""
+    return max(
+        (count_seconds_left(each.limit, each.window) for each in counted() if each.breached), default=1
+    )
 
 
 def spend(cost: int) -> None:
