@@ -40,7 +40,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=options(settings.database_url, settings.threads),
-        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
     )
     app.extensions["shop"] = settings
     app.extensions["shop-draining"] = Event()

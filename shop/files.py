@@ -58,12 +58,17 @@ def from_csv(texts: Iterable[str]) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield number, ValueError(str(error))
+            yield number, ValueError(explain_csv(error))
             continue
         if cells is None:
             return
         if cells:
             yield number, worded(columns, cells)
+
+
+def explain_csv(error: csv.Error) -> str:
+    """Say what is wrong with a row; Python's words for a stray line end differ from version to version."""
+    return "a cell with a line end needs quotes" if "new-line" in str(error) else str(error)
 
 
 def header(reader: Iterator[list[str]]) -> list[str]:

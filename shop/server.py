@@ -15,7 +15,7 @@ from waitress.server import TcpWSGIServer
 
 from shop.dispatch import MOMENT, Dispatcher
 from shop.settings import Settings
-from shop.wire import Busy, ErrorTask, Parser
+from shop.wire import Busy, ErrorTask, Parser, Slow
 
 CONNECTIONS = 1000  # of each process, as long as it may have four times as many files
 LIMITS = {
@@ -61,6 +61,17 @@ class Channel(HTTPChannel):
         if (state := (self.doing(), self.turn)) != self.state:
             self.state, self.since = state, now
         return now - self.since > DEADLINES.get(state[0], float("inf"))
+
+    def give_up(self) -> None:
+        """End a connection that took too long: refuse a request that is not all here, and close any other."""
+        if self.doing() != "receiving":
+            self.handle_close()  # not will_close: that waits until the client reads
+            return
+        self.request.error = Slow("The request took too long to arrive.")
+        with self.requests_lock:
+            self.requests.append(self.request)
+            self.request = None
+        self.server.add_task(self)
 
     def service(self) -> None:
         self.turn += 1
@@ -128,7 +139,7 @@ class Server(TcpWSGIServer):
         now = self.swept = monotonic()
         for channel in list(self.active_channels.values()):
             if channel.overdue(now):
-                channel.handle_close()  # not will_close: that waits until the client reads
+                channel.give_up()
 
     def drain(self) -> None:
         """Take nobody new; let everybody else finish."""

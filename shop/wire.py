@@ -4,11 +4,16 @@ import json
 import logging
 import re
 from secrets import token_hex
+from typing import Any
 
 from waitress import task, utilities
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import ChunkedReceiver
+from waitress.rfc7230 import CHUNK_EXT_RE
 
 HOST = re.compile(rb"[^\s,@/?#\\]+")
+CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
+LONGEST_LINE, LONGEST_TRAILER = 1024, 8192  # bytes between and after chunks
 ONCE = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
 
 log = logging.getLogger("shop.requests")
@@ -16,6 +21,10 @@ log = logging.getLogger("shop.requests")
 
 class Busy(utilities.Error):
     code, reason = 503, "Service Unavailable"
+
+
+class Slow(utilities.Error):
+    code, reason = 408, "Request Timeout"
 
 
 class Parser(HTTPRequestParser):
@@ -34,6 +43,68 @@ class Parser(HTTPRequestParser):
             raise ParsingError("Content-Length is invalid") from None
         if flaw := ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
             raise ParsingError(flaw)
+        if self.chunked:
+            self.body_rcv = ChunkReader(self.body_rcv.buf, self.adj.max_request_body_size)
+
+
+class ChunkReader(ChunkedReceiver):
+    """Reads a body in chunks, and refuses a wrong one as soon as that can be seen.
+
+    The one of waitress believes a size of any length and waits for all of it, and for the end of any line.
+    """
+
+    expected, line, trailer_size = "size", b"", 0
+
+    def __init__(self, buf: Any, most: int) -> None:
+        super().__init__(buf)
+        self.most = most
+
+    def received(self, data: bytes) -> int:
+        """Take in what belongs to the body, and return how many bytes that was: all, where it is wrong."""
+        rest = data
+        while rest and not self.completed and not self.error:
+            rest = self.take_content(rest) if self.chunk_remainder else self.take_line(rest)
+        return len(data) if self.error else len(data) - len(rest)
+
+    def take_content(self, data: bytes) -> bytes:
+        content = data[: self.chunk_remainder]
+        self.buf.append(content)
+        self.chunk_remainder -= len(content)
+        return data[len(content) :]
+
+    def take_line(self, data: bytes) -> bytes:
+        line, end, rest = (self.line + data).partition(b"\r\n")
+        if len(line) > LONGEST_LINE:
+            self.error = utilities.BadRequest("A line between the chunks is too long.")
+            return rest
+        if not end:
+            self.line = line
+            return b""
+        self.line = b""
+        {"size": self.read_size, "end": self.read_end, "trailer": self.read_trailer}[self.expected](line)
+        return rest
+
+    def read_size(self, line: bytes) -> None:
+        size, semicolon, extension = line.partition(b";")
+        valid_extension = not semicolon or CHUNK_EXT_RE.match(semicolon + extension)
+        if not CHUNK_SIZE.fullmatch(size) or not valid_extension or b"\n" in line:
+            self.error = utilities.BadRequest("This is not the size of a chunk.")
+            return
+        self.chunk_remainder = int(size, 16)
+        self.expected = "end" if self.chunk_remainder else "trailer"
+        if len(self) + self.chunk_remainder >= self.most:
+            self.error = utilities.RequestEntityTooLarge("The chunks are too large.")
+
+    def read_end(self, line: bytes) -> None:
+        self.expected = "size"
+        if line:
+            self.error = utilities.BadRequest("A chunk is longer than its size.")
+
+    def read_trailer(self, line: bytes) -> None:
+        self.trailer_size += len(line) + 2
+        self.completed = not line
+        if self.trailer_size > LONGEST_TRAILER:
+            self.error = utilities.BadRequest("There are too many trailers.")
 
 
 def ambiguity(version: str, lines: list[bytes]) -> str | None:

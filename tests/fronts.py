@@ -24,6 +24,8 @@ def nginx(folder: Path, nodes: list[Process], conf: str = "") -> Iterator[str]:
     text = (conf or CONF.read_text()).replace("listen 8080", f"listen 127.0.0.1:{port}")
     for name, node in zip(("shop1", "shop2"), (nodes * 2)[:2], strict=True):
         text = text.replace(f"{name}:8000", f"127.0.0.1:{node.port}")
+    # The load of the tests comes from one address and stands for many clients.
+    text = text.replace("map $remote_addr $client {", 'map $remote_addr $client { 127.0.0.1 "";')
     text = text.replace("/tmp/", f"{folder}/").replace("/etc/nginx/tls", str(folder))
     (folder / "nginx.cnf").write_text(text)
     user = "user root; " if os.geteuid() == 0 else ""

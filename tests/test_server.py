@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from waitress.buffers import OverflowableBuffer
 
+from shop.wire import ChunkReader
 from tests.load import lines, until
 from tests.running import Process, call, serving
 
@@ -124,6 +126,45 @@ def test_chunks_are_read_as_one_body(shop):
     )
     assert b" 400 " in answer(shop, request)[:20]
     assert b"/username" in answer(shop, request)
+
+
+BODY = POST + CHUNKED + b"Content-Type: application/json\r\n\r\n"
+UNFIT = {  # none of them ends: they are refused for what is here already
+    "a size of twenty digits": (b"1" * 20 + b"\r\n{", 400),
+    "a size of too many digits that has not ended": (b"1" * 2000, 400),
+    "a size above the limit of bodies": (b"FFFFFFFF\r\n{", 413),
+    "a second chunk above it": (b"2\r\n{}\r\n800000\r\n{", 413),
+    "a size with a sign": (b"-5\r\n{", 400),
+    "a size with a prefix": (b"0x5\r\n{", 400),
+    "no size": (b"\r\n2\r\n{}", 400),
+    "a size that ends in a bare line feed": (b"2\n\r\n{}", 400),
+    "an extension without end": (b"2;a=" + b"b" * 2000, 400),
+    "a long extension": (b"2;a=" + b"b" * 2000 + b"\r\n{}", 400),
+    "an extension that is none": (b"2;=\r\n{}", 400),
+    "a trailer without end": (b"0\r\nA: " + b"b" * 2000, 400),
+    "too many trailers": (b"0\r\n" + b"A: b\r\n" * 2000, 400),
+    "a chunk that is longer than its size": (b"2\r\n{}{}\r\n", 400),
+}
+
+
+@pytest.mark.parametrize(("chunks", "status"), UNFIT.values(), ids=UNFIT)
+def test_chunks_that_no_honest_client_sends_are_refused_at_once(shop, chunks, status):
+    began = time.monotonic()
+    said = answer(shop, BODY + chunks)
+    assert (said[9:12], time.monotonic() - began < 0.9) == (str(status).encode(), True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_chunks_are_read_alike_however_they_arrive(size):
+    buffer = OverflowableBuffer(100)
+    reader, text = ChunkReader(buffer, 100), b'5;a=b\r\n{"a":\r\n02\r\n1}\r\n0\r\nA: b\r\n\r\nGET /'
+    taken = sum(reader.received(text[n : n + size]) for n in range(0, len(text), size))
+    assert (text[taken:], buffer.get(100), reader.completed, reader.error) == (
+        b"GET /",
+        b'{"a":1}',
+        True,
+        None,
+    )
 
 
 def test_http_1_0_needs_no_host(shop):

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
+from time import time
 
 from flask import current_app, g
 from flask_limiter import Limiter, RequestLimit
@@ -110,6 +112,21 @@ def counted() -> list[RequestLimit]:
 
 def policy_of(limit: RequestLimit) -> str:
     return limit.request_args[-1]
+
+
+def count_seconds_left(limit: RateLimitItem, window: WindowStats) -> int:
+    """Return the seconds until a window ends, rounded up so that waiting them is enough.
+
+    They are never more than the window is long: a store may have kept its end by a clock that was set since.
+    """
+    return min(limit.get_expiry(), max(1, ceil(window.reset_time - time())))
+
+
+def count_seconds_to_wait() -> int:
+    """Return the seconds until the limits that this request broke begin anew."""
+    return max(
+        (count_seconds_left(each.limit, each.window) for each in counted() if each.breached), default=1
+    )
 
 
 def spend(cost: int) -> None:

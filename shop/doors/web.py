@@ -5,7 +5,8 @@ import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv6Network
+from functools import lru_cache
+from ipaddress import IPv6Network, ip_address
 from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TRACE = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
 )
+# An address as servers write it: bare, with a port, in brackets, with a zone.
+REMOTE = re.compile(r"(?:\[([^\]%]+)(?:%[^\]]*)?\](?::\d+)?|([\d.]+)(?::\d+)?|([0-9A-Fa-f:.]+)(?:%.*)?)")
 TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
 
 
@@ -87,13 +90,26 @@ def address() -> str:
     return network(request.remote_addr)
 
 
-def network(text: str | None) -> str:
-    """The caller's address; the /64 of IPv6, because one host has all of it."""
-    if not text:
+def network(remote: str | None) -> str:
+    """Return what counts as one caller: the IPv4 address, or the /64 of IPv6, because one host has all of it.
+
+    Servers on a Unix socket give no address; all that comes by one is counted as "unknown".
+    """
+    return parse_network(remote) if remote and len(remote) <= 80 else "unknown"
+
+
+@lru_cache(4096)
+def parse_network(remote: str) -> str:
+    found = REMOTE.fullmatch(remote)
+    try:
+        address = ip_address(found[1] or found[2] or found[3]) if found else None
+    except ValueError:
+        address = None
+    if address is None:
         return "unknown"
-    if ":" not in text:
-        return text
-    return str(IPv6Network((text.partition("%")[0], 64), strict=False))
+    if address.version == 6 and address.ipv4_mapped is None:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def entity_tags(text: str) -> set[str]:

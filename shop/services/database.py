@@ -1,5 +1,7 @@
 """What SQLite and PostgreSQL need to be safe under threads, and what their errors mean."""
 
+import os
+from contextlib import suppress
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -35,9 +37,20 @@ def insert_or(session: Session, table: Any) -> Any:
 
 def tune(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
+        keep_private(engine)
         begin_early(engine)
     else:
         patience.limit(engine)
+
+
+def keep_private(engine: Engine) -> None:
+    """Let SQLite make no file that others may read: it holds addresses and the hashes of passwords."""
+
+    @event.listens_for(engine, "do_connect")
+    def create_private_file(_: Any, __: Any, words: list[Any], ___: dict[str, Any]) -> None:
+        # Only where there is none: to close the file of a database drops the locks that we hold on it.
+        with suppress(OSError):
+            os.close(os.open(words[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def begin_early(engine: Engine) -> None:

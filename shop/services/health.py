@@ -10,7 +10,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.errors import Unavailable
-from shop.services.database import options
+from shop.services.database import keep_private, options
 from shop.services.schema import lag, present, steps
 
 PATIENCE, QUICK = 0.8, 0.2  # one after the other at worst: a second
@@ -65,7 +65,10 @@ class Health:
 
 def apart(url: str) -> Engine:
     """Connections of its own: a pool that is busy is no reason to send requests elsewhere."""
-    return create_engine(url, poolclass=NullPool, connect_args=options(url, 1)["connect_args"])
+    engine = create_engine(url, poolclass=NullPool, connect_args=options(url, 1)["connect_args"])
+    if engine.dialect.name == "sqlite":
+        keep_private(engine)
+    return engine
 
 
 def ping(url: str) -> None:

@@ -1,6 +1,8 @@
-"""Two machines, and the clock of one is an hour off."""
+"""Two machines, and the clock of one is an hour off; and one machine whose clock is set back."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -48,3 +50,25 @@ def test_a_node_that_is_ahead_sells_each_thing_once(skewed, small):
     with shopping([ahead.root], login(ahead)) as load:
         assert load.goes_on()
     assert load.flaws(small) == []
+
+
+BEFORE_AND_AFTER = """
+import sys, time
+from pathlib import Path
+from shop.doors.rest.counters import Counters
+store, before = Counters(), time.time()
+store.incr("a", 60)
+Path(sys.argv[1]).write_text("-3600")
+print(before - time.time() > 1800, store.get("a"), 0 < store.get_expiry("a") - time.time() <= 60)
+"""
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer(tmp_path):
+    if not shutil.which("faketime"):
+        pytest.skip("faketime is not installed")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    live = {**FASTER, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    words = ["-u", "FAKETIME", *(f"{name}={word}" for name, word in live.items())]
+    command = ["faketime", "-f", "+0", "env", *words, sys.executable, "-c", BEFORE_AND_AFTER, clock]
+    assert subprocess.check_output(command, text=True, timeout=20).split() == ["True", "1", "True"]

@@ -3,9 +3,12 @@
 import json
 import re
 from datetime import UTC
+from urllib.parse import quote
 
 import http_sf
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from werkzeug.http import parse_date
 
 ALPS = {"Accept": "application/alps+json"}
@@ -131,6 +134,24 @@ class TestOnePublicUrl:
         assert not re.findall(r'(?:src|href)="(?!https://x\.example/shop)[^"]*"', client.get("/docs").text)
 
 
+RELATIONS = ["successor-version", "deprecation", "sunset"]
+LINK = re.compile(r'<([!-;=?-~]*)>; rel="([a-z-]+)"(?:; type="[a-z/]+")?(?:, |$)', re.ASCII)
+
+
+def parse_links(headers):
+    """The relation and target of every link (RFC 8288); an assertion where a header is anything else."""
+    text = ", ".join(headers)
+    found = list(LINK.finditer(text))
+    assert "".join(each[0] for each in found) == text
+    return [(each[2], each[1]) for each in found]
+
+
+@pytest.fixture(scope="module")
+def ending(shops):
+    """A client of a shop whose v1 ends."""
+    return shops(v1_sunset="2027-12-31").test_client()
+
+
 @pytest.mark.v1
 class TestTheEndOfV1:
     @pytest.fixture
@@ -156,6 +177,25 @@ class TestTheEndOfV1:
     def test_names_the_same_place_in_v2(self, client, desk):
         links = client.get("/api/v1/products/1").headers.getlist("Link")
         assert '<http://localhost/api/v2/products/1>; rel="successor-version"' in links
+
+
+@pytest.mark.v1
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    prefix=st.sampled_from(["/api/v1/", "/api/", "/api/v1/products/"]),
+    rest=st.binary(max_size=30) | st.text(max_size=30),
+)
+@example(prefix="/api/v1/", rest='x>; rel="evil", <y')
+@example(prefix="/api/v1/", rest="a\r\nSet-Cookie: a=b")
+@example(prefix="/api/v1/", rest="\u20ac\u0661")
+@example(prefix="/api/", rest="v1x/products")
+def test_the_end_of_v1_links_to_three_places_whatever_the_path(ending, migrated, prefix, rest):
+    path = prefix + quote(rest, safe="")
+    answer = ending.get(path)
+    links = parse_links(answer.headers.getlist("Link"))
+    assert answer.status_code < 500
+    assert [rel for rel, _ in links if rel in RELATIONS] == RELATIONS
+    assert dict(links)["successor-version"].startswith("http://localhost/api/v2/")
 
 
 class TestAskingForLittle:

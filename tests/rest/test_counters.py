@@ -2,9 +2,12 @@
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import WindowStats, parse
 
+from shop.doors.quota import count_seconds_left
 from shop.doors.rest import counters
 from shop.doors.rest.counters import Counters
 
@@ -42,3 +45,27 @@ def test_what_is_over_does_not_stay(monkeypatch):
     for number in range(100):
         store.incr(str(number), 0)
     assert len(store.windows) <= 20
+
+
+def test_a_clock_that_is_set_changes_no_window(monkeypatch):
+    store = Counters()
+    store.incr("a", 60)
+    for hours in (-1, 1):
+        now = time.time() + hours * 3600
+        monkeypatch.setattr(counters, "time", lambda now=now: now)
+        assert (store.get("a"), 59 < store.get_expiry("a") - now <= 60) == (1, True)
+
+
+@pytest.mark.parametrize(("end", "seconds"), [(-3600, 1), (0, 1), (0.5, 1), (30.1, 31), (60, 60), (3661, 60)])
+def test_seconds_left_are_at_least_one_and_never_more_than_the_window_has(monkeypatch, end, seconds):
+    monkeypatch.setattr("shop.doors.quota.time", lambda: 1000.0)
+    assert count_seconds_left(parse("5/minute"), WindowStats(1000 + end, 0)) == seconds
+
+
+def test_there_are_never_more_than_so_many_windows(monkeypatch):
+    monkeypatch.setattr(counters, "MANY", 10)
+    monkeypatch.setattr(counters, "MOST", 50)
+    store = Counters()
+    for number in range(1000):
+        store.incr(str(number), 60 + number)
+    assert (len(store.windows) <= 50, store.get("999"), store.get("0")) == (True, 1, 0)

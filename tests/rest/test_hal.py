@@ -314,6 +314,18 @@ def test_cors_lets_in_the_origins_that_are_named(variant):
     ) == ("https://app.example", "authorization", True)
 
 
+def test_cors_repeats_only_what_can_be_names_of_headers(variant):
+    client = variant(cors_origins="https://app.example").test_client()
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Headers": 'If-Match, a b, \u00e9, "x", prefer',
+    }
+    assert (
+        client.options("/api/v1/products", headers=asked).headers["Access-Control-Allow-Headers"]
+        == "If-Match, prefer"
+    )
+
+
 def test_cors_keeps_out_all_others(variant):
     client = variant(cors_origins="https://app.example").test_client()
     assert (

@@ -1,7 +1,10 @@
 """Behind nginx: whose address counts, what is too large, and who is too slow."""
 
+import re
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
@@ -31,7 +34,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def front(shop, tmp_path_factory):
-    hasty = CONF.read_text().replace("timeout 10s", "timeout 1s")
+    hasty = re.sub(r"timeout (5|10)s", "timeout 1s", CONF.read_text())
     with nginx(tmp_path_factory.mktemp("nginx"), [shop], hasty) as url:
         yield url
 
@@ -102,3 +105,70 @@ def test_who_is_too_slow_is_not_waited_for(front, begun):
         except ConnectionResetError:
             said = b""
     assert (b" 200 " in said, time.monotonic() - began < PATIENCE) == (False, True)
+
+
+@pytest.fixture(scope="module")
+def patient(shop, tmp_path_factory):
+    """The proxy as it is deployed."""
+    with nginx(tmp_path_factory.mktemp("nginx"), [shop]) as url:
+        yield url
+
+
+@contextmanager
+def slow_bodies(url: str, address: str, count: int) -> Iterator[list[socket.socket]]:
+    """Connections that have sent a head, and the first byte of a body that never ends."""
+    head = b"POST /api/v1/tokens HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{"
+    place = ("127.0.0.1", int(url.rpartition(":")[2]))
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            sock = stack.enter_context(socket.create_connection(place, PATIENCE, (address, 0)))
+            sock.sendall(head)
+            opened.append(sock)
+        yield opened
+
+
+def read_answer(sock: socket.socket, seconds: float) -> bytes:
+    """Return what has been answered within these seconds; nothing where that is nothing."""
+    sock.settimeout(seconds)
+    try:
+        return sock.recv(2000)
+    except (TimeoutError, ConnectionResetError):
+        return b""
+
+
+def test_slow_bodies_of_one_address_take_no_more_than_its_places(patient):
+    with slow_bodies(patient, "127.0.6.1", 300) as opened:
+        time.sleep(0.5)
+        refused = [answer for answer in (read_answer(sock, 0.01) for sock in opened) if answer]
+    assert len(refused) == 200
+    assert {re.search(rb" (\d{3}) ", answer)[1] for answer in refused} == {b"429"}
+
+
+def test_one_address_too_many_is_a_problem_that_says_when_to_come_back(patient):
+    with slow_bodies(patient, "127.0.6.2", 110) as opened:
+        answer = read_answer(opened[-1], PATIENCE)
+    assert (b"Retry-After: 1" in answer, b"application/problem+json" in answer) == (True, True)
+
+
+def test_slow_bodies_of_one_address_delay_no_other(patient):
+    with slow_bodies(patient, "127.0.6.3", 300):
+        began = time.monotonic()
+        answers = [asked(patient, f"127.0.7.{number}", 3) for number in range(1, 11)]
+        seconds = time.monotonic() - began
+    assert (answers, seconds < PATIENCE) == ([[200] * 3] * 10, True)
+
+
+def test_a_body_that_trickles_is_given_up_as_a_whole(patient):
+    began = time.monotonic()
+    with slow_bodies(patient, "127.0.6.4", 1) as (sock,):
+        while time.monotonic() - began < 30 and not (answer := read_answer(sock, 1)):
+            sock.sendall(b" ")
+    assert (b" 408 " in answer, time.monotonic() - began < 20) == (True, True)
+
+
+def test_a_flood_of_one_address_is_refused_by_the_proxy(patient):
+    with requests.Session() as session:
+        session.mount("http://", From("127.0.6.5"))
+        answers = [session.get(f"{patient}/health/", timeout=PATIENCE).status_code for _ in range(400)]
+    assert 429 in answers

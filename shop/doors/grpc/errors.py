@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from math import ceil
-from time import time
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -73,7 +71,7 @@ def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
         error = meaning(error) or error
     if isinstance(error, TooManyRequests):
         said = "Too many calls; RetryInfo says when to come back."
-        return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(wait()))
+        return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(quota.count_seconds_to_wait()))
     if isinstance(error, Late):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
     if isinstance(error, ShopError):
@@ -119,12 +117,6 @@ def short(line: dict[str, Any]) -> dict[str, str]:
 
 def retry(seconds: int) -> RetryInfo:
     return RetryInfo(retry_delay=Duration(seconds=seconds))
-
-
-def wait() -> int:
-    """Seconds until the limits that were broken begin anew."""
-    ends = [each.window.reset_time for each in quota.counted() if each.breached]
-    return max(1, ceil(max(ends, default=0) - time()))
 
 
 def pathed(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:

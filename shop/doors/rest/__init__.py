@@ -34,6 +34,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     cors.install(app, settings)
     limits.install(app, common)
     app.before_request(guard.refuse_long_headers)
+    app.before_request(guard.check_host)  # after the limits, so that who is refused is counted
     explorer.install(app)
     app.before_request(memory.refuse)
     app.before_request(guard.agree)

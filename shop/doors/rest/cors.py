@@ -1,5 +1,7 @@
 """Browsers of other origins: turned away, unless a setting names the origin."""
 
+import re
+
 from flask import Flask, Response, request
 
 from shop.settings import Settings
@@ -8,6 +10,8 @@ EXPOSED = (
     "Location, Content-Location, Link, ETag, Allow, Retry-After, RateLimit, RateLimit-Policy, "
     "WWW-Authenticate, X-Request-ID"
 )
+
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header (RFC 9110)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -26,7 +30,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 def preflight(response: Response) -> None:
     response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
-    response.headers["Access-Control-Allow-Headers"] = request.headers.get(
-        "Access-Control-Request-Headers", ""
-    )
+    asked = request.headers.get("Access-Control-Request-Headers", "").split(",")
+    names = [name for each in asked if NAME.fullmatch(name := each.strip())]
+    response.headers["Access-Control-Allow-Headers"] = ", ".join(names)
     response.access_control_max_age = 600

@@ -1,11 +1,14 @@
-"""What is counted in memory, without the threads that the store of `limits` starts to forget it."""
+"""What is counted in memory, without the threads that the store of `limits` starts to forget it.
+
+Windows end by the monotonic clock: setting the clock of the machine makes none of them longer or shorter.
+"""
 
 from threading import Lock
-from time import time
+from time import monotonic, time
 
 from limits.storage import Storage
 
-MANY = 10_000
+MANY, MOST = 10_000, 50_000  # windows
 
 
 class Counters(Storage):
@@ -19,7 +22,7 @@ class Counters(Storage):
         self.room = MANY
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = time()
+        now = monotonic()
         with self.lock:
             count, end = self.windows.get(key, (0, 0.0))
             count, end = (count + amount, end) if end > now else (amount, now + expiry)
@@ -29,17 +32,24 @@ class Counters(Storage):
         return count
 
     def sweep(self, now: float) -> None:
-        """Forget what is over; twice as many may come until the next time, so that each pays for one."""
+        """Forget what is over; twice as many may come until the next time, so that each pays for one.
+
+        Where there are still too many, because they come from a network without end, those go that end first.
+        """
         self.windows = {key: window for key, window in self.windows.items() if window[1] > now}
+        if len(self.windows) > MOST // 2:
+            last = sorted(self.windows, key=lambda key: self.windows[key][1])[-MOST // 2 :]
+            self.windows = {key: self.windows[key] for key in last}
         self.room = max(MANY, 2 * len(self.windows))
 
     def get(self, key: str) -> int:
         count, end = self.windows.get(key, (0, 0.0))
-        return count if end > time() else 0
+        return count if end > monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
-        now = time()
-        return max(now, self.windows.get(key, (0, now))[1])
+        """Return when a window ends, by the clock of the machine, as `limits` wants to know."""
+        now = monotonic()
+        return time() + max(0.0, self.windows.get(key, (0, now))[1] - now)
 
     def check(self) -> bool:
         return True

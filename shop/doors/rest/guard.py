@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, g, request
-from werkzeug.exceptions import NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
+from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
 from shop.doors.rest.media import HAL, HAL_FORMS, JSON, named_version, negotiate
 from shop.doors.rest.versions import V1, VERSIONS
@@ -15,6 +15,7 @@ __all__ = ["address", "anonymous", "caller", "claims", "context", "href", "setti
 
 BESIDE = ("about", "explorer", "graphql")  # what is not a resource of the shop
 MAX_HEADER = 4096  # characters
+PORT = re.compile(r":\d+$")
 PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 
@@ -25,14 +26,33 @@ def locate() -> None:
     found.asked = named_version(request.headers.get("Accept", ""))
     found.version = VERSIONS.get((place and place[1]) or found.asked or "", V1)
     found.prefix = "/api" if place and not place[1] else f"/api/{found.version.name}"
-    found.root = settings().public_url or host()
+    found.host = read_host()
+    found.root = settings().public_url or (f"{request.scheme}://{found.host}" if found.host else "")
 
 
-def host() -> str:
+def read_host() -> str:
+    """Return the host that the request names, in small letters; nothing where that is no name of a host."""
     try:
-        return f"{request.scheme}://{request.host}"
+        return request.host.lower()
     except SecurityError:
         return ""
+
+
+def check_host() -> None:
+    """Refuse a Host that is no name, or not ours. Supervisors ask for health by whatever name they have."""
+    if request.path.startswith("/health/"):
+        return
+    if not g.root:
+        raise BadRequest("Host must be a host name, with or without a port.")
+    if settings().trusted_hosts and not is_trusted(g.host, settings().trusted_hosts):
+        raise BadRequest("Host must be a name of this shop (SHOP_TRUSTED_HOSTS).")
+
+
+def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
+    """Whether a host is among the trusted ones; ports do not matter, and a dot in front means all below."""
+    name = PORT.sub("", host)
+    names = [PORT.sub("", each.lower()) for each in trusted]
+    return any(name == each.removeprefix(".") or (each[0] == "." and name.endswith(each)) for each in names)
 
 
 def href(path: str, **query: Any) -> str:

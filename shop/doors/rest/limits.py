@@ -1,8 +1,6 @@
 """How much a caller may ask for; the numbers are said in every answer."""
 
 import logging
-from math import ceil
-from time import time
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -97,17 +95,15 @@ def describe(response: Response, limits: list[RequestLimit]) -> None:
         return
     response.headers.update(said([(policy_of(each), each.limit, each.window) for each in limits]))
     if response.status_code == 429:
-        response.headers["Retry-After"] = str(max(wait(each.window) for each in limits if each.breached))
+        response.headers["Retry-After"] = str(quota.count_seconds_to_wait())
 
 
 def said(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
     if not windows:
         return {}
     rules = (f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows)
-    left = (f'"{policy}";r={window.remaining};t={wait(window)}' for policy, _, window in windows)
+    left = (
+        f'"{policy}";r={window.remaining};t={quota.count_seconds_left(limit, window)}'
+        for policy, limit, window in windows
+    )
     return {"RateLimit-Policy": ", ".join(rules), "RateLimit": ", ".join(left)}
-
-
-def wait(window: WindowStats) -> int:
-    """Seconds until the window ends, rounded so that waiting them is enough."""
-    return max(1, ceil(window.reset_time - time()))

@@ -1,6 +1,7 @@
 """The end of a version, said in every answer of it (RFC 9745, RFC 8594) as soon as there is a date for it."""
 
 from datetime import UTC, datetime, time
+from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 from werkzeug.http import http_date
@@ -27,5 +28,7 @@ def warn(response: Response) -> Response:
 
 
 def successor() -> str:
-    rest = request.path.removeprefix("/api").removeprefix("/v1")
-    return f"{g.root}/api/v2{rest}"
+    """Return the same place in v2, quoted: a path may hold what would end the header, or add a link to it."""
+    place = PLACE.match(request.path)
+    rest = request.path[place.end(1) if place[1] else len("/api") :]
+    return f"{g.root}/api/v2{quote(rest)}"

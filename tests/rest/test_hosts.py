@@ -1,0 +1,90 @@
+"""Which Host a request may name, and by which address a caller is counted."""
+
+import pytest
+
+from shop.doors.web import network
+
+GROUNDS = ["sqlite"]
+
+
+@pytest.fixture
+def ask(variant):
+    """The answer to a request for a path by a Host, of a shop that trusts `hosts`."""
+
+    def ask(host, path="/", hosts=""):
+        return variant(trusted_hosts=hosts).test_client().get(path, headers={"Host": host})
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", 'evil"example', "shop.example:0", "shop.example:99999", "[::1", ""]
+)
+def test_what_is_no_host_name_is_a_problem(ask, host):
+    answer = ask(host)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert answer.json["detail"].startswith("Host must be")
+
+
+def test_a_host_of_others_is_a_problem(ask):
+    answer = ask("evil.example", hosts="shop.example")
+    assert (answer.status_code, answer.json["detail"]) == (
+        400,
+        "Host must be a name of this shop (SHOP_TRUSTED_HOSTS).",
+    )
+
+
+@pytest.mark.parametrize("host", ["shop.example", "SHOP.Example", "shop.example:8000", "a.shop.org", "A.B.SHOP.ORG", "shop.org",
+                                  "[::1]", "[::1]:8000"])  # fmt: skip
+def test_a_trusted_host_is_served_however_it_is_written(ask, host):
+    assert ask(host, hosts="Shop.example,.shop.org,[::1]:8000").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["myshop.org", "shop.org.evil", "[::2]", "shop.example.evil"])
+def test_a_host_that_only_looks_like_a_trusted_one_is_refused(ask, host):
+    assert ask(host, hosts="shop.example,.shop.org,[::1]:8000").status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "evil.example", "a b"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_answers_whatever_the_host(ask, host, path):
+    assert ask(host, path, hosts="shop.example").status_code == 200
+
+
+def test_links_have_the_host_in_small_letters(ask):
+    assert ask("SHOP.example").json["_links"]["products"]["href"] == "http://shop.example/api/v1/products"
+
+
+@pytest.mark.parametrize(
+    ("remote", "key"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("10.0.0.1:5000", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("[::ffff:10.0.0.1]:5000", "10.0.0.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ("[2001:db8::1%eth0]:5000", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        *[
+            (text, "unknown")
+            for text in (
+                "",
+                None,
+                "unix:",
+                "unix:/run/shop.sock",
+                "/run/shop.sock",
+                "shop.example",
+                ":",
+                "1" * 5000,
+            )
+        ],
+    ],
+)
+def test_a_caller_is_counted_by_its_address_alone(remote, key):
+    assert network(remote) == key
+
+
+@pytest.mark.parametrize("remote", ["10.0.0.1:5000", "unix:", "", "/run/shop.sock", "[::1"])
+def test_no_remote_address_makes_the_shop_fail(anonymous, remote):
+    assert anonymous.get("/", environ_base={"REMOTE_ADDR": remote}).status_code == 200
