@@ -2,16 +2,20 @@
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.load import stage
 from tests.running import Process, serving
 
 FEW, MANY = 300, 1500  # requests of each kind: to warm up, and to measure
+HASH = 19  # MiB of a password's
 ROOM = 3  # MiB that may come and go
 
 Ask = Callable[[HTTPConnection, int], None]
@@ -72,3 +76,14 @@ def test_memory_stays_flat(server: Process, kind: str) -> None:
     for number in itertools.islice(numbers, MANY):
         KINDS[kind](client, number)
     assert memory(server) - before < ROOM
+
+
+def test_logins_on_all_threads_keep_the_memory_of_a_few_hashes(tmp_path: Path) -> None:
+    scene = stage(f"sqlite:///{tmp_path / 'shop.db'}")
+    with serving(scene.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
+        body = {"username": "ada", "password": "wrong-password"}
+        before = memory(process)
+        with ThreadPoolExecutor(12) as clients:
+            for _ in range(60):
+                clients.submit(lambda: requests.post(f"{process.root}/tokens", json=body, timeout=10))
+        assert memory(process) - before < HASH * (os.cpu_count() or 1) + 30
