@@ -13,9 +13,10 @@ from shop.doors.graphql.batch import Asking
 from shop.doors.graphql.documents import read, weigh
 from shop.doors.graphql.errors import Refused
 from shop.doors.graphql.keyed import Keyed
-from shop.doors.graphql.media import GRAPHQL, HTML, JSON, media, said
+from shop.doors.graphql.media import choose, media, said
 from shop.doors.graphql.persisted import asked, hashed
 from shop.doors.graphql.schema import SCHEMA, SDL
+from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend
 from shop.doors.strict import parse
 from shop.doors.web import context, settings
@@ -38,7 +39,7 @@ def get() -> Response:
         words = {name: request.args[name] for name in KINDS if name in request.args}
         return answered({name: spoken(name, word) for name, word in words.items()})
     g.public = True
-    if settings().graphiql and request.accept_mimetypes.best_match([JSON, GRAPHQL, HTML]) == HTML:
+    if settings().graphiql and choose(HTML) == HTML:
         return page()
     if not settings().graphql_introspection:
         raise BadRequest("A query is missing.")
@@ -53,7 +54,7 @@ def page() -> Response:
 
 @door.post("/graphql")
 def post() -> Response:
-    if request.mimetype != JSON or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+    if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
         raise UnsupportedMediaType(f"Send the body as {JSON}, in UTF-8.")
     return answered(parse(request.get_data()))
 
