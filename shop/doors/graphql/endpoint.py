@@ -19,7 +19,7 @@ from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend
 from shop.doors.strict import parse
-from shop.doors.web import context, settings
+from shop.doors.web import MOST_ERRORS, context, settings
 
 KINDS = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
 PAGE = (files("shop.doors.graphql") / "static" / "index.html").read_text("utf-8")
@@ -28,6 +28,8 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PASSING = {errors.THROTTLED: 429, "UNAVAILABLE": 503}
+
+MOST_VALUES = 10_000  # of variables: ten times what the longest order has
 
 door = Blueprint("graphql", __name__, static_folder="static", static_url_path="/graphql/static")
 
@@ -75,7 +77,7 @@ def answered(words: dict[str, Any]) -> Response:
         words.get("variables") or {},
     )  # fmt: skip
     body: dict[str, Any] = {"data": result.data}
-    body |= {"errors": [errors.told(each) for each in result.errors]} if result.errors else {}
+    body |= {"errors": errors.list_failures(result.errors)} if result.errors else {}
     body |= {"extensions": {"replayed": replayed}} if replayed else {}
     g.public = True
     return waiting(said(body, 200, kind), body)
@@ -108,7 +110,11 @@ def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[Execu
     if changing and request.method != "POST":
         raise MethodNotAllowed(["POST"], "A mutation comes by POST.")
     quiet = {"hide_suggestions": not told}
-    variables = get_variable_values(SCHEMA, operation.variable_definitions or (), given, **quiet)
+    if has_more_values(given, MOST_VALUES):
+        raise Refused(errors.INPUT, f"The variables hold more than {MOST_VALUES} values.")
+    variables = get_variable_values(
+        SCHEMA, operation.variable_definitions or (), given, max_errors=MOST_ERRORS, **quiet
+    )
     if isinstance(variables, list):
         raise Refused(errors.INPUT, *variables)
     spend(weigh(document, operation, variables))
@@ -118,6 +124,19 @@ def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[Execu
         executor_class=Keyed if changing else None, is_awaitable=lambda _: False, **quiet,
     )  # fmt: skip
     return result, ask.replayed
+
+
+def has_more_values(given: Any, most: int) -> bool:
+    """Whether there are more values in the variables than this; to look at them all would take long."""
+    left, stack = most, [given]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict | list):
+            left -= len(value)
+            if left < 0:
+                return True
+            stack.extend(value.values() if isinstance(value, dict) else value)
+    return False
 
 
 def flawed(flaws: list[dict[str, Any]]) -> Refused:
