@@ -14,7 +14,7 @@ from shop.doors.graphql.documents import read, weigh
 from shop.doors.graphql.errors import Refused
 from shop.doors.graphql.keyed import Keyed
 from shop.doors.graphql.media import choose, media, said
-from shop.doors.graphql.persisted import asked, hashed
+from shop.doors.graphql.persisted import PersistedQueries, asked, hashed
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend
@@ -72,10 +72,9 @@ def answered(words: dict[str, Any]) -> Response:
     for name, form in KINDS.items():
         if words.get(name) is not None and not isinstance(words[name], form):
             raise BadRequest(f"{name} is not what it must be.")
-    result, replayed = executed(
-        text(words.get("query"), words.get("extensions") or {}), words.get("operationName"),
-        words.get("variables") or {},
-    )  # fmt: skip
+    digest = asked(words.get("extensions") or {})
+    query = text(words.get("query"), digest)
+    result, replayed = executed(query, words.get("operationName"), words.get("variables") or {}, digest)
     body: dict[str, Any] = {"data": result.data}
     body |= {"errors": errors.list_failures(result.errors)} if result.errors else {}
     body |= {"extensions": {"replayed": replayed}} if replayed else {}
@@ -83,22 +82,25 @@ def answered(words: dict[str, Any]) -> Response:
     return waiting(said(body, 200, kind), body)
 
 
-def text(query: str | None, extensions: dict[str, Any]) -> str:
+def stored_queries() -> PersistedQueries:
+    return current_app.extensions["shop-queries"]
+
+
+def text(query: str | None, digest: str | None) -> str:
     """The text of the document, said or known by its hash."""
-    store, digest = current_app.extensions["shop-queries"], asked(extensions)
     if query is None:
         if digest is None:
             raise BadRequest("A query is missing.")
-        return store.text(digest)
+        return stored_queries().find(digest)
     if digest is not None and hashed(query) != digest:
         raise Refused("BAD_REQUEST", "This is not the hash of this query.")
-    if digest is not None and not read(query, settings().graphql_introspection)[1]:
-        store.put(digest, query)
     return query
 
 
-def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[ExecutionResult, list[Any]]:
-    """Read it, weigh it, and only then ask who asks and do it."""
+def executed(
+    query: str, name: str | None, given: dict[str, Any], digest: str | None
+) -> tuple[ExecutionResult, list[Any]]:
+    """Read it, weigh it, and only then ask who asks and do it. A text that is kept costs a request more."""
     told = settings().graphql_introspection
     document, flaws = read(query, told)
     if flaws:
@@ -117,7 +119,10 @@ def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[Execu
     )
     if isinstance(variables, list):
         raise Refused(errors.INPUT, *variables)
-    spend(weigh(document, operation, variables))
+    new = digest is not None and stored_queries().is_new(digest, query)
+    spend(weigh(document, operation, variables) + new)
+    if new:
+        stored_queries().remember(digest, query)
     ask = Asking(context(), given)
     result = execute(
         SCHEMA, document, context_value=ask, variable_values=given, operation_name=name,
