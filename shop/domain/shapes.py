@@ -56,6 +56,18 @@ class Text(fields.String):
             rule(value)
 
 
+class Few(fields.List):
+    """A list that is refused by its length before each of its members is looked at."""
+
+    def __init__(self, inner: Any, low: int, high: int, **kwargs: Any) -> None:
+        super().__init__(inner, validate=validate.Length(low, high), **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list):
+            self._validate(value)
+        return super()._deserialize(value, *args, **kwargs)
+
+
 class Whole(fields.Integer):
     """A whole number, and neither "3" nor true."""
 
@@ -133,7 +145,7 @@ class Line(Shape):
 
 
 class NewOrder(Shape):
-    items = fields.List(fields.Nested(Line), required=True, validate=validate.Length(1, 100))
+    items = Few(fields.Nested(Line), 1, 100, required=True)
 
 
 class Payment(Shape):

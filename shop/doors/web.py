@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
+from itertools import islice
 from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ TRACE = re.compile(
 )
 # An address as servers write it: bare, with a port, in brackets, with a zone.
 REMOTE = re.compile(r"(?:\[([^\]%]+)(?:%[^\]]*)?\](?::\d+)?|([\d.]+)(?::\d+)?|([0-9A-Fa-f:.]+)(?:%.*)?)")
+MOST_ERRORS, LONGEST_MESSAGE, LONGEST_POINTER = 20, 300, 200  # of an answer that says what was wrong
 TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
 
 
@@ -141,11 +143,30 @@ def fingerprints(*parts: bytes) -> tuple[str, ...]:
     return *(each.hexdigest() for each in keyed), hashlib.sha256(said).hexdigest()
 
 
+def shorten(text: str, most: int = LONGEST_MESSAGE) -> str:
+    """The text, cut where it is too long to be sent back."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def list_errors(errors: Any) -> list[dict[str, str]]:
+    """The first messages with their JSON pointers, and whether there are more."""
+    found = list(islice(pointed(errors), MOST_ERRORS + 1))
+    if len(found) > MOST_ERRORS:
+        found[MOST_ERRORS:] = [("#", f"There are more errors than these {MOST_ERRORS}.")]
+    return [
+        {"detail": shorten(text), "pointer": shorten(pointer, LONGEST_POINTER)} for pointer, text in found
+    ]
+
+
 def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
     """Each message with the JSON pointer of what it is about."""
     if isinstance(errors, dict):
         for name, below in errors.items():
-            step = "" if name == "_schema" else "/" + quote(str(name).replace("~", "~0").replace("/", "~1"))
+            step = (
+                ""
+                if name == "_schema"
+                else "/" + quote(shorten(str(name), LONGEST_POINTER).replace("~", "~0").replace("/", "~1"))
+            )
             yield from pointed(below, pointer + step)
     else:
         yield from ((pointer, str(text)) for text in errors)

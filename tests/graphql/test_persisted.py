@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import sys
 
 import pytest
+import requests
+from redis import Redis
 
 from shop.doors.graphql import persisted
+from shop.doors.graphql.persisted import PersistedQueries
 from tests.graphql.conftest import GRAPHQL
-from tests.servers import free_port
+from tests.running import serving
 
 QUERY = "{ shop { name } }"
 
@@ -67,21 +71,68 @@ def test_what_is_wrong_is_not_kept(client):
     assert get(client, digest=hashed("{ nothing }")).status_code == 404
 
 
-def test_no_more_is_kept_than_there_is_room_for(client, monkeypatch):
-    monkeypatch.setattr(persisted, "KEPT", 3)
+@pytest.mark.parametrize(("name", "bound"), [("MOST", 3), ("ROOM", 3 * 500)])
+def test_no_more_is_kept_than_there_is_room_for(client, monkeypatch, name, bound):
+    monkeypatch.setattr(persisted, name, bound)
     texts = [f"{{ shop {{ a{n}: name }} }}" for n in range(5)]
     for text in texts:
         get(client, text)
     assert [get(client, digest=hashed(text)).status_code for text in texts] == [404, 404, 200, 200, 200]
 
 
-def test_what_one_process_heard_another_knows_through_redis(variant, redis):
-    one, other = (variant(redis_url=redis).test_client() for _ in range(2))
-    get(one, "{ shop { currency } }")
-    assert get(other, digest=hashed("{ shop { currency } }")).json["data"]["shop"]["currency"] == "USD"
-
-
-def test_without_redis_each_process_keeps_its_own(variant):
-    client = variant(redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
+def test_what_is_in_use_outlasts_what_strangers_bring(client, monkeypatch):
+    monkeypatch.setattr(persisted, "MOST", 3)
     get(client, QUERY)
-    assert get(client).status_code == 200
+    for n in range(9):
+        get(client, f"{{ shop {{ a{n}: name }} }}")
+        assert get(client).status_code == 200
+
+
+def test_wide_characters_count_for_what_they_take():
+    store = PersistedQueries()
+    for n in range(400):
+        store.remember(str(n), "\U0001f9e6" * 16_000 + str(n))
+    assert sum(sys.getsizeof(text) for text, _ in store.texts.values()) <= persisted.ROOM
+
+
+def test_a_text_that_is_new_costs_a_request_more(client):
+    def left(answer):
+        return int(answer.headers["RateLimit"].partition("r=")[2].partition(";")[0])
+
+    lefts = [left(get(client, "{ shop { can } }")) for _ in range(3)]
+    assert lefts[0] - lefts[1] == 1
+    assert left(get(client, "{ shop { can name } }")) == lefts[2] - 2
+
+
+def test_a_text_beyond_the_limit_is_not_kept(variant):
+    client = variant(rate_limit="2/minute").test_client()
+    answers = [get(client, f"{{ shop {{ b{n}: name }} }}").status_code for n in range(2)]
+    assert (answers, list(client.application.extensions["shop-queries"].texts)) == (
+        [200, 429],
+        [hashed("{ shop { b0: name } }")],
+    )
+
+
+def test_strangers_leave_nothing_in_redis(variant, redis):
+    client = variant(redis_url=redis).test_client()
+    for n in range(20):
+        get(client, f"{{ shop {{ c{n}: name }} }}")
+    assert list(Redis.from_url(redis).scan_iter("*query*")) == []
+
+
+def test_a_client_of_several_processes_gets_all_its_answers_and_seldom_sends_a_text(app):
+    with serving(app.extensions["shop"].database_url, workers="3") as (shop,):
+        found = [ask_by_hash(shop.home) for _ in range(60)]
+    names, sent = zip(*found, strict=True)
+    assert (set(names), sum(sent) <= 3 * 4) == ({"Shop"}, True)
+
+
+def ask_by_hash(home):
+    """What an APQ client does: the hash, and the text as well where the hash is not known."""
+    named = {"persistedQuery": {"version": 1, "sha256Hash": hashed(QUERY)}}
+    first = requests.post(f"{home}/graphql", json={"extensions": named}, timeout=20).json()
+    if "errors" not in first:
+        return first["data"]["shop"]["name"], False
+    assert first["errors"][0]["message"] == "PersistedQueryNotFound"
+    again = requests.post(f"{home}/graphql", json={"query": QUERY, "extensions": named}, timeout=20).json()
+    return again["data"]["shop"]["name"], True

@@ -213,3 +213,14 @@ def test_the_services_tell_what_they_are(line):
 def test_the_door_says_that_it_is_healthy(line):
     place = f"http://127.0.0.1:{line.port}/grpc.health.v1.Health/Check"
     assert "SERVING" in curl(line.port, "-d", '{"service": "shop.v1.ProductService"}', place)
+
+
+def test_what_is_wrong_beyond_the_first_is_said_to_be_there(line, ada):
+    with pytest.raises(Refused, match="There are more errors than these 20"):
+        line.call("PlaceOrder", ada, items=[{"product_id": 0, "quantity": 0}] * 100)
+
+
+def test_too_many_lines_are_refused_without_a_look_at_each(line, ada):
+    with pytest.raises(Refused) as caught:
+        line.call("PlaceOrder", ada, items=[{"product_id": 0, "quantity": 0}] * 20_000)
+    assert caught.value.fields == ["items"]

@@ -209,8 +209,8 @@ def until_cut(stream):
         yield from (each for each in stream if each.HasField("change"))
 
 
-def test_two_hundred_watchers_leave_calls_answering(line, boss, lamp):
-    streams = [line.follow("WatchProducts") for _ in range(200)]
+def test_two_hundred_watchers_leave_calls_answering(line, ada, boss, lamp):
+    streams = [line.follow("WatchProducts", token) for token in (ada, boss) for _ in range(100)]
     for each in streams:
         next(each)
     began = time.monotonic()

@@ -4,7 +4,7 @@ from flask import Flask
 
 from shop.doors.graphql import refusals
 from shop.doors.graphql.endpoint import door
-from shop.doors.graphql.persisted import Persisted
+from shop.doors.graphql.persisted import PersistedQueries
 from shop.settings import Settings
 
 refusals.install(door)
@@ -12,5 +12,5 @@ refusals.install(door)
 
 def open_door(app: Flask, settings: Settings) -> None:
     """The journal, limits, tags and CORS of the app are the front door's, and stand before this one too."""
-    app.extensions["shop-queries"] = Persisted(settings.redis_url)
+    app.extensions["shop-queries"] = PersistedQueries()
     app.register_blueprint(door)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from graphql import (
@@ -26,9 +27,12 @@ from graphql import (
 from graphql.execution.values import get_argument_values
 
 from shop.doors.graphql.errors import PARSE, VALIDATION, Refused
+from shop.doors.graphql.introspection import META, find_length
 from shop.doors.graphql.schema import SCHEMA
+from shop.doors.web import MOST_ERRORS
 
 TOKENS, DEPTH, ALIASES, COST = 1000, 12, 50, 50_000
+LONGEST_ALIAS = 100  # characters; an answer may say it once for each of a thousand values
 REPEATED = 20  # what is said twice costs the square of it to compare
 LONG, SHORT = 20_000, 4000  # characters of a document; a short one is worth to be kept
 BARE = 10  # how long a list is taken to be that says nothing of it
@@ -50,12 +54,24 @@ def checked(text: str, introspection: bool) -> Read:
         return None, Refused(PARSE, error).errors
     if repeated(document) > REPEATED:
         return None, Refused(VALIDATION, "It says the same thing over and over.").errors
+    if has_long_alias(document):
+        return None, Refused(VALIDATION, f"An alias has {LONGEST_ALIAS} characters at most.").errors
     rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
-    errors = validate(SCHEMA, document, rules, max_errors=20, hide_suggestions=not introspection)
+    errors = validate(SCHEMA, document, rules, max_errors=MOST_ERRORS, hide_suggestions=not introspection)
     return document, Refused(VALIDATION, *errors).errors
 
 
 kept = lru_cache(128)(checked)
+
+
+def has_long_alias(node: Node) -> bool:
+    """Whether a field goes by a name that is too long to be said over and over in the answer."""
+    if isinstance(node, DocumentNode):
+        return any(has_long_alias(each) for each in node.definitions)
+    if isinstance(node, FieldNode) and node.alias and len(node.alias.value) > LONGEST_ALIAS:
+        return True
+    inner = getattr(node, "selection_set", None)
+    return any(has_long_alias(each) for each in inner.selections) if inner else False
 
 
 def repeated(node: Node) -> int:
@@ -72,7 +88,7 @@ def repeated(node: Node) -> int:
 
 @dataclass(frozen=True)
 class Weight:
-    cost: int = 0
+    cost: float = 0
     depth: int = 0
     aliases: int = 0
 
@@ -81,7 +97,7 @@ class Weight:
             self.cost + other.cost, max(self.depth, other.depth), self.aliases + other.aliases
         )  # fmt: skip
 
-    def within(self, cost: int, times: int, aliased: bool) -> "Weight":
+    def within(self, cost: float, times: float, aliased: bool) -> "Weight":
         return Weight(cost + times * self.cost, self.depth + 1, self.aliases + aliased)
 
 
@@ -91,7 +107,8 @@ class Scale:
 
     fragments: dict[str, FragmentDefinitionNode]
     variables: Any
-    known: dict[str, Weight] = field(default_factory=dict)
+    known: dict[tuple[str, bool], Weight] = field(default_factory=dict)
+    of_all: bool = False  # whether what is weighed is asked of all types of the schema
 
     def weigh(self, selected: SelectionSetNode | None, parent: GraphQLNamedType) -> Weight:
         found = Weight()
@@ -110,16 +127,16 @@ class Scale:
                 yield self.weigh(node.selection_set, SCHEMA.type_map[narrowed])
 
     def fragment(self, name: str) -> Weight:
-        if name not in self.known:
+        if (name, self.of_all) not in self.known:
             found = self.fragments[name]
             kind = SCHEMA.type_map[found.type_condition.name.value]
-            self.known[name] = self.weigh(found.selection_set, kind)
-        return self.known[name]
+            self.known[name, self.of_all] = self.weigh(found.selection_set, kind)
+        return self.known[name, self.of_all]
 
     def one(self, node: FieldNode, parent: GraphQLNamedType) -> Weight:
         name, aliased = node.name.value, node.alias is not None
-        if name.startswith("__"):
-            return Weight(1, 1, aliased)
+        if name in META or parent.name.startswith("__"):
+            return self.introspect(node, parent)
         known = parent.fields[name]
         try:
             args = get_argument_values(known, node, self.variables) if known.args else {}
@@ -129,6 +146,16 @@ class Scale:
         below = self.weigh(node.selection_set, get_named_type(known.type))
         cost = REQUEST if parent is SCHEMA.mutation_type else 1
         return below.within(cost, max(args.get("first", times), 1), aliased)
+
+    def introspect(self, node: FieldNode, parent: GraphQLNamedType) -> Weight:
+        """A question about the schema; how deep it may be is a rule of the validation."""
+        name, outer = node.name.value, self.of_all
+        known = META.get(name) or parent.fields[name]
+        times = find_length(parent.name, name, of_all=outer)
+        self.of_all = outer or (parent.name, name) == ("__Schema", "types")
+        below = self.weigh(node.selection_set, get_named_type(known.type))
+        self.of_all = outer
+        return Weight(1 + times * below.cost, 1, below.aliases + (node.alias is not None))
 
 
 def weigh(document: DocumentNode, operation: OperationDefinitionNode, variables: Any) -> int:
@@ -140,7 +167,7 @@ def weigh(document: DocumentNode, operation: OperationDefinitionNode, variables:
         operation.selection_set, SCHEMA.get_root_type(operation.operation)
     )
     for what, limit in (("depth", DEPTH), ("aliases", ALIASES), ("cost", COST)):
-        if (found := getattr(weight, what)) > limit:
+        if (found := ceil(getattr(weight, what))) > limit:
             said = found if found < 10**9 else "far more"
             raise Refused(VALIDATION, f"The {what} of this operation is {said}; the limit is {limit}.")
-    return max(1, weight.cost // REQUEST)
+    return max(1, int(weight.cost // REQUEST))

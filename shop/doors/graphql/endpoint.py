@@ -13,12 +13,13 @@ from shop.doors.graphql.batch import Asking
 from shop.doors.graphql.documents import read, weigh
 from shop.doors.graphql.errors import Refused
 from shop.doors.graphql.keyed import Keyed
-from shop.doors.graphql.media import GRAPHQL, HTML, JSON, media, said
-from shop.doors.graphql.persisted import asked, hashed
+from shop.doors.graphql.media import choose, media, said
+from shop.doors.graphql.persisted import PersistedQueries, asked, hashed
 from shop.doors.graphql.schema import SCHEMA, SDL
+from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend
 from shop.doors.strict import parse
-from shop.doors.web import context, settings
+from shop.doors.web import MOST_ERRORS, context, settings
 
 KINDS = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
 PAGE = (files("shop.doors.graphql") / "static" / "index.html").read_text("utf-8")
@@ -27,6 +28,8 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PASSING = {errors.THROTTLED: 429, "UNAVAILABLE": 503}
+
+MOST_VALUES = 10_000  # of variables: ten times what the longest order has
 
 door = Blueprint("graphql", __name__, static_folder="static", static_url_path="/graphql/static")
 
@@ -38,7 +41,7 @@ def get() -> Response:
         words = {name: request.args[name] for name in KINDS if name in request.args}
         return answered({name: spoken(name, word) for name, word in words.items()})
     g.public = True
-    if settings().graphiql and request.accept_mimetypes.best_match([JSON, GRAPHQL, HTML]) == HTML:
+    if settings().graphiql and choose(HTML) == HTML:
         return page()
     if not settings().graphql_introspection:
         raise BadRequest("A query is missing.")
@@ -53,7 +56,7 @@ def page() -> Response:
 
 @door.post("/graphql")
 def post() -> Response:
-    if request.mimetype != JSON or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+    if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
         raise UnsupportedMediaType(f"Send the body as {JSON}, in UTF-8.")
     return answered(parse(request.get_data()))
 
@@ -69,33 +72,35 @@ def answered(words: dict[str, Any]) -> Response:
     for name, form in KINDS.items():
         if words.get(name) is not None and not isinstance(words[name], form):
             raise BadRequest(f"{name} is not what it must be.")
-    result, replayed = executed(
-        text(words.get("query"), words.get("extensions") or {}), words.get("operationName"),
-        words.get("variables") or {},
-    )  # fmt: skip
+    digest = asked(words.get("extensions") or {})
+    query = text(words.get("query"), digest)
+    result, replayed = executed(query, words.get("operationName"), words.get("variables") or {}, digest)
     body: dict[str, Any] = {"data": result.data}
-    body |= {"errors": [errors.told(each) for each in result.errors]} if result.errors else {}
+    body |= {"errors": errors.list_failures(result.errors)} if result.errors else {}
     body |= {"extensions": {"replayed": replayed}} if replayed else {}
     g.public = True
     return waiting(said(body, 200, kind), body)
 
 
-def text(query: str | None, extensions: dict[str, Any]) -> str:
+def stored_queries() -> PersistedQueries:
+    return current_app.extensions["shop-queries"]
+
+
+def text(query: str | None, digest: str | None) -> str:
     """The text of the document, said or known by its hash."""
-    store, digest = current_app.extensions["shop-queries"], asked(extensions)
     if query is None:
         if digest is None:
             raise BadRequest("A query is missing.")
-        return store.text(digest)
+        return stored_queries().find(digest)
     if digest is not None and hashed(query) != digest:
         raise Refused("BAD_REQUEST", "This is not the hash of this query.")
-    if digest is not None and not read(query, settings().graphql_introspection)[1]:
-        store.put(digest, query)
     return query
 
 
-def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[ExecutionResult, list[Any]]:
-    """Read it, weigh it, and only then ask who asks and do it."""
+def executed(
+    query: str, name: str | None, given: dict[str, Any], digest: str | None
+) -> tuple[ExecutionResult, list[Any]]:
+    """Read it, weigh it, and only then ask who asks and do it. A text that is kept costs a request more."""
     told = settings().graphql_introspection
     document, flaws = read(query, told)
     if flaws:
@@ -107,16 +112,36 @@ def executed(query: str, name: str | None, given: dict[str, Any]) -> tuple[Execu
     if changing and request.method != "POST":
         raise MethodNotAllowed(["POST"], "A mutation comes by POST.")
     quiet = {"hide_suggestions": not told}
-    variables = get_variable_values(SCHEMA, operation.variable_definitions or (), given, **quiet)
+    if has_more_values(given, MOST_VALUES):
+        raise Refused(errors.INPUT, f"The variables hold more than {MOST_VALUES} values.")
+    variables = get_variable_values(
+        SCHEMA, operation.variable_definitions or (), given, max_errors=MOST_ERRORS, **quiet
+    )
     if isinstance(variables, list):
         raise Refused(errors.INPUT, *variables)
-    spend(weigh(document, operation, variables))
+    new = digest is not None and stored_queries().is_new(digest, query)
+    spend(weigh(document, operation, variables) + new)
+    if new:
+        stored_queries().remember(digest, query)
     ask = Asking(context(), given)
     result = execute(
         SCHEMA, document, context_value=ask, variable_values=given, operation_name=name,
         executor_class=Keyed if changing else None, is_awaitable=lambda _: False, **quiet,
     )  # fmt: skip
     return result, ask.replayed
+
+
+def has_more_values(given: Any, most: int) -> bool:
+    """Whether there are more values in the variables than this; to look at them all would take long."""
+    left, stack = most, [given]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict | list):
+            left -= len(value)
+            if left < 0:
+                return True
+            stack.extend(value.values() if isinstance(value, dict) else value)
+    return False
 
 
 def flawed(flaws: list[dict[str, Any]]) -> Refused:

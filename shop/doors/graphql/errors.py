@@ -1,6 +1,7 @@
 """What went wrong, in the words of this door: a code to rely on, and what helps to do better."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g
@@ -10,10 +11,12 @@ from werkzeug.exceptions import HTTPException
 
 from shop.domain.errors import ShopError
 from shop.doors.graphql.words import camel
-from shop.doors.web import pointed
+from shop.doors.web import MOST_ERRORS, list_errors, shorten
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
+
+MOST_FAILURES, MOST_LOCATIONS = 50, 5
 
 # The code of a domain error, by the name that Apollo gave it where there is one.
 CODES = {
@@ -39,7 +42,7 @@ class Refused(Exception):
     def __init__(self, code: str, *errors: GraphQLError | str, status: int = 400) -> None:
         super().__init__(code)
         made = [GraphQLError(each) if isinstance(each, str) else each for each in errors]
-        self.status, self.errors = status, [told(each, code) for each in made]
+        self.status, self.errors = status, [told(each, code) for each in made[: MOST_ERRORS + 1]]
 
 
 def told(error: GraphQLError, code: str = INPUT) -> dict[str, Any]:
@@ -47,9 +50,27 @@ def told(error: GraphQLError, code: str = INPUT) -> dict[str, Any]:
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
         code = PARSE if isinstance(error, GraphQLSyntaxError) else code
-        return {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}}
+        return {**format_error(error), "extensions": {"code": code, **(error.extensions or {})}}
     message, extensions = explained(cause)
-    return {**error.formatted, "message": message, "extensions": extensions}
+    return {**format_error(error), "message": shorten(message), "extensions": extensions}
+
+
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """An error as the specification has it, no longer than helps to find what was wrong."""
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted["message"] = shorten(error.message)
+    if "locations" in formatted:
+        formatted["locations"] = formatted["locations"][:MOST_LOCATIONS]
+    return formatted
+
+
+def list_failures(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+    """What went wrong while an operation was carried out: the first of it, and whether there is more."""
+    found = [told(each) for each in errors[:MOST_FAILURES]]
+    if len(errors) > MOST_FAILURES:
+        more = GraphQLError(f"There are more errors than these {MOST_FAILURES}.")
+        found.append(told(more, "TOO_MANY_ERRORS"))
+    return found
 
 
 def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
@@ -72,7 +93,7 @@ def facts(error: ShopError) -> dict[str, Any]:
         camel(name): fact for name, fact in error.facts.items() if name not in ("token", "tag", "members")
     }
     if errors := error.facts.get("errors") or error.facts.get("members"):
-        found["errors"] = [{"detail": text, "pointer": pointer} for pointer, text in pointed(errors)]
+        found["errors"] = list_errors(errors)
     if "tag" in error.facts:
         found["etag"] = error.facts["tag"]
     if "lines" in found:

@@ -6,12 +6,19 @@ import orjson
 from flask import Response, request
 from werkzeug.exceptions import NotAcceptable
 
-JSON, GRAPHQL, HTML = "application/json", "application/graphql-response+json", "text/html"
+from shop.doors.media import JSON, choose_media_type
+
+GRAPHQL = "application/graphql-response+json"
+
+
+def choose(*more: str) -> str | None:
+    """The media type that the client wants most, of this door's own and any more that it has here."""
+    return choose_media_type(request.headers.get("Accept", ""), (JSON, GRAPHQL, *more))
 
 
 def media() -> str:
     """What the client named, and JSON for all who do not care."""
-    found = request.accept_mimetypes.best_match([JSON, GRAPHQL]) if request.accept_mimetypes else JSON
+    found = choose()
     if not found:
         raise NotAcceptable(f"This place answers with {GRAPHQL} or {JSON}.")
     return found

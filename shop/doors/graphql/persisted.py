@@ -1,70 +1,52 @@
-"""Automatic persisted queries: a client says a text once, and from then on only its hash."""
+"""Automatic persisted queries: a client sends a text once, and from then on only its hash.
+
+Each process remembers its own. A client whose hash is not known here sends the text again, as the protocol
+says. So nothing has to be shared, and no stranger can fill a store that others need.
+"""
 
 import hashlib
-import logging
 import re
 from collections import OrderedDict
+from sys import getsizeof
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 from shop.doors.graphql.errors import Refused
 
-KEPT, LONGEST, DAY, REST = 1000, 16_384, 24 * 3600, 5
+MOST, LONGEST = 1000, 16_384  # texts, and characters of each
+ROOM = 4 * 1024 * 1024  # bytes of memory for all texts
+BESIDE = 400  # bytes that a text takes beside its own: its hash, and its place
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
-log = logging.getLogger("shop")
 
+class PersistedQueries:
+    """The texts that were used last in this process, bounded by their number and by their memory."""
 
-class Persisted:
-    """The last texts that were said, in this process, and in Redis for those that never heard them."""
+    def __init__(self) -> None:
+        self.texts: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self.size, self.lock = 0, Lock()
 
-    def __init__(self, redis_url: str) -> None:
-        self.texts: OrderedDict[str, str] = OrderedDict()
-        self.lock, self.asleep, self.redis = Lock(), 0.0, None
-        if redis_url:
-            from redis import Redis
-
-            self.redis = Redis.from_url(
-                redis_url, socket_timeout=0.2, socket_connect_timeout=0.2, decode_responses=True
-            )
-
-    def text(self, digest: str) -> str:
-        found = self.texts.get(digest) or self.shared("get", key(digest))
-        if not found or hashed(found) != digest:
-            raise Refused("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
-        self.keep(digest, found)
-        return found
-
-    def put(self, digest: str, text: str) -> None:
-        if digest not in self.texts and len(text) <= LONGEST:
-            self.shared("set", key(digest), text, ex=DAY)
-        if len(text) <= LONGEST:
-            self.keep(digest, text)
-
-    def keep(self, digest: str, text: str) -> None:
+    def find(self, digest: str) -> str:
+        """The text that has this hash; it counts as used."""
         with self.lock:
-            self.texts[digest] = text
+            if digest not in self.texts:
+                raise Refused("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
             self.texts.move_to_end(digest)
-            if len(self.texts) > KEPT:
-                self.texts.popitem(last=False)
+            return self.texts[digest][0]
 
-    def shared(self, command: str, *args: Any, **options: Any) -> Any:
-        """What Redis says; one that does not answer is left alone for a while."""
-        if not self.redis or monotonic() < self.asleep:
-            return None
-        from redis import RedisError
+    def is_new(self, digest: str, text: str) -> bool:
+        """Whether there is something to remember."""
+        return digest not in self.texts and len(text) <= LONGEST
 
-        try:
-            return getattr(self.redis, command)(*args, **options)
-        except RedisError:
-            self.asleep = monotonic() + REST
-            log.warning("the store of the persisted queries does not answer")
-            return None
-
-
-def key(digest: str) -> str:
-    return f"shop:query:{digest}"
+    def remember(self, digest: str, text: str) -> None:
+        """Keep a text, and forget those that have not been used for longest."""
+        with self.lock:
+            if self.is_new(digest, text):
+                self.texts[digest] = text, (size := getsizeof(text) + BESIDE)
+                self.size += size
+            while len(self.texts) > MOST or self.size > ROOM:
+                _, (_, size) = self.texts.popitem(last=False)
+                self.size -= size
 
 
 def hashed(text: str) -> str:

@@ -7,14 +7,15 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from shop.domain.errors import ShopError
 from shop.doors.graphql.errors import Refused, told
-from shop.doors.graphql.media import GRAPHQL, JSON, said
+from shop.doors.graphql.media import choose, said
+from shop.doors.media import JSON
 from shop.services.database import meaning
 
 STATUS = {"unauthenticated": 401, "unavailable": 503}
 
 
 def kind() -> str:
-    return request.accept_mimetypes.best_match([JSON, GRAPHQL], default=JSON)
+    return choose() or JSON
 
 
 def refused(error: Refused) -> Response:

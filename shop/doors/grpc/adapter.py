@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_address
+from random import uniform
 from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -22,9 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.errors import Invalid
 from shop.doors import quota
-from shop.doors.grpc.errors import Late, Refusal, told
+from shop.doors.grpc.errors import Late, Refusal, retry, status, told
+from shop.doors.grpc.open_calls import OpenCalls
 from shop.doors.grpc.rpcs import RPCS, resource
-from shop.doors.web import named
+from shop.doors.web import named, network
 from shop.services import patience
 
 log = logging.getLogger("shop.requests")
@@ -33,7 +36,10 @@ STATUSES = {each.value[0]: each for each in grpc.StatusCode}
 FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 FOR_EVER = float("inf")
 EDGE = 0.1  # seconds before a deadline in which the database gives up because of it
-OPENING = 20  # seconds that the only message of a call may take
+OPENING = 5  # seconds that the only message of a call may take
+CALLS_PER_ADDRESS = 400  # open at a time; a tenth of what the server takes
+STREAMS_PER_CALLER = 100  # open at a time, of an account or, without a token, of an address
+STREAM_SECONDS = 3600  # after which a stream ends and its client comes back with its cursor
 PLACE = {
     "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
     "wsgi.url_scheme": "http",
@@ -53,6 +59,7 @@ class Call:
     sent: int = 0
     cursor: int | None = None
     replayed: bool = False
+    limits: Any = None
 
     def __post_init__(self) -> None:
         self.ids = named(self.environ())
@@ -66,12 +73,24 @@ class Call:
         return {**PLACE, "PATH_INFO": self.path, "REMOTE_ADDR": self.remote, **heard}
 
 
-def called(method: MethodDescriptor, context: grpc.aio.ServicerContext) -> Call:
+def called(method: MethodDescriptor, context: grpc.aio.ServicerContext, proxy: str) -> Call:
     metadata = context.invocation_metadata() or ()
     headers = {name: said for name, said in metadata if name in HEARD and isinstance(said, str)}
     remaining = context.time_remaining()
     deadline = FOR_EVER if remaining is None else monotonic() + remaining
-    return Call(method, headers, address(context.peer()), deadline)
+    return Call(method, headers, find_client(address(context.peer()), metadata, proxy), deadline)
+
+
+def find_client(peer: str, metadata: Any, proxy: str) -> str:
+    """The address that a call comes from: the peer, or what the trusted proxy says of whom it calls for."""
+    if proxy not in (peer, "*"):
+        return peer
+    forwarded = [value for name, value in metadata if name == "x-forwarded-for" and isinstance(value, str)]
+    last = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
+    try:
+        return str(ip_address(last))
+    except ValueError:
+        return peer
 
 
 def address(peer: str) -> str:
@@ -86,6 +105,38 @@ class Door:
 
     app: Flask
     threads: ThreadPoolExecutor
+    open_calls: OpenCalls = field(default_factory=OpenCalls)
+
+    @property
+    def proxy(self) -> str:
+        return self.app.extensions["shop"].trusted_proxy
+
+    @asynccontextmanager
+    async def admit(self, call: Call, *, free: bool) -> AsyncIterator[None]:
+        """Count a call before its message comes, and hold its place among the open calls while it runs."""
+        client = network(call.remote)
+        with self.open_calls.hold(client, CALLS_PER_ADDRESS):
+            if not free:
+                await self.count(call)
+            caller = client if call.user is None else f"user:{call.user}"
+            lasts = call.method.server_streaming
+            with self.open_calls.hold(f"streams of {caller}", STREAMS_PER_CALLER) if lasts else nullcontext():
+                yield
+
+    async def count(self, call: Call) -> None:
+        """Count a call against the limits of its caller: strangers by address, others by account."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.threads, self.count_now, call)
+
+    def count_now(self, call: Call) -> None:
+        with self.app.request_context(call.environ()):
+            g.ids = call.ids
+            try:
+                quota.count()
+            except Exception as error:  # noqa: BLE001
+                raise Refusal(told(error, request_id=call.ids["request_id"])) from None
+            finally:
+                call.limits, call.user = quota.counted(), find_user()
 
     async def run(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
         """One piece of work, in a thread and with all around it that doors share."""
@@ -95,7 +146,7 @@ class Door:
     def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
         patience.DEADLINE.set(call.deadline)
         with self.app.request_context(call.environ()):
-            g.ids = call.ids
+            g.ids, g.counted = call.ids, call.limits
             with self.traced(call) as failed:
                 try:
                     if monotonic() >= call.deadline:
@@ -110,8 +161,7 @@ class Door:
                         failed()
                     raise refusal from None
                 finally:
-                    held = g.get("claims")
-                    call.user, call.replayed = int(held["sub"]) if held else None, g.get("replayed", False)
+                    call.user, call.replayed = find_user(), g.get("replayed", False)
 
     async def read(self, act: Callable[[], Any]) -> Any:
         """A look on behalf of many, and of nobody in particular."""
@@ -132,14 +182,10 @@ class Door:
             yield failed
 
 
-def counted(act: Callable[..., Any]) -> Callable[..., Any]:
-    """Whoever calls is counted before anything is done: strangers by address, others by name."""
-
-    def first(*words: Any) -> Any:
-        quota.count()
-        return act(*words)
-
-    return first
+def find_user() -> int | None:
+    """The id of the account whose token this request has."""
+    claims = g.get("claims")
+    return int(claims["sub"]) if claims else None
 
 
 def parse(kind: type[Message], raw: bytes) -> Message:
@@ -150,7 +196,7 @@ def parse(kind: type[Message], raw: bytes) -> Message:
         raise Refusal(told(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
 
 
-async def only(given: AsyncIterator[bytes]) -> bytes:
+async def read_only_message(given: AsyncIterator[bytes]) -> bytes:
     """The message of a call that has one; the library would leave those without an answer who send none."""
     try:
         async with asyncio.timeout(OPENING):
@@ -161,28 +207,59 @@ async def only(given: AsyncIterator[bytes]) -> bytes:
     raise Refusal(Status(code=code.UNIMPLEMENTED, message="There was no message."))
 
 
-def handlers(door: Door, service: ServiceDescriptor, streams: dict[str, Any]) -> grpc.GenericRpcHandler:
-    """`streams` are the coroutines that answer what is no plain call; they read what streams in."""
+async def end_when_old(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The messages of a stream, until it is old; not all at one moment, or all would come back at once."""
+    end = asyncio.get_running_loop().time() + STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
+    async with aclosing(messages):
+        while True:
+            try:
+                async with asyncio.timeout_at(end) as clock:
+                    message = await anext(messages)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if clock.expired():
+                    raise stream_too_old() from None
+                raise
+            yield message
+
+
+def stream_too_old() -> Refusal:
+    message = "This stream has run for long enough. Open another one."
+    return Refusal(status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", retry(1)))
+
+
+def handlers(
+    door: Door, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
+) -> grpc.GenericRpcHandler:
+    """`streams` are the coroutines that answer what is no plain call; they read what streams in.
+
+    Calls of a service that is `free` cost no quota and have no line in the log.
+    """
 
     def bind(method: MethodDescriptor) -> grpc.RpcMethodHandler:
         takes, act = GetMessageClass(method.input_type), streams.get(method.name)
 
+        def surround(context: grpc.aio.ServicerContext) -> over:
+            return over(called(method, context, door.proxy), context, quiet=free)
+
         async def one(given: Any, context: grpc.aio.ServicerContext) -> bytes:
-            async with over(called(method, context), context) as call:
+            async with surround(context) as call, door.admit(call, free=free):
                 if act:
                     answer = await act(call, given)
                 else:
-                    request = parse(takes, await only(given))
+                    request = parse(takes, await read_only_message(given))
                     about = resource(method.name, request)
-                    answer = await door.run(call, counted(RPCS[method.name]), request, about=about)
+                    answer = await door.run(call, RPCS[method.name], request, about=about)
                 return answer.SerializeToString()
 
         async def many(given: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-            async with over(called(method, context), context) as call:
-                words = given if method.client_streaming else parse(takes, await only(given))
-                async for message in act(call, words):
-                    yield message.SerializeToString()
-                    call.sent += 1
+            async with surround(context) as call, door.admit(call, free=free):
+                words = given if method.client_streaming else parse(takes, await read_only_message(given))
+                async with aclosing(end_when_old(act(call, words))) as messages:
+                    async for message in messages:
+                        yield message.SerializeToString()
+                        call.sent += 1
 
         if method.server_streaming:
             return grpc.stream_stream_rpc_method_handler(many)
@@ -196,15 +273,16 @@ def handlers(door: Door, service: ServiceDescriptor, streams: dict[str, Any]) ->
 class over:  # noqa: N801
     """What surrounds a call: its refusal becomes its status, and its end a line in the log."""
 
-    def __init__(self, call: Call, context: grpc.aio.ServicerContext) -> None:
-        self.call, self.context = call, context
+    def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
+        self.call, self.context, self.quiet = call, context, quiet
 
     async def __aenter__(self) -> Call:
         return self.call
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         status, trailers = self.ended(error), [("x-request-id", self.call.ids["request_id"])]
-        self.tell(status)
+        if not self.quiet:
+            self.tell(status)
         if self.call.cursor is not None:
             trailers.append(("shop-cursor", str(self.call.cursor)))
         if status and isinstance(error, Exception):

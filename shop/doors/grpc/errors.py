@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -22,11 +23,13 @@ from werkzeug.exceptions import TooManyRequests
 from shop.domain.errors import Invalid, ShopError
 from shop.doors import quota
 from shop.doors.grpc.words import NAMES
+from shop.doors.web import shorten
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
 
 DOMAIN = "shop"
+LONGEST_PATH = 100  # characters
 MANY = 20  # details travel in the trailers, and those are short
 # The code of a domain error: what it is over gRPC. ErrorInfo says the code itself.
 CODES = {
@@ -78,7 +81,7 @@ def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
         taken = error.code == "conflict" and "members" in error.facts
         number = code.ALREADY_EXISTS if taken else CODES[error.code]
         reason = getattr(error, "reason", error.code.upper())
-        return status(number, error.detail, reason, *details(error, resource), **metadata(error))
+        return status(number, describe(error), reason, *details(error, resource), **metadata(error))
     log.error("failed", exc_info=error)
     sorry = "Something went wrong here. Quote the request_id when you ask about it."
     return status(code.INTERNAL, sorry, "INTERNAL", RequestInfo(request_id=request_id))
@@ -91,6 +94,13 @@ def status(number: int, message: str, reason: str, *details: Message, **metadata
     return made
 
 
+def describe(error: ShopError) -> str:
+    """What was wrong, and whether there is more of it than the details say."""
+    errors = error.facts.get("errors") or error.facts.get("members")
+    more = errors and next(islice(pathed(errors), MANY, None), None)
+    return shorten(error.detail) + (f" There are more errors than these {MANY}." if more else "")
+
+
 def metadata(error: ShopError) -> dict[str, str]:
     named = {"tag": "etag", "stock": "stock"}
     return {named[name]: str(fact) for name, fact in error.facts.items() if name in named}
@@ -99,8 +109,12 @@ def metadata(error: ShopError) -> dict[str, str]:
 def details(error: ShopError, resource: str) -> Iterator[Message]:
     facts = error.facts
     if errors := facts.get("errors") or facts.get("members"):
-        flaws = list(pathed(errors))[:MANY]
-        yield BadRequest(field_violations=[{"field": at, "description": text[:200]} for at, text in flaws])
+        flaws = islice(pathed(errors), MANY)
+        yield BadRequest(
+            field_violations=[
+                {"field": shorten(at, LONGEST_PATH), "description": shorten(text, 200)} for at, text in flaws
+            ]
+        )
     if error.code == "not_found":
         kind, _, name = resource.partition("/")
         yield ResourceInfo(resource_type=kind, resource_name=name, description=error.detail)

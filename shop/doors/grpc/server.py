@@ -10,14 +10,12 @@ import grpc
 from flask import Flask
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health
-from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH
 from grpc_health.v1.health_pb2 import HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 
 from shop.domain.errors import ShopError
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.adapter import Door, handlers
+from shop.doors.grpc.standard_services import HEALTH, REFLECTION, Health, Reflection
 from shop.doors.grpc.streams import Streams
 from shop.services import patience
 from shop.settings import Settings
@@ -35,6 +33,8 @@ OPTIONS = {
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
     "grpc.keepalive_permit_without_calls": 1,
+    "grpc.max_connection_idle_ms": 300_000,  # clients come back when they have something to ask
+    "grpc.server_handshake_timeout_ms": 10_000,
     "grpc.so_reuseport": 0,
 }
 
@@ -55,9 +55,10 @@ async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     streams = Streams(door).methods()
     server.add_generic_rpc_handlers(tuple(handlers(door, each, streams) for each in SERVICES))
     pulse = health.aio.HealthServicer()
-    add_HealthServicer_to_server(pulse, server)
+    server.add_generic_rpc_handlers((handlers(door, HEALTH, Health(pulse).methods(), free=True),))
     if settings.grpc_reflection:
-        reflection.enable_server_reflection((*names(), reflection.SERVICE_NAME), server)
+        told = Reflection(door, (*names(), REFLECTION.full_name))
+        server.add_generic_rpc_handlers((handlers(door, REFLECTION, told.methods()),))
     listen(server, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,7 +75,7 @@ async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
 
 
 def names() -> tuple[str, ...]:
-    return (*(each.full_name for each in SERVICES), HEALTH.services_by_name["Health"].full_name)
+    return (*(each.full_name for each in SERVICES), HEALTH.full_name)
 
 
 async def look(app: Flask, pulse: health.aio.HealthServicer) -> None:

@@ -18,7 +18,7 @@ from shop.domain.product import Product
 from shop.domain.shapes import NewProduct
 from shop.doors import quota
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.adapter import Call, Door, counted, parse
+from shop.doors.grpc.adapter import Call, Door, parse
 from shop.doors.grpc.errors import Late, Refusal, retry, status
 from shop.doors.grpc.rpcs import keyed, make
 from shop.doors.grpc.words import number, said, shaped
@@ -59,7 +59,7 @@ class Streams:
         wanted = set(request.product_ids)
         if len(wanted) > WATCHED:
             raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {WATCHED}."]})
-        call.cursor = await self.door.run(call, counted(begun), request, feed.newest)
+        call.cursor = await self.door.run(call, begun, request, feed.newest)
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.after(call.cursor):
             for row in rows:
@@ -69,7 +69,7 @@ class Streams:
         raise stopping()
 
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
-        who = await self.door.run(call, counted(context))
+        who = await self.door.run(call, context)
         feed.seen(who, ())
         call.cursor = await self.door.run(call, begun, request, feed.newest_step)
         yield pb.WatchOrdersResponse(cursor=call.cursor)
@@ -91,7 +91,7 @@ class Streams:
 
     async def batch(self, call: Call, given: Messages) -> pb.BatchCreateProductsResponse:
         """All of it comes before any of it is done, so that nobody waits for a slow client."""
-        await self.door.run(call, counted(may), "create")
+        await self.door.run(call, may, "create")
         items: list[pb.BatchCreateProductsRequest] = []
         try:
             async with asyncio.timeout(BATCH_SECONDS):
@@ -105,7 +105,7 @@ class Streams:
 
     async def live(self, call: Call, given: Messages) -> Messages:
         """It ends when the client has said all, and has seen all that came of it."""
-        call.cursor, goal = await self.door.run(call, counted(entered)), float("inf")
+        call.cursor, goal = await self.door.run(call, entered), float("inf")
         yield pb.LivePriceUpdatesResponse(cursor=call.cursor)
         news = asyncio.Queue[Any](UNREAD)
         tasks = [asyncio.create_task(into(news, each)) for each in (self.hear(call, given), self.tell(call))]
@@ -132,7 +132,8 @@ class Streams:
             try:
                 request = parse(pb.LivePriceUpdatesRequest, raw)
                 about = f"Product/{request.product_id}"
-                made = await self.door.run(call, counted(priced), request, about=about)
+                await self.door.count(call)
+                made = await self.door.run(call, priced, request, about=about)
                 answer.product.CopyFrom(made.product)
             except Refusal as refusal:
                 if refusal.status.code == code.UNAUTHENTICATED:

@@ -16,10 +16,12 @@ from shop.doors.rest import forms
 from shop.doors.rest.caching import Required
 from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
-from shop.doors.web import pointed
+from shop.doors.web import list_errors, shorten
 from shop.services.database import meaning
 
 log = logging.getLogger("shop")
+
+LONGEST_PATH = 500  # characters of a URL that an error repeats
 
 # The code of a domain error: its status, and the title that all problems of its type share.
 STATUS = {
@@ -46,8 +48,8 @@ def problem(
         "type": kind,
         "title": title or HTTP_STATUS_CODES.get(status, "Error"),
         "status": status,
-        "detail": detail,
-        "instance": quote(request.path),
+        "detail": shorten(detail),
+        "instance": shorten(quote(request.path[:LONGEST_PATH]), LONGEST_PATH),
         "request_id": g.ids["request_id"],
         **members,
     }
@@ -76,7 +78,7 @@ def members(error: ShopError) -> dict[str, Any]:
     """The facts of an error that help a client to do better."""
     facts, found = error.facts, {}
     if errors := facts.get("errors") or facts.get("members"):
-        found["errors"] = [{"detail": text, "pointer": pointer} for pointer, text in pointed(errors)]
+        found["errors"] = list_errors(errors)
     if "tag" in facts:
         found["_etag"] = f'"{facts["tag"]}"'
         found["_links"] = {"self": {"href": g.here}}

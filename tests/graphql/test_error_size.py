@@ -1,0 +1,121 @@
+"""What is said of a wrong request is short and comes quickly, however long and wrong the request is."""
+
+import json
+import time
+
+import pytest
+from graphql import GraphQLError, get_introspection_query
+
+from shop.doors.graphql.endpoint import MOST_VALUES
+from shop.doors.graphql.errors import list_failures
+from tests.graphql.test_limits import left
+
+ORDER = "mutation($l: [LineInput!]!) { placeOrder(items: $l) { ok } }"
+PARTS = {"productId": 1, "quantity": 1}
+# The largest answer to a wrong request: 21 errors with their messages and places.
+LARGEST = 12_000
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{}] * 60_000,
+        [{}] * (MOST_VALUES - 10),
+        [{"quantityy" * 3: 1}] * 4000,
+        [{**PARTS, **{f"member{n}": 1 for n in range(MOST_VALUES - 10)}}],
+        [{**PARTS, "m" * 800_000: 1}],
+        [{"productId": 1, "quantity": "x" * 800_000}],
+        [{"productId": "x", "quantity": 0}] * 3000,
+    ],
+    ids=["empty", "fewer-empty", "misspelled", "unknown", "long-name", "long-value", "wrong"],
+)
+def test_wrong_variables_are_refused_quickly_and_in_short(ask, customer, lines):
+    began = time.process_time()
+    answer = ask(customer, ORDER, l=lines)
+    assert time.process_time() - began < 0.5
+    assert ("errors" in answer.json, len(answer.data) < LARGEST) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"), [("ProductSort!", "sort"), ("Int!", "first"), ("Money", "minPrice")]
+)
+def test_a_long_value_is_not_repeated(ask, anonymous, kind, argument):
+    query = f"query($value: {kind}) {{ products({argument}: $value) {{ totalCount }} }}"
+    assert len(ask(anonymous, query, value="x" * 500_000).data) < LARGEST
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ " + "x" * 19_000 + " }",
+        "{ " + " ".join("x" * 900 + str(n) for n in range(20)) + " }",
+        "{ shop { name } "
+        + " ".join(f"a: products(first: {n}) {{ totalCount }}" for n in range(1, 20))
+        + " }",
+        "query(" + " ".join(f"$v{n}: Int" for n in range(150)) + ") { shop { name } }",
+        '{ products(q: "' + "x" * 19_000,
+    ],
+    ids=["long-field", "long-fields", "conflicts", "unused-variables", "unclosed"],
+)
+def test_a_wrong_document_is_answered_in_short(ask, anonymous, query):
+    assert len(ask(anonymous, query).data) < LARGEST
+
+
+def test_what_was_left_out_is_said(ask, anonymous):
+    errors = ask(anonymous, "{ " + " ".join(f"x{n}" for n in range(50)) + " }").json["errors"]
+    assert (len(errors), errors[-1]["message"].startswith("Too many")) == (21, True)
+
+
+def test_an_alias_is_short_because_an_answer_repeats_it(ask, anonymous):
+    longest, longer = ("{ " + "a" * length + ": shop { name } }" for length in (100, 101))
+    assert [ask(anonymous, query).status_code for query in (longest, longer)] == [200, 400]
+
+
+def test_many_failures_of_one_answer_are_told_in_part():
+    errors = list_failures([GraphQLError("There was nothing.")] * 60)
+    assert (len(errors), errors[-1]["message"]) == (51, "There are more errors than these 50.")
+
+
+class TestQuestionsAboutTheSchema:
+    INNER = "{ types { name fields { name args { name type { name kind } } type { name kind } } } }"
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"input_value_deprecation": True, "specified_by_url": True, "schema_description": True},
+            {"descriptions": False},
+        ],
+    )
+    def test_as_tools_ask_them_cost_a_few_requests(self, ask, anonymous, options):
+        before = left(ask(anonymous, "{ shop { name } }"))
+        answer = ask(anonymous, get_introspection_query(**options))
+        assert (answer.status_code, 1 < before - left(answer) <= 5) == (200, True)
+
+    def test_many_times_over_are_refused(self, ask, anonymous):
+        query = get_introspection_query()
+        head, tail = query.split("fragment FullType", 1)
+        inner = head[head.index("__schema") + len("__schema") :].rstrip().removesuffix("}")
+        aliases = " ".join(f"a{n}: __schema {{ ...S }}" for n in range(25))
+        document = f"{{ {aliases} }} fragment S on __Schema {inner} fragment FullType{tail}"
+        message = ask(anonymous, document).json["errors"][0]["message"]
+        assert message.startswith("The cost of this operation is")
+
+    def test_cost_what_they_bring(self, ask, anonymous):
+        lefts = [
+            left(ask(anonymous, "{ " + " ".join(f"a{n}: __schema {self.INNER}" for n in range(count)) + " }"))
+            for count in (1, 8)
+        ]
+        assert lefts[0] - lefts[1] >= 8
+
+    def test_of_one_type_are_taken_for_the_largest(self, ask, anonymous):
+        one = '{ __type(name: "Mutation") { fields { name args { name type { name } } } } }'
+        many = "{ " + " ".join(f"a{n}: " + one[2:-2] for n in range(20)) + " }"
+        lefts = [left(ask(anonymous, query)) for query in (one, many)]
+        assert lefts[0] - lefts[1] >= 10
+
+
+def test_variables_by_get_are_bounded_too(anonymous):
+    words = json.dumps({"l": [1] * (MOST_VALUES + 1)})
+    answer = anonymous.get("/graphql", query_string={"query": "{ shop { name } }", "variables": words})
+    assert "more than" in answer.json["errors"][0]["message"]

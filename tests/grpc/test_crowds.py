@@ -1,0 +1,224 @@
+"""Those who open many calls, and say nothing, leave the others theirs."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import grpc
+import pytest
+
+from shop.doors.grpc.adapter import CALLS_PER_ADDRESS, STREAMS_PER_CALLER
+from shop.doors.grpc.open_calls import OpenCalls
+from tests.calls import Line, Refused, calling, end
+from tests.running import Process
+
+GET, WATCH = "/shop.v1.ProductService/GetProduct", "/shop.v1.ProductService/WatchProducts"
+REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+CHECK, WATCH_HEALTH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+
+
+@pytest.fixture
+def url(app):
+    return app.extensions["shop"].database_url
+
+
+@pytest.fixture
+def proxied(url):
+    """A server that takes this machine for its proxy, so that a call can come from any address."""
+    with calling(url, SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+        yield shop
+
+
+@contextmanager
+def impatient(url):
+    process = Process(url, module="tests.grpc.impatient", command="grpc").start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+async def open_many(port, paths, count, address="", message=None, token=""):
+    """Open so many calls at a time, then look once from elsewhere; the codes of those that ended, and the look's."""
+    metadata = (("x-forwarded-for", address),) if address else ()
+    metadata += (("authorization", f"Bearer {token}"),) if token else ()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        calls = [channel.stream_stream(paths[n % len(paths)])(metadata=metadata) for n in range(count)]
+        readers = [asyncio.create_task(listen(each, message)) for each in calls]
+        await asyncio.sleep(2)
+        codes = Counter([await each.code() for each in calls if each.done()])
+        elsewhere = await look(channel)
+        for each in readers:
+            each.cancel()
+    return {code.name: found for code, found in codes.items()}, elsewhere
+
+
+async def listen(call, message):
+    try:
+        if message is not None:
+            await call.write(message)
+        while await call.read() is not grpc.aio.EOF:
+            pass
+    except grpc.RpcError:
+        pass
+
+
+async def look(channel):
+    try:
+        await channel.unary_unary(GET)(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
+    except grpc.RpcError as error:
+        return error.code().name
+    return "OK"
+
+
+class TestCallsUnderWay:
+    @pytest.mark.parametrize("paths", [[GET], [CHECK], [GET, WATCH, REFLECT, CHECK, WATCH_HEALTH]])
+    def test_that_send_nothing_are_bounded_for_an_address(self, proxied, lamp, paths):
+        count = CALLS_PER_ADDRESS + 50
+        codes, elsewhere = asyncio.run(open_many(proxied.port, paths, count, "198.51.100.1"))
+        assert (codes["RESOURCE_EXHAUSTED"] >= 50, elsewhere) == (True, "OK")
+
+    @pytest.mark.parametrize("path", [WATCH, WATCH_HEALTH])
+    def test_that_are_streams_are_bounded_for_an_address(self, proxied, lamp, path):
+        count = STREAMS_PER_CALLER + 10
+        codes, elsewhere = asyncio.run(open_many(proxied.port, [path], count, "198.51.100.1", b""))
+        assert (sum(codes.values()), elsewhere) == (10, "OK")
+
+    def test_of_one_network_of_version_6_count_together(self, proxied, lamp):
+        async def open_two():
+            count = STREAMS_PER_CALLER - 20
+            return await asyncio.gather(
+                open_many(proxied.port, [WATCH], count, "2001:db8::1", b""),
+                open_many(proxied.port, [WATCH], count, "2001:db8::ffff", b""),
+            )
+
+        ended = sum(sum(codes.values()) for codes, _ in asyncio.run(open_two()))
+        assert ended == STREAMS_PER_CALLER - 40
+
+    def test_of_a_stream_count_for_the_account_whatever_the_address(self, proxied, ada, lamp):
+        async def open_two():
+            count = STREAMS_PER_CALLER - 20
+            return await asyncio.gather(
+                open_many(proxied.port, [WATCH], count, "198.51.100.1", b"", ada),
+                open_many(proxied.port, [WATCH], count, "198.51.100.2", b"", ada),
+            )
+
+        ended = sum(sum(codes.values()) for codes, _ in asyncio.run(open_two()))
+        assert ended == STREAMS_PER_CALLER - 40
+
+    def test_may_be_opened_again_when_others_have_ended(self, proxied, lamp):
+        for _ in range(2):
+            codes, _ = asyncio.run(open_many(proxied.port, [WATCH], STREAMS_PER_CALLER, "198.51.100.1", b""))
+            assert codes == {}
+
+    def test_too_many_are_told_so(self, line, lamp):
+        streams = [line.follow("WatchProducts") for _ in range(STREAMS_PER_CALLER)]
+        for each in streams:
+            next(each)
+        refused = end(line.follow("WatchProducts"))
+        for each in streams:
+            each.cancel()
+        assert (refused.code, refused.reason, refused.details["RetryInfo"].retry_delay.seconds) == (
+            "RESOURCE_EXHAUSTED",
+            "TOO_MANY_OPEN",
+            1,
+        )
+
+
+class TestTheAddress:
+    def test_that_a_client_claims_counts_for_nothing_without_a_proxy(self, url, lamp):
+        with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
+            codes = [self.call(shop.port, f"198.51.100.{n}") for n in range(3)]
+        assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
+
+    def test_that_the_proxy_names_is_counted(self, url, lamp):
+        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+            codes = [self.call(shop.port, f"spoofed, 198.51.100.{n}") for n in range(3)]
+        assert codes == ["OK", "OK", "OK"]
+
+    def test_that_is_none_is_that_of_the_proxy(self, url, lamp):
+        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+            codes = [self.call(shop.port, f"nowhere-{n}") for n in range(3)]
+        assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
+
+    def call(self, port, address):
+        method = Line(port).method("GetProduct", raw=True)
+        try:
+            method(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", address),))
+        except grpc.RpcError as error:
+            return error.code().name
+        return "OK"
+
+
+class TestACallWithoutAMessage:
+    def test_is_counted_when_it_comes(self, url, lamp):
+        with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
+            asyncio.run(open_many(shop.port, [GET], 5))
+            with pytest.raises(Refused, match="RESOURCE_EXHAUSTED"):
+                Line(shop.port).call("GetProduct", id=lamp)
+
+    @pytest.mark.parametrize("path", [GET, WATCH, CHECK, WATCH_HEALTH])
+    def test_is_not_waited_for_long(self, url, lamp, path):
+        with impatient(url) as shop:
+            codes, _ = asyncio.run(open_many(shop.port, [path], 3))
+        assert codes == {"DEADLINE_EXCEEDED": 3}
+
+
+class TestAnOldStream:
+    def test_ends_and_tells_where_to_go_on(self, url, line, boss, lamp):
+        with impatient(url) as shop:
+            stream = Line(shop.port).follow("WatchProducts")
+            cursor = next(stream).cursor
+            refused = end(stream)
+        assert (refused.code, refused.reason, refused.trailers["shop-cursor"]) == (
+            "UNAVAILABLE",
+            "STREAM_TOO_OLD",
+            str(cursor),
+        )
+
+    def test_goes_on_without_a_loss(self, url, line, boss, lamp):
+        with impatient(url) as shop:
+            follower = Line(shop.port)
+            first = follower.follow("WatchProducts")
+            next(first)
+            cursor = int(end(first).trailers["shop-cursor"])
+            line.call("RestockProduct", boss, id=lamp, amount=1)
+            second = follower.follow("WatchProducts", cursor=cursor)
+            changes = [next(second).cursor, next(second).cursor]
+        assert changes == [cursor, cursor + 1]
+
+    @pytest.mark.parametrize("name", ["WatchOrders", "LivePriceUpdates"])
+    def test_of_any_kind_ends(self, url, boss, lamp, name):
+        silent = iter(lambda: time.sleep(5), 0) if name == "LivePriceUpdates" else None
+        with impatient(url) as shop:
+            assert end(Line(shop.port).follow(name, boss, given=silent)).reason == "STREAM_TOO_OLD"
+
+
+def test_each_request_of_reflection_is_counted(url):
+    with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
+        channel = Line(shop.port).channel
+        answers = channel.stream_stream(REFLECT)(iter([b"\x3a\x00"] * 9), timeout=5)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(answers)
+    assert caught.value.code().name == "RESOURCE_EXHAUSTED"
+
+
+def test_health_costs_nothing(url):
+    with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
+        check = Line(shop.port).channel.unary_unary(CHECK)
+        assert [check(b"", timeout=5) for _ in range(5)] == [b"\x08\x01"] * 5
+
+
+class TestTheCounter:
+    def test_forgets_those_whose_calls_have_ended(self):
+        counter = OpenCalls()
+        with counter.hold("a", 2), counter.hold("a", 2), counter.hold("b", 2):
+            assert counter.counts == {"a": 2, "b": 1}
+        assert counter.counts == {}
+
+    def test_forgets_a_call_that_failed(self):
+        counter = OpenCalls()
+        with pytest.raises(ZeroDivisionError), counter.hold("a", 2):
+            raise ZeroDivisionError
+        assert counter.counts == {}
