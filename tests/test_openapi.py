@@ -207,3 +207,26 @@ def test_the_versions_do_differ_in_money(shop, version, kind):
 def test_a_currency_without_decimals_has_whole_prices(tmp_path: Path):
     app = create_app(settings_for(f"sqlite:///{tmp_path / 'shop.db'}", currency="JPY"))
     assert json.dumps(read(app, "v1")).count('"multipleOf"') == 0
+
+
+def test_no_partial_body_has_a_default(document):
+    """A generated client fills defaults in, and would set what its user did not name."""
+    bodies = [operation["requestBody"] for _, method, operation in operations(document) if method == "patch"]
+    shapes = [each["schema"] for body in bodies for each in body["content"].values()]
+    partial = [schema for name, schema in document["components"]["schemas"].items() if "InPart" in name]
+    nodes = [node for each in (*shapes, *partial) for node in within(resolved(document, each))]
+    assert (len(shapes) > 5, [node for node in nodes if "default" in node]) == (True, [])
+
+
+def test_every_default_is_what_happens_without_the_member(shop, document):
+    """Only what creates or replaces a whole thing has members with a default, and only what reads has such parameters."""
+    for _, method, operation in operations(document):
+        assert method == "get" or not [
+            each for each in operation.get("parameters", ()) if "default" in each["schema"]
+        ]
+    named = {
+        name
+        for name, each in document["components"]["schemas"].items()
+        if any("default" in node for node in within(each.get("properties", {})))
+    }
+    assert named - {"NewProductForm"} == {"NewProduct"}

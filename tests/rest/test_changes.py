@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from shop.domain.base import now
 from shop.domain.change import Change
+from shop.doors.rest.waiting_places import TURN, WaitingPlaces
 from shop.services import feed
 from shop.services.context import Context
 
@@ -98,6 +99,56 @@ def forget(app):
         feed.purge(Context(session), 30)
 
 
+def wait_from(shop, address, seconds):
+    """What the answer to a wait says of coming again, and how long it took."""
+    began = time.monotonic()
+    answer = shop.test_client().get(f"{CHANGES}?wait={seconds}", environ_base={"REMOTE_ADDR": address})
+    return answer.headers.get("Retry-After"), time.monotonic() - began
+
+
+class TestPlaces:
+    """The places of `WaitingPlaces`, by who asks in which order."""
+
+    @pytest.fixture
+    def places(self):
+        return WaitingPlaces(4)
+
+    def test_may_all_be_one_callers_while_no_other_asks(self, places):
+        assert [bool(places.find("a")) for _ in range(5)] == [True, True, True, True, False]
+
+    def test_are_shared_as_soon_as_another_asks(self, places):
+        first = [places.find("a") for _ in range(4)]
+        assert (bool(places.find("b")), [each.is_recalled for each in first]) == (
+            True,
+            [True, False, False, False],
+        )
+
+    def test_are_given_up_one_at_a_time(self, places):
+        for caller in "aaaab":
+            places.find(caller)
+        assert places.find("c") is None
+
+    def test_end_up_the_same_for_all(self, places):
+        for caller in "aaaabbbcd":
+            if places.find(caller) and (
+                old := next((each for each in places.taken if each.is_recalled), None)
+            ):
+                places.taken.remove(old)
+        assert sorted(each.caller for each in places.taken) == ["a", "b", "c", "d"]
+
+    def test_are_kept_for_a_turn_by_callers_who_have_one_each(self, places):
+        held = [places.find(caller) for caller in "abcd"]
+        assert places.find("e") is None
+        held[1].since -= TURN
+        assert (bool(places.find("e")), held[1].is_recalled) == (True, True)
+
+    def test_are_free_again_when_they_are_left(self, places):
+        for _ in range(5):
+            with places.take("a") as place:
+                assert place
+        assert places.taken == []
+
+
 class TestAWait:
     @pytest.mark.parametrize("how", [{"query_string": {"wait": 20}}, {"headers": {"Prefer": "wait=20"}}])
     def test_ends_with_the_change(self, app, anonymous, staff, lamp, how):
@@ -124,6 +175,15 @@ class TestAWait:
             asked = [pool.submit(shop.test_client().get, f"{CHANGES}?wait=1") for _ in range(5)]
             told = [each.result().headers.get("Retry-After") for each in asked]
         assert (told.count(None), told.count("1")) == (2, 3)
+
+    def test_of_one_address_leaves_a_place_to_others(self, variant, lamp):
+        shop = variant(threads="4")
+        with ThreadPoolExecutor(3) as pool:
+            waits = [pool.submit(wait_from, shop, "10.0.0.1", 4) for _ in range(2)]
+            time.sleep(0.3)
+            other = pool.submit(wait_from, shop, "10.0.0.2", 1).result()
+            took = sorted(each.result()[1] for each in waits)
+        assert (other[0], took[0] < 2.5, took[1] >= 4) == (None, True, True)
 
     def test_ends_when_the_server_is_about_to(self, variant, lamp):
         shop, began = variant(), time.monotonic()

@@ -332,3 +332,29 @@ def test_cors_keeps_out_all_others(variant):
         "Access-Control-Allow-Origin"
         not in client.get("/", headers={"Origin": "https://evil.example"}).headers
     )
+
+
+@pytest.mark.v1
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_each_operation_takes_the_types_that_its_document_lists(staff, version):
+    document = staff.get(f"/openapi/{version}.json").json
+    asked = {}
+    for path, item in document["paths"].items():
+        for method in item.keys() & {"get", "put", "post", "patch", "delete"}:
+            answers = [resolve(document, each) for each in item[method]["responses"].values()]
+            accept = ", ".join(sorted({kind for each in answers for kind in each.get("content", ())}))
+            answer = staff.call(method.upper(), path.replace("{id}", "99"), headers={"Accept": accept})
+            asked[f"{method} {path}"] = answer.status_code
+    assert (len(asked) > 20, [each for each, status in asked.items() if status == 406]) == (True, [])
+
+
+def resolve(document, node):
+    for step in node["$ref"].split("/")[1:] if "$ref" in node else ():
+        document = document[step]
+    return document if "$ref" in node else node
+
+
+@pytest.mark.parametrize("accept", ["application/problem+json", "text/plain", "application/vnd.shop.v9+json"])
+def test_what_has_no_body_is_not_refused_for_its_type(staff, desk, accept):
+    answers = [staff.delete(desk, headers={"Accept": accept}), staff.get(desk)]
+    assert [each.status_code for each in answers] == [204, 404]

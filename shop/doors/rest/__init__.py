@@ -1,7 +1,5 @@
 """The front door: REST with hypermedia, HAL over Flask."""
 
-from threading import BoundedSemaphore
-
 from flask import Flask
 
 from shop.doors.rest import caching, cors, explorer, guard, journal, limits, memory, problems, sunset
@@ -14,6 +12,7 @@ from shop.doors.rest.root import root
 from shop.doors.rest.tokens import tokens
 from shop.doors.rest.users import users
 from shop.doors.rest.versions import VERSIONS
+from shop.doors.rest.waiting_places import WaitingPlaces
 from shop.settings import Settings
 
 PLACES = {
@@ -27,7 +26,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
     common = limits.common(settings)
-    app.extensions["shop-waiting"] = BoundedSemaphore(settings.threads // 2)
+    app.extensions["shop-waiting"] = WaitingPlaces(settings.threads // 2)
     memory.install(app, common)  # before all others: the last to see an answer
     journal.install(app)
     guard.install(app)

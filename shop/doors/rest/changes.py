@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Any
 
 from flask import Response, after_this_request, current_app, request
@@ -13,8 +12,9 @@ from shop.domain.change import KINDS
 from shop.domain.moves import ANYONE
 from shop.domain.shapes import Whole
 from shop.doors.rest.blueprint import Blueprint, wishes
-from shop.doors.rest.guard import context, href
+from shop.doors.rest.guard import caller, context, href
 from shop.doors.rest.hal import LINK, Resource, profile
+from shop.doors.rest.waiting_places import Place, WaitingPlaces
 from shop.doors.rest.writing import Frame, Price, Time
 from shop.services import feed
 from shop.services.products import sold
@@ -106,14 +106,13 @@ def waited(after: int, limit: int, seconds: int) -> Any:
     """What comes while one waits. Half of the threads may wait, so that the others can answer."""
     if not seconds:
         return []
-    room: BoundedSemaphore = current_app.extensions["shop-waiting"]
-    if not room.acquire(blocking=False):
-        say("Retry-After", "1")
-        return []
-    try:
-        return feed.wait(context(), current_app.extensions["shop-watcher"], after, limit, seconds, present())
-    finally:
-        room.release()
+    places: WaitingPlaces = current_app.extensions["shop-waiting"]
+    with places.take(caller()) as place:
+        if place is None:
+            say("Retry-After", "1")
+            return []
+        watcher = current_app.extensions["shop-watcher"]
+        return feed.wait(context(), watcher, after, limit, seconds, present(place))
 
 
 def say(name: str, word: str) -> None:
@@ -123,8 +122,8 @@ def say(name: str, word: str) -> None:
         return response
 
 
-def present() -> Callable[[], bool]:
-    """Whether it is worth waiting: somebody listens, and the server is not about to end."""
+def present(place: Place) -> Callable[[], bool]:
+    """Whether to go on waiting: the client listens, no other needs the place, the server goes on."""
     gone = request.environ.get("waitress.client_disconnected", bool)
     draining = current_app.extensions["shop-draining"]
-    return lambda: not (gone() or draining.is_set())
+    return lambda: not (place.is_recalled or gone() or draining.is_set())

@@ -71,10 +71,15 @@ def refuse_long_headers() -> None:
 
 
 def agree() -> None:
-    """Choose the answer's media type before anything is done, or say that there is none."""
+    """Choose the answer's media type before anything is done, or say that there is none.
+
+    DELETE answers with nothing, so there is nothing to refuse: its clients may ask for problems alone.
+    """
     if request.routing_exception or request.blueprint in BESIDE or request.method == "OPTIONS":
         return
     g.media = negotiate(request.headers.get("Accept", ""), offers())
+    if request.method == "DELETE":
+        return
     if not g.media or g.asked not in (None, g.version.name):
         raise NotAcceptable(f"This place answers with {', '.join(offers())}.")
 

@@ -68,6 +68,8 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
     )  # fmt: skip
 
     def known(_: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+        if getattr(field.parent, "partial", None):
+            ret.pop("default", None)  # what a partial body leaves out stays as it is
         if isinstance(field, Money | Price):
             ret.clear()
             schema = (V1 if isinstance(field, Bound) else version).schema(settings.currency)

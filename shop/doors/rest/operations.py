@@ -107,7 +107,8 @@ def complete(
             answer["content"] = dict.fromkeys((HAL, HAL_FORMS, JSON, version.media), answer["content"][JSON])
         found = "ETag" if method == "get" else "Content-Location" if one and status == "200" else ""
         answer["headers"] = headers(SAID.get(status, found), *["Idempotency-Replayed"] * keyed)
-    for status in refusals(operation, changes, one, who, settings) | ({"422"} if keyed else set()):
+    found = refusals(operation, changes, one, who, settings) | ({"422"} if keyed else set())
+    for status in found - ({"406"} if method == "delete" else set()):
         answers[status] = ref("responses", f"Problem{status}")
         parts["responses"][f"Problem{status}"] = refused(status)
     operation["responses"] = dict(sorted(answers.items()))

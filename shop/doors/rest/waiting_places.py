@@ -1,0 +1,62 @@
+"""Places for requests that wait: any caller may use what is idle, and makes room when others come."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+
+TURN = 5  # seconds that a caller may wait undisturbed
+
+
+@dataclass(eq=False)
+class Place:
+    caller: str
+    since: float = field(default_factory=monotonic)
+    is_recalled: bool = False
+
+
+class WaitingPlaces:
+    """A number of places, shared fairly: all may be used, and one that others ask for is given up in time."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.lock = Lock()
+        self.taken: list[Place] = []
+
+    @contextmanager
+    def take(self, caller: str) -> Iterator[Place | None]:
+        """Give a place, or None where there is none; a place that is recalled is to be left soon."""
+        place = self.find(caller)
+        try:
+            yield place
+        finally:
+            if place:
+                with self.lock:
+                    self.taken.remove(place)
+
+    def find(self, caller: str) -> Place | None:
+        with self.lock:
+            if len(self.taken) >= self.count and not self.recall_for(caller):
+                return None
+            self.taken.append(place := Place(caller))
+            return place
+
+    def recall_for(self, caller: str) -> bool:
+        """Recall a place of another caller who has two more than this one, or who has had a turn."""
+        if len(self.taken) > self.count:
+            return False  # one is being left already, and takes a thread until then
+        held, now = Counter(each.caller for each in self.taken), monotonic()
+
+        def has_more(place: Place) -> bool:
+            return held[place.caller] > held[caller] + 1
+
+        def has_had_turn(place: Place) -> bool:
+            return not held[caller] and now - place.since >= TURN
+
+        found = [each for each in self.taken if has_more(each) or has_had_turn(each)]
+        if not found:
+            return False
+        min(found, key=lambda each: (not has_more(each), each.since)).is_recalled = True
+        return True
