@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv6Network
+from ipaddress import IPv6Address, IPv6Network
 from itertools import islice
 from secrets import token_hex
 from typing import Any
@@ -92,7 +92,8 @@ def network(text: str | None) -> str:
         return "unknown"
     if ":" not in text:
         return text
-    return str(IPv6Network((text.partition("%")[0], 64), strict=False))
+    given = IPv6Address(text.partition("%")[0])
+    return str(given.ipv4_mapped or IPv6Network((given, 64), strict=False))
 
 
 def versions(text: str) -> set[str]:
