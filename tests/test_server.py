@@ -149,9 +149,9 @@ UNFIT = {  # none of them ends: they are refused for what is here already
 
 @pytest.mark.parametrize(("chunks", "status"), UNFIT.values(), ids=UNFIT)
 def test_chunks_that_no_honest_client_sends_are_refused_at_once(shop, chunks, status):
-    began = time.monotonic()
-    said = answer(shop, BODY + chunks)
-    assert (said[9:12], time.monotonic() - began < 0.9) == (str(status).encode(), True)
+    assert (
+        answer(shop, BODY + chunks)[9:12] == str(status).encode()
+    )  # and not 408, which is what waiting ends with
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
