@@ -51,9 +51,11 @@ class Text(fields.String):
         return super()._deserialize(value, *args, **kwargs)
 
     def _validate(self, value: str) -> None:
-        """Check the length first, so that no pattern is tried on a text that is too long for it."""
-        for rule in self.validators:
-            rule(value)
+        """Check first that it is not too long, so that no pattern is tried on a text that is."""
+        length = self.validators[0]
+        if len(value) > length.max:
+            length(value)
+        super()._validate(value)
 
 
 class Few(fields.List):

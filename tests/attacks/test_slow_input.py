@@ -66,7 +66,7 @@ def test_a_hostile_header_is_answered_at_once(app, header):
     assert slow == []
 
 
-@pytest.mark.parametrize("header", ["Accept", "Content-Type", "If-None-Match", "If-Match", "Prefer"])
+@pytest.mark.parametrize("header", ["Accept", "Content-Type", "If-None-Match", "If-Match"])
 def test_a_header_that_is_too_long_is_a_431_that_says_which(app, header):
     answer = app.test_client().get("/api/v1/products", headers={header: "a" * 5000})
     assert (answer.status_code, answer.content_type, header in answer.json["detail"]) == (

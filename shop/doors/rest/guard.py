@@ -15,7 +15,8 @@ __all__ = ["address", "anonymous", "caller", "claims", "context", "href", "setti
 
 BESIDE = ("about", "explorer", "graphql")  # what is not a resource of the shop
 MAX_HEADER = 4096  # characters
-ANY_LENGTH = ("HTTP_AUTHORIZATION", "HTTP_COOKIE")  # a long token is a 401; cookies are not read
+# A long token is a 401, cookies are not read, and a wish that makes no sense is not granted.
+ANY_LENGTH = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PREFER")
 PORT = re.compile(r":\d+$")
 PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
