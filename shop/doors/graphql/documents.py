@@ -34,7 +34,7 @@ from shop.doors.web import MOST_ERRORS
 TOKENS, DEPTH, ALIASES, COST = 1000, 12, 50, 50_000
 LONGEST_ALIAS = 100  # characters; an answer may say it once for each of a thousand values
 REPEATED = 20  # what is said twice costs the square of it to compare
-LONG, SHORT = 20_000, 4000  # characters of a document; a short one is worth to be kept
+LONG, SHORT = 20_000, 2000  # characters of a document; a short one is kept, in a hundred times its size
 BARE = 10  # how long a list is taken to be that says nothing of it
 REQUEST = 1000  # values for the price of one request; a mutation has it all
 
@@ -61,7 +61,7 @@ def checked(text: str, introspection: bool) -> Read:
     return document, Refused(VALIDATION, *errors).errors
 
 
-kept = lru_cache(128)(checked)
+kept = lru_cache(64)(checked)
 
 
 def has_long_alias(node: Node) -> bool:
