@@ -26,7 +26,7 @@ def lines(count, **more):
 def test_of_a_body_with_many_flaws_names_some(staff, path, body):
     began = time.process_time()
     answer = staff.post(f"/api/v1{path}", body)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 2
     assert (answer.status_code, len(answer.data) < LARGEST, len(answer.json["errors"]) <= 21) == (
         400,
         True,
