@@ -74,7 +74,7 @@ def ours(app: Flask) -> Callable[[], None]:
     db = app.extensions["sqlalchemy"]
 
     def checkout() -> None:
-        orders.create(Context(db.session(), Actor(1, "customer", "")), LINES)
+        orders.place_order(Context(db.session(), Actor(1, "customer", "")), LINES)
         db.session.remove()
 
     return checkout

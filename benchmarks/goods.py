@@ -13,7 +13,7 @@ from flask_migrate import upgrade
 from sqlalchemy import insert
 
 from shop.app import create_app
-from shop.domain.base import fold
+from shop.domain.base import normalize_text
 from shop.domain.product import Product
 from shop.settings import read_settings
 
@@ -79,7 +79,10 @@ def stocked(url: str, count: int) -> Flask:
 
 def entry(goods: dict[str, Any], moment: datetime) -> dict[str, Any]:
     """What the shop keeps of a product: what its class would write, in bulk."""
-    keys = {"name_key": fold(goods["name"])[:100], "words": fold(f"{goods['name']}\n{goods['description']}")}
+    keys = {
+        "name_key": normalize_text(goods["name"])[:100],
+        "words": normalize_text(f"{goods['name']}\n{goods['description']}"),
+    }
     return {**goods, **keys, "version": 1, "created_at": moment, "updated_at": moment}
 
 

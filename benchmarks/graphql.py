@@ -20,7 +20,7 @@ from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.services.context import Context
-from shop.services.tokens import admit
+from shop.services.tokens import open_login
 
 USERS, ORDERS, ITEMS, ROUNDS = 50, 5, 2, 7
 QUERY = f"""{{ users(first: {USERS}) {{ nodes {{ username orders(first: {ORDERS}) {{
@@ -66,7 +66,7 @@ def crowded(app: Flask) -> str:
                 session.add(made)
         users[0].role = "staff"
         session.commit()
-        return admit(Context(session), app.extensions["signer"], users[0].id).access_token
+        return open_login(Context(session), app.extensions["signer"], users[0].id).access_token
 
 
 def by_graphql(tally: Tally) -> None:

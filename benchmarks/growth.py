@@ -28,7 +28,7 @@ from benchmarks.report import table
 from benchmarks.stage import Server
 from benchmarks.weight import importing, weights
 from shop.services.context import Context
-from shop.services.search import take_in
+from shop.services.search import index_batch
 
 SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
 PER_PAGE, TIMES, LONGEST = (
@@ -97,7 +97,7 @@ def settled(app: Flask) -> None:
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
     with Session(engine) as session, Context(session).writing():
-        while take_in(session.connection()):
+        while index_batch(session.connection()):
             pass
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -18,7 +18,7 @@ from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.words import said
 from shop.services import orders
 from shop.services.context import Actor, Context
-from shop.services.tokens import admit
+from shop.services.tokens import open_login
 
 ORDERS, PAGE, ROUNDS = 1000, 100, 15
 QUERY = """query($after: String) { orders(first: 100, after: $after) { nodes {
@@ -33,8 +33,8 @@ def main() -> None:
             db = app.extensions["sqlalchemy"]
             ctx = Context(db.session(), Actor(1, "customer", ""))
             for _ in range(ORDERS):
-                orders.create(ctx, LINES)
-            token = admit(ctx, app.extensions["signer"], 1).access_token
+                orders.place_order(ctx, LINES)
+            token = open_login(ctx, app.extensions["signer"], 1).access_token
             pages = protobuf(Context(db.session(), Actor(1, "customer", "")))
         client = app.test_client()
         headers = {"Authorization": f"Bearer {token}"}
@@ -55,7 +55,7 @@ def numbers() -> range:
 def protobuf(ctx: Context) -> list[pb.ListOrdersResponse]:
     found = []
     for number in numbers():
-        page = orders.browse(ctx, {"page": number, "per_page": PAGE})
+        page = orders.list_orders(ctx, {"page": number, "per_page": PAGE})
         found.append(pb.ListOrdersResponse(orders=[said(pb.Order, each, ctx) for each in page.items]))
     return found
 

@@ -12,7 +12,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, MetaData, event
 
-from shop.services.schema import ours
+from shop.services.schema import is_model_table
 
 DROPPED = re.compile(r'\s*DROP TABLE "?(\w+)')
 RENAMED = re.compile(r'\s*ALTER TABLE "?_alembic_tmp_')
@@ -58,7 +58,7 @@ def migrate(connection: Connection, metadata: MetaData) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        include_name=ours,
+        include_name=is_model_table,
         render_as_batch=True,
         transactional_ddl=True,
         transaction_per_migration=False,

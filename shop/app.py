@@ -16,11 +16,11 @@ from shop import metrics, tracing
 from shop.domain.base import Base
 from shop.doors.rest import open_door
 from shop.logs import set_up
-from shop.services.database import options, tune
+from shop.services.database import build_engine_options, configure_engine
 from shop.services.health import Health
 from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
-from shop.services.watch import Watcher
+from shop.services.watch import ChangeListener
 from shop.settings import Settings, read_settings
 
 
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=options(settings.database_url, settings.threads),
+        SQLALCHEMY_ENGINE_OPTIONS=build_engine_options(settings.database_url, settings.threads),
     )
     app.extensions["shop"] = settings
     app.extensions["shop-draining"] = Event()
@@ -60,8 +60,8 @@ def keep(app: Flask) -> None:
     db = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
-        tune(db.engine)
-        app.extensions["shop-watcher"] = Watcher(db.engine)
+        configure_engine(db.engine)
+        app.extensions["shop-watcher"] = ChangeListener(db.engine)
         known = app.extensions["shop"]
         app.extensions["shop-housekeeper"] = Housekeeper(
             db.engine, known.currency, known.unpaid_hours, known.changes_days

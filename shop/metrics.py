@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.doors.quota import DEFAULT, POLICIES
 from shop.doors.rest.memory import ANSWERS
-from shop.services.context import WAITS
+from shop.services.context import WRITE_WAIT_OBSERVERS
 from shop.settings import Settings
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -98,7 +98,7 @@ def watch(app: Flask, engine: Engine) -> None:
     app.after_request(end)
     app.teardown_request(leave)
     event.listen(engine, "handle_error", busy)
-    WAITS.add(waited)
+    WRITE_WAIT_OBSERVERS.add(waited)
     ANSWERS.add(answered)
 
 

@@ -32,7 +32,7 @@ from shop.domain.user import CUSTOMER
 from shop.logs import LIBRARIES
 from shop.services import tokens, users
 from shop.services.context import Actor, Context
-from shop.services.schema import steps
+from shop.services.schema import list_revisions
 from shop.settings import Settings, read_settings
 from tests import servers
 from tests.second import SecondVersion
@@ -41,7 +41,7 @@ EVERYWHERE, ALIKE = ["sqlite", "postgresql", "v2"], ("promises", "graphql")
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
 OPERATOR = Actor(0, STAFF, "")
-HEAD, *BEFORE = steps(migrations())  # the newest step of the database, and those before it
+HEAD, *BEFORE = list_revisions(migrations())  # the newest step of the database, and those before it
 
 
 def settings_for(url: str, **more: str) -> Settings:
@@ -213,7 +213,7 @@ class Person:
         return self.call("DELETE", url, **kwargs)
 
 
-HASH = passwords.seal(PASSWORD)
+HASH = passwords.hash_password(PASSWORD)
 
 
 def enrolled(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]:
@@ -221,8 +221,8 @@ def enrolled(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]
     with app.app_context():
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         data = {"username": username, "email": f"{username}@shop.example", "password_hash": HASH}
-        id = users.enrol(ctx, data, role).id
-        return id, asdict(tokens.admit(ctx, app.extensions["signer"], id))
+        id = users.add_user(ctx, data, role).id
+        return id, asdict(tokens.open_login(ctx, app.extensions["signer"], id))
 
 
 def login(client: FlaskClient, username: str) -> dict[str, Any]:

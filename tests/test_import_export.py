@@ -56,7 +56,7 @@ def complaints(content: str | bytes, name: str = "goods.csv") -> list[tuple[int,
     raw, found = content if isinstance(content, bytes) else content.encode(), []
     for number, row in files.rows(Path(name), BytesIO(raw), USD, lambda _: None):
         try:
-            imports.read(row)
+            imports.load_row(row)
         except ValueError as error:
             found.append((number, str(error)))
     return found
@@ -173,7 +173,7 @@ def test_an_export_reads_back_as_the_same_products(suffix, goods, currency):
     path, written = Path(f"goods{suffix}"), StringIO(newline="")
     files.write(path, written, goods, currency)
     read = files.rows(path, BytesIO(written.getvalue().encode()), currency, lambda _: None)
-    assert [imports.read(row) for _, row in read] == [
+    assert [imports.load_row(row) for _, row in read] == [
         {name: getattr(each, name) for name in files.FIELDS} for each in goods
     ]
 

@@ -258,7 +258,7 @@ def watched(url, token, own_logs):
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
     yield app, engine
-    context.WAITS.clear()
+    context.WRITE_WAIT_OBSERVERS.clear()
     engine.dispose()
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from shop.app import create_app, migrations
 from shop.domain.base import Base
-from shop.services.schema import ours
-from shop.services.search import catch_up
+from shop.services.schema import is_model_table
+from shop.services.search import catch_up_index
 from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
 from tests.load import until
 from tests.running import call, serving
@@ -118,7 +118,7 @@ def one(engine: Engine, statement: str) -> object:
 def tables(engine: Engine) -> set[str]:
     """Those of the models, and whatever a step leaves behind; not those that triggers keep."""
     found = inspect(engine).get_table_names()
-    return {name for name in found if ours(name, "table")} - {"alembic_version"}
+    return {name for name in found if is_model_table(name, "table")} - {"alembic_version"}
 
 
 def counts(engine: Engine) -> dict[str, object]:
@@ -302,7 +302,7 @@ def test_what_was_there_before_is_taken_into_the_index(shop, engine):
     upgrade(revision="0002")
     run(engine, GOODS)
     upgrade()
-    assert until(lambda: catch_up(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
+    assert until(lambda: catch_up_index(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
 
 
 def test_a_step_back_and_up_again_counts_anew(shop, engine):
@@ -341,7 +341,7 @@ def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, own_l
         with app.app_context():
             upgrade()
             run(engine := app.extensions["sqlalchemy"].engine, GOODS)
-            catch_up(engine)
+            catch_up_index(engine)
             answer = (
                 one(engine, "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
                 found(app, "oak"),

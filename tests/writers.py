@@ -9,7 +9,7 @@ from contextlib import suppress
 from shop.app import create_app
 from shop.domain.product import Product
 from shop.services.context import Actor, Context
-from shop.services.moves import perform
+from shop.services.moves import execute
 from tests.conftest import settings_for
 
 
@@ -22,7 +22,7 @@ def main(url: str, staff: str, product: str, count: str) -> None:
     with app.app_context():
         ctx = Context(app.extensions["sqlalchemy"].session(), Actor(int(staff), "staff", ""))
         for number in range(int(count)):
-            perform(ctx, Product, int(product), "restock", {"amount": 1})
+            execute(ctx, Product, int(product), "restock", {"amount": 1})
             if number % 5 == 0:
                 with suppress(Regret):
                     waver(ctx, int(product))
@@ -30,9 +30,9 @@ def main(url: str, staff: str, product: str, count: str) -> None:
 
 def waver(ctx: Context, product: int) -> None:
     with ctx.writing() as session:
-        perform(ctx, Product, product, "restock", {"amount": 1})
+        execute(ctx, Product, product, "restock", {"amount": 1})
         with suppress(Regret), session.begin_nested():
-            perform(ctx, Product, product, "restock", {"amount": 1})
+            execute(ctx, Product, product, "restock", {"amount": 1})
             raise Regret
         raise Regret
 

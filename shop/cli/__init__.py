@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.app import create_app
 from shop.cli import accounts, calls, goods, linting, running, upkeep
 from shop.cli.common import cause, line
-from shop.domain.errors import Conflict, ShopError
-from shop.services.database import meaning
+from shop.domain.errors import Conflict, DomainError
+from shop.services.database import translate_error
 from shop.settings import SettingsError
 
 
@@ -31,10 +31,10 @@ def main() -> None:
     """Run the command; every refusal is one line."""
     try:
         cli(obj=ScriptInfo(create_app=lambda: create_app()), standalone_mode=True)
-    except (SettingsError, ShopError) as error:
+    except (SettingsError, DomainError) as error:
         stop(str(error))
     except SQLAlchemyError as error:
-        known = meaning(error)
+        known = translate_error(error)
         stop(str(known) if isinstance(known, Conflict) else cause(error))
     except UnicodeError:
         stop("what was given is not text in UTF-8")

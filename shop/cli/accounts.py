@@ -34,7 +34,7 @@ def add(name: str, email: str, role: str, password_stdin: bool) -> None:
 @on_database
 def disable(name: str) -> None:
     """Close an account, and every login it has open."""
-    users.disable(operator(), name)
+    users.disable_user(operator(), name)
     click.echo(f"{name} is disabled.")
 
 
@@ -49,5 +49,5 @@ def enrol(name: str, email: str, role: str, password: str) -> None:
     try:
         data = Registration().load({"username": name, "email": email, "password": password})
     except ValidationError as error:
-        raise Refusal(imports.said(error.messages_dict)) from None
-    users.enrol(operator(), data, role)
+        raise Refusal(imports.join_messages(error.messages_dict)) from None
+    users.add_user(operator(), data, role)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.services.context import OPERATOR, Context
-from shop.services.schema import lag, present, steps
+from shop.services.schema import describe_lag, get_revision, list_revisions
 from shop.settings import Settings
 
 
@@ -52,12 +52,12 @@ def on_database(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def known() -> list[str]:
-    return steps(current_app.extensions["migrate"].directory)
+    return list_revisions(current_app.extensions["migrate"].directory)
 
 
 def schema() -> str | None:
     """What keeps the database from being served; None when nothing does."""
-    behind = lag(present(engine()), known())
+    behind = describe_lag(get_revision(engine()), known())
     return behind and f"the database is {behind}: run `shop db upgrade`"
 
 

@@ -25,7 +25,7 @@ def take(path: Path, skip_bad: bool) -> None:
     ):
         rows = files.rows(path, file, settings().currency, bar.update if bar else lambda _: None)
         try:
-            good, bad = imports.load(operator(), rows, complain, skip_bad=skip_bad)
+            good, bad = imports.import_products(operator(), rows, complain, skip_bad=skip_bad)
         except (files.FileError, imports.Refused) as error:
             raise Refusal(str(error)) from None
     click.echo(f"{good} products imported, {bad} lines skipped.")
@@ -46,7 +46,7 @@ def give(path: Path) -> None:
         raise Refusal(f"{path} is there already; it is left as it is") from None
     try:
         with file:
-            count = files.write(path, file, imports.everything(operator()), settings().currency)
+            count = files.write(path, file, imports.iterate_products(operator()), settings().currency)
     except BaseException as error:  # half a catalogue must not pass for a whole one
         path.unlink()
         if isinstance(error, files.FileError):

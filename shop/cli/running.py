@@ -42,7 +42,7 @@ def furnish(port: int) -> None:
     upgrade()
     with SAMPLE.open("rb") as file:
         rows = files.rows(SAMPLE, file, settings().currency, lambda _: None)
-        count, _ = imports.load(operator(), rows, lambda *_: None)
+        count, _ = imports.import_products(operator(), rows, lambda *_: None)
     click.echo(f"{count} products, and two accounts that last as long as this demo:")
     for role in (STAFF, CUSTOMER):
         password = token_urlsafe(12)

@@ -6,19 +6,9 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.cli.common import (
-    Refusal,
-    cause,
-    engine,
-    known,
-    line,
-    on_database,
-    operator,
-    schema,
-    settings,
-)
+from shop.cli.common import Refusal, cause, engine, known, line, on_database, operator, schema, settings
 from shop.services import housekeeping, upkeep
-from shop.services.schema import drift, present
+from shop.services.schema import find_drift, get_revision
 
 
 @click.command()
@@ -57,12 +47,12 @@ def check() -> None:
 
 
 def structure() -> str | None:
-    if (flaw := schema()) or present(engine()) != known()[
+    if (flaw := schema()) or get_revision(engine()) != known()[
         0
     ]:  # what a newer version made is not ours to judge
         return flaw
-    return "; ".join(drift(engine())[:5]) or None
+    return "; ".join(find_drift(engine())[:5]) or None
 
 
 def integrity() -> str | None:
-    return "; ".join(upkeep.flaws(engine())[:5]) or None
+    return "; ".join(upkeep.find_integrity_errors(engine())[:5]) or None

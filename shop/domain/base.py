@@ -20,12 +20,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def fold(text: str) -> str:
+def normalize_text(text: str) -> str:
     """The one spelling of all that people read as the same text."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-class Moment(TypeDecorator):
+class UTCDateTime(TypeDecorator):
     """An instant in UTC."""
 
     impl = DateTime(timezone=True)
@@ -33,7 +33,7 @@ class Moment(TypeDecorator):
     python_type = datetime
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return None if value is None else instant(value)
+        return None if value is None else parse_instant(value)
 
 
 class Base(DeclarativeBase):
@@ -46,21 +46,21 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {datetime: Moment()}
+    type_annotation_map: ClassVar = {datetime: UTCDateTime()}
 
 
-def glance(kind: "type[Entity]", *names: str) -> type[Any]:
+def make_row_type(kind: "type[Entity]", *names: str) -> type[Any]:
     """A row of a kind as readers see it: some columns, without the bookkeeping that a change needs.
 
     The columns are read as the driver gives them, and made what they are only where a row is looked at.
     """
     row, columns = namedtuple(f"{kind.__name__}Glance", names), [kind.__table__.c[name] for name in names]
-    moments = [at for at, column in enumerate(columns) if isinstance(column.type, Moment)]
+    moments = [at for at, column in enumerate(columns) if isinstance(column.type, UTCDateTime)]
 
     def of(raw: Sequence[Any]) -> Any:
         values = [*raw]
         for at in moments:
-            values[at] = instant(values[at])
+            values[at] = parse_instant(values[at])
         return glanced._make(values)
 
     raw = [type_coerce(column, NullType()) for column in columns]
@@ -69,7 +69,7 @@ def glance(kind: "type[Entity]", *names: str) -> type[Any]:
     return glanced
 
 
-def instant(value: datetime | str) -> datetime:
+def parse_instant(value: datetime | str) -> datetime:
     """SQLite keeps text, and forgets the zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

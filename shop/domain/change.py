@@ -10,27 +10,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    String,
-    bindparam,
-    column,
-    event,
-    insert,
-    literal,
-    select,
-    table,
-    text,
-)
+from sqlalchemy import Connection, String, bindparam, column, event, insert, literal, select, table, text
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
-from shop.domain.base import Base, Id, Moment, now
+from shop.domain.base import Base, Id, UTCDateTime, now
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
-KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
+CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
-CHANNEL, LINE = "shop_changes", 0x5409
-NOTED = "changes"
+CHANNEL, LOCK_ID = "shop_changes", 0x5409
+PENDING = "changes"
 
 
 class Change(Base):
@@ -45,60 +34,66 @@ class Change(Base):
     at: Mapped[datetime] = mapped_column(default=now)
 
 
-WRITE = insert(Change.__table__)
-GOODS = table("products", *map(column, ("id", "price", "stock")))
-WRITE_ALL = insert(Change.__table__).from_select(
+INSERT_CHANGE = insert(Change.__table__)
+PRODUCTS_TABLE = table("products", *map(column, ("id", "price", "stock")))
+INSERT_CREATED = insert(Change.__table__).from_select(
     ["kind", "product_id", "price", "stock", "at"],
-    select(literal(CREATED), GOODS.c.id, GOODS.c.price, GOODS.c.stock, bindparam("at", type_=Moment()))
-    .where(GOODS.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(GOODS.c.id),
+    select(
+        literal(CREATED),
+        PRODUCTS_TABLE.c.id,
+        PRODUCTS_TABLE.c.price,
+        PRODUCTS_TABLE.c.stock,
+        bindparam("at", type_=UTCDateTime()),
+    )
+    .where(PRODUCTS_TABLE.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(PRODUCTS_TABLE.c.id),
 )
-QUEUE = text(f"SELECT pg_advisory_xact_lock({LINE}), pg_notify('{CHANNEL}', '')")
+LOCK_AND_NOTIFY = text(f"SELECT pg_advisory_xact_lock({LOCK_ID}), pg_notify('{CHANNEL}', '')")
 
 
-def record(session: Session, product: Any, kind: str) -> None:
+def record_change(session: Session, product: Any, kind: str) -> None:
     """Note what changed, as it is now."""
     row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
-    session.info.setdefault(NOTED, []).append(row)
+    session.info.setdefault(PENDING, []).append(row)
 
 
-def record_all(session: Session, ids: Iterable[int]) -> None:
+def record_new_products(session: Session, ids: Iterable[int]) -> None:
     """Note that there are new products: by their numbers only, because they may be a million."""
-    session.info.setdefault(NOTED, []).append(array("q", ids))
+    session.info.setdefault(PENDING, []).append(array("q", ids))
 
 
-def queue(connection: Connection) -> None:
+def lock_change_numbers(connection: Connection) -> None:
     """Become the next whose rows readers see. Lock nothing after this, or two could wait for each other."""
     if connection.dialect.name == "postgresql":
-        connection.execute(QUEUE)
+        connection.execute(LOCK_AND_NOTIFY)
 
 
 @event.listens_for(Session, "after_transaction_create")
-def begin(session: Session, transaction: SessionTransaction) -> None:
+def mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
     """A savepoint stands in the list as itself, so that what came after it can be taken back."""
     if transaction.nested:
-        session.info.setdefault(NOTED, []).append(transaction)
+        session.info.setdefault(PENDING, []).append(transaction)
     elif transaction.parent is None:
-        session.info.pop(NOTED, None)
+        session.info.pop(PENDING, None)
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def take_back(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.nested and transaction in (noted := session.info.get(NOTED, [])):
+def discard_rolled_back(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested and transaction in (noted := session.info.get(PENDING, [])):
         del noted[noted.index(transaction) :]
 
 
 @event.listens_for(Session, "before_commit")
-def write(session: Session) -> None:
-    if session.in_nested_transaction() or NOTED not in session.info:
+def write_changes(session: Session) -> None:
+    if session.in_nested_transaction() or PENDING not in session.info:
         return
     session.flush()
-    noted = session.info.pop(NOTED)
+    noted = session.info.pop(PENDING)
     rows, many = ([each for each in noted if type(each) is kind] for kind in (dict, array))
     at, connection = now(), session.connection()
     if rows or many:
-        queue(connection)
+        lock_change_numbers(connection)
     if rows:
-        connection.execute(WRITE, [{**row, "at": at} for row in rows])
+        connection.execute(INSERT_CHANGE, [{**row, "at": at} for row in rows])
     for ids in many:
-        connection.execute(WRITE_ALL, {"ids": ids.tolist(), "at": at})
+        connection.execute(INSERT_CREATED, {"ids": ids.tolist(), "at": at})

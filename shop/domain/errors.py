@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class ShopError(Exception):
+class DomainError(Exception):
     """A refusal: a code for doors, a sentence for people, and facts that help to do better."""
 
     code = "error"
@@ -13,25 +13,25 @@ class ShopError(Exception):
         self.detail, self.facts = detail, facts
 
 
-class Invalid(ShopError):
+class Invalid(DomainError):
     """The input does not have the shape asked for; `errors` names each member."""
 
     code = "invalid"
 
 
-class Unauthenticated(ShopError):
+class Unauthenticated(DomainError):
     code = "unauthenticated"
 
 
-class Forbidden(ShopError):
+class Forbidden(DomainError):
     code = "forbidden"
 
 
-class NotFound(ShopError):
+class NotFound(DomainError):
     code = "not_found"
 
 
-class Conflict(ShopError):
+class Conflict(DomainError):
     code = "conflict"
 
 
@@ -41,25 +41,25 @@ class OutOfStock(Conflict):
     code = "out_of_stock"
 
 
-class Reused(ShopError):
+class KeyReused(DomainError):
     """The key of one request came again with another."""
 
     code = "reused"
 
 
-class Stale(ShopError):
+class Stale(DomainError):
     """The caller knew an older version than the one that stands."""
 
     code = "stale"
 
 
-class Unavailable(ShopError):
+class Unavailable(DomainError):
     """Nothing is wrong with the request; the same one may work in a moment."""
 
     code = "unavailable"
 
 
-class Expired(ShopError):
+class CursorExpired(DomainError):
     """What came after this place in the feed has been forgotten."""
 
     code = "expired"

@@ -10,8 +10,8 @@ from functools import cache, wraps
 from typing import Any
 
 from shop.domain.base import Entity
-from shop.domain.errors import Conflict, Forbidden, ShopError, Unauthenticated
-from shop.domain.shapes import Nothing, Shape
+from shop.domain.errors import Conflict, DomainError, Forbidden, Unauthenticated
+from shop.domain.shapes import EmptyInput, InputSchema
 
 ANYONE, MEMBER, OWNER, STAFF = "anyone", "member", "owner", "staff"
 
@@ -25,7 +25,7 @@ class Move:
     source: frozenset[str]
     target: str | None
     when: Callable[[Any], bool]
-    takes: type[Shape]
+    takes: type[InputSchema]
     begins: bool
 
     def open(self, roles: frozenset[str]) -> bool:
@@ -36,7 +36,7 @@ class Move:
         """Whether anybody may now."""
         return (not self.source or entity.status in self.source) and self.when(entity)
 
-    def bar(self, roles: frozenset[str]) -> ShopError | None:
+    def bar(self, roles: frozenset[str]) -> DomainError | None:
         """Why this caller may not, whatever the entity's state; None when they may."""
         if self.open(roles):
             return None
@@ -44,7 +44,7 @@ class Move:
             return Unauthenticated("Log in first.")
         return Forbidden(f"You may not {self.name} this.")
 
-    def refusal(self, entity: Any, roles: frozenset[str]) -> ShopError | None:
+    def refusal(self, entity: Any, roles: frozenset[str]) -> DomainError | None:
         """Why this caller may not do this now; None when they may. The guard and the offer ask here."""
         if barred := self.bar(roles):
             return barred
@@ -66,7 +66,7 @@ def move(
     source: set[str] = frozenset(),
     target: str | None = None,
     when: Callable[[Any], bool] = lambda entity: True,
-    takes: type[Shape] = Nothing,
+    takes: type[InputSchema] = EmptyInput,
 ) -> Callable[[Any], Any]:
     """Declare a method as a move; a class method is a move that begins an entity."""
 
@@ -84,14 +84,14 @@ def move(
             takes=takes,
             begins=begins,
         )
-        made = function if begins else kept(declared, function)
+        made = function if begins else enforce_state(declared, function)
         made.move = declared
         return classmethod(made) if begins else made
 
     return declare
 
 
-def kept(move: Move, function: Callable[..., Any]) -> Callable[..., Any]:
+def enforce_state(move: Move, function: Callable[..., Any]) -> Callable[..., Any]:
     """The method, held to its declaration whoever calls it."""
 
     @wraps(function)
@@ -107,20 +107,20 @@ def kept(move: Move, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def moves(kind: type[Entity]) -> dict[str, Move]:
+def get_moves(kind: type[Entity]) -> dict[str, Move]:
     """Every move that a kind of entity declares, in the order it declares them."""
     functions = (getattr(member, "__func__", member) for member in vars(kind).values())
     return {each.move.name: each.move for each in functions if hasattr(each, "move")}
 
 
 @cache
-def permitted(kind: type[Entity], roles: frozenset[str], begins: bool) -> list[Move]:
+def find_permitted_moves(kind: type[Entity], roles: frozenset[str], begins: bool) -> list[Move]:
     """What these roles may ever do to such an entity; or, to begin one."""
-    return [each for each in moves(kind).values() if each.begins == begins and each.open(roles)]
+    return [each for each in get_moves(kind).values() if each.begins == begins and each.open(roles)]
 
 
-def affordances(entity: Any, roles: frozenset[str]) -> list[Move]:
+def find_available_moves(entity: Any, roles: frozenset[str]) -> list[Move]:
     """What this caller may do now: to an entity, or, for a kind, to begin one."""
     if isinstance(entity, type):
-        return [each for each in permitted(entity, roles, True) if each.timely(entity)]
-    return [each for each in permitted(entity.kind, roles, False) if each.timely(entity)]
+        return [each for each in find_permitted_moves(entity, roles, True) if each.timely(entity)]
+    return [each for each in find_permitted_moves(entity.kind, roles, False) if each.timely(entity)]

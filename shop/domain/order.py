@@ -7,10 +7,10 @@ from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, e
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.base import Base, Entity, Id, now
-from shop.domain.change import queue
+from shop.domain.change import lock_change_numbers
 from shop.domain.errors import Conflict
 from shop.domain.moves import MEMBER, OWNER, STAFF, move
-from shop.domain.product import Product, shift
+from shop.domain.product import Product, adjust_stock
 from shop.domain.shapes import NewOrder, Payment, Shipment
 from shop.domain.user import User
 
@@ -60,9 +60,9 @@ class Step(Base):
 
 
 @event.listens_for(Step, "before_insert")
-def number(_: Any, connection: Connection, __: Step) -> None:
+def number_step(_: Any, connection: Connection, __: Step) -> None:
     """Steps are numbered in the order in which they become visible: they too can be read by cursor."""
-    queue(connection)
+    lock_change_numbers(connection)
 
 
 class Order(Entity):
@@ -131,5 +131,5 @@ class Order(Entity):
     def put_back(self) -> None:
         """All of it is for sale again; in the order of ids, so that no two orders wait for each other."""
         for item in self.items:
-            if not shift(object_session(self), item.product_id, item.quantity):
+            if not adjust_stock(object_session(self), item.product_id, item.quantity):
                 raise Conflict(f"There is no room in the stock for {item.name}.")

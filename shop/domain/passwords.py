@@ -16,32 +16,32 @@ T = TypeVar("T")
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # A hash costs a core some 25 ms: a flood of logins may use the cores, but not starve all other requests.
 # The threads are few, because the allocator keeps the 19 MiB of a hash for each thread that ever made one.
-THREADS = ThreadPoolExecutor(os.cpu_count() or 1, "shop-passwords")
-TIMEOUT = 3.0  # seconds to wait for a thread
+HASHING_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, "shop-passwords")
+HASHING_TIMEOUT = 3.0  # seconds to wait for a thread
 # What an unknown name is checked against, so that it answers no sooner than a known one.
-NOBODY = HASHER.hash(os.urandom(16))
+DUMMY_HASH = HASHER.hash(os.urandom(16))
 
 
 def run_in_thread(act: Callable[..., T], *values: Any) -> T:
-    future = THREADS.submit(act, *values)
+    future = HASHING_THREADS.submit(act, *values)
     try:
-        return future.result(TIMEOUT)
+        return future.result(HASHING_TIMEOUT)
     except TimeoutError:
         future.cancel()
         raise Unavailable("Too many passwords are being checked.", retry_after=2) from None
 
 
-def plain(password: str) -> str:
+def normalize_password(password: str) -> str:
     """One password typed on two keyboards may come as two spellings of the same characters."""
     return unicodedata.normalize("NFKC", password)
 
 
-def seal(password: str) -> str:
-    return run_in_thread(HASHER.hash, plain(password))
+def hash_password(password: str) -> str:
+    return run_in_thread(HASHER.hash, normalize_password(password))
 
 
-def opens(password_hash: str | None, password: str) -> bool:
+def verify_password(password_hash: str | None, password: str) -> bool:
     try:
-        return run_in_thread(HASHER.verify, password_hash or NOBODY, plain(password))
+        return run_in_thread(HASHER.verify, password_hash or DUMMY_HASH, normalize_password(password))
     except (VerifyMismatchError, InvalidHashError):
         return False

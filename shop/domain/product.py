@@ -6,29 +6,29 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
 
-from shop.domain.base import Entity, Id, fold, glance, now
-from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record
+from shop.domain.base import Entity, Id, make_row_type, normalize_text, now
+from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
 from shop.domain.errors import Conflict
 from shop.domain.money import MAX as MAX_MONEY
 from shop.domain.moves import MEMBER, STAFF, move
 from shop.domain.shapes import MAX_STOCK, NewProduct, Purchase, Restock
 
 # Both databases sort and search what is folded here, byte by byte, so that both answer alike.
-Folded = Text().with_variant(Text(collation="C"), "postgresql")
+NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 # What is retired is never listed, so it is in no index that lists are read from.
-SORTED, LIVE = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
-KINDS = {"create": CREATED, "update": CHANGED, "restock": STOCKED, "delete": RETIRED}
+SORT_COLUMNS, LIVE = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
+CHANGE_OF_MOVE = {"create": CREATED, "update": CHANGED, "restock": STOCKED, "delete": RETIRED}
 
 
 class Product(Entity):
     __tablename__ = "products"
 
     name: Mapped[str] = mapped_column(String(100))
-    name_key: Mapped[str] = mapped_column(Folded)
+    name_key: Mapped[str] = mapped_column(NormalizedText)
     description: Mapped[str] = mapped_column(Text)
-    words: Mapped[str] = mapped_column(Folded)
+    words: Mapped[str] = mapped_column(NormalizedText)
     price: Mapped[int] = mapped_column(Id)
     stock: Mapped[int] = mapped_column(Id)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -39,7 +39,7 @@ class Product(Entity):
         CheckConstraint(f"stock BETWEEN 0 AND {MAX_STOCK}", name="stock"),
         *(
             Index(f"ix_products_live_{key}", key, "id", sqlite_where=LIVE, postgresql_where=LIVE)
-            for key in SORTED
+            for key in SORT_COLUMNS
         ),
         {"sqlite_autoincrement": True},
     )
@@ -49,8 +49,8 @@ class Product(Entity):
         name, description = (
             value if field == each else getattr(self, each) for each in ("name", "description")
         )
-        self.name_key = fold(name or "")[:100]
-        self.words = fold(f"{name or ''}\n{description or ''}")
+        self.name_key = normalize_text(name or "")[:100]
+        self.words = normalize_text(f"{name or ''}\n{description or ''}")
         return value
 
     def visible(self, roles: frozenset[str]) -> bool:
@@ -85,35 +85,38 @@ class Product(Entity):
 
     def note(self, move: str, by: int | None) -> None:
         session = object_session(self)
-        if move in KINDS and session.is_modified(self):
+        if move in CHANGE_OF_MOVE and session.is_modified(self):
             session.flush()  # a new product has its id from the database
-            record(session, self, KINDS[move])
+            record_change(session, self, CHANGE_OF_MOVE[move])
 
 
-Listing = glance(
+ProductRow = make_row_type(
     Product, "id", "name", "description", "price", "stock", "created_at", "updated_at", "version", "name_key"
 )
 
 # Prepared once, because every line of every order passes here (`python -m benchmarks.checkout`).
-shelf = Product.__table__
-SHIFT = (
-    update(shelf)
+PRODUCTS = Product.__table__
+ADJUST_STOCK = (
+    update(PRODUCTS)
     .where(
-        shelf.c.id == bindparam("product"), shelf.c.stock.between(bindparam("lowest"), bindparam("highest"))
+        PRODUCTS.c.id == bindparam("product"),
+        PRODUCTS.c.stock.between(bindparam("lowest"), bindparam("highest")),
     )
-    .where(or_(shelf.c.retired_at.is_(None), bindparam("amount") > 0))
+    .where(or_(PRODUCTS.c.retired_at.is_(None), bindparam("amount") > 0))
     .values(
-        stock=shelf.c.stock + bindparam("amount"), version=shelf.c.version + 1, updated_at=bindparam("at")
+        stock=PRODUCTS.c.stock + bindparam("amount"),
+        version=PRODUCTS.c.version + 1,
+        updated_at=bindparam("at"),
     )
-    .returning(shelf.c.id, shelf.c.name, shelf.c.price, shelf.c.stock)
+    .returning(PRODUCTS.c.id, PRODUCTS.c.name, PRODUCTS.c.price, PRODUCTS.c.stock)
 )
 
 
-def shift(session: Session, product_id: int, amount: int) -> Row[Any] | None:
+def adjust_stock(session: Session, product_id: int, amount: int) -> Row[Any] | None:
     """Add to a stock in one statement, so that no other comes between; None where it cannot be."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}
-    changed = session.connection().execute(SHIFT, words).one_or_none()
+    changed = session.connection().execute(ADJUST_STOCK, words).one_or_none()
     if changed:
-        record(session, changed, STOCKED)
+        record_change(session, changed, STOCKED)
     return changed

@@ -10,24 +10,24 @@ from shop.domain.money import MAX as MAX_MONEY
 
 MAX_STOCK = 2**31 - 1
 MAX_QUANTITY = 10_000
-LINE = r"^ *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-TEXT = r"^[^\x00]*$"
+LINE_PATTERN = r"^ *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+TEXT_PATTERN = r"^[^\x00]*$"
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 EMAIL = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f@.]+)+$"
-COMMON = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
+COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
 
 
-class Shape(Schema):
+class InputSchema(Schema):
     class Meta:
         unknown = RAISE
         ordered = True
 
 
-class Nothing(Shape):
+class EmptyInput(InputSchema):
     """A move that needs no words."""
 
 
-class Pattern(validate.Regexp):
+class FullPattern(validate.Regexp):
     """The whole text, as in a browser; to Python's `$` a line's end would do."""
 
     def __call__(self, value: Any) -> Any:
@@ -36,11 +36,13 @@ class Pattern(validate.Regexp):
         return value
 
 
-class Text(fields.String):
+class PlainText(fields.String):
     """Characters of one line, or of several where the pattern allows it."""
 
-    def __init__(self, low: int, high: int, pattern: str = LINE, hint: str = "", **kwargs: Any) -> None:
-        shape = Pattern(pattern, error=hint or "It must be plain text without control characters.")
+    def __init__(
+        self, low: int, high: int, pattern: str = LINE_PATTERN, hint: str = "", **kwargs: Any
+    ) -> None:
+        shape = FullPattern(pattern, error=hint or "It must be plain text without control characters.")
         super().__init__(validate=[validate.Length(low, high), shape], **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
@@ -70,7 +72,7 @@ class Few(fields.List):
         return super()._deserialize(value, *args, **kwargs)
 
 
-class Whole(fields.Integer):
+class StrictInteger(fields.Integer):
     """A whole number, and neither "3" nor true."""
 
     def __init__(self, low: int, high: int, **kwargs: Any) -> None:
@@ -96,7 +98,7 @@ class Money(fields.Integer):
         return value
 
 
-class Truth(fields.Boolean):
+class StrictBoolean(fields.Boolean):
     """true or false, and nothing that merely looks like it."""
 
     truthy = {True}
@@ -108,58 +110,63 @@ class Truth(fields.Boolean):
         return value
 
 
-class Email(Text):
+class Email(PlainText):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(3, 254, EMAIL, "It must be an e-mail address.", **kwargs)
 
 
-def uncommon(password: str) -> None:
-    if password.casefold() in COMMON:
+def refuse_common_password(password: str) -> None:
+    if password.casefold() in COMMON_PASSWORDS:
         raise ValidationError("It is one of the first passwords that anyone tries; choose another.")
 
 
-class Password(Text):
+class Password(PlainText):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(8, 128, TEXT, load_only=True, **kwargs)
-        self.validators.append(uncommon)
+        super().__init__(8, 128, TEXT_PATTERN, load_only=True, **kwargs)
+        self.validators.append(refuse_common_password)
 
 
-class NewProduct(Shape):
-    name = Text(1, 100, required=True, metadata={"examples": ["Walnut desk"]})
-    description = Text(
-        0, 5000, TEXT, load_default="", allow_none=True, metadata={"examples": ["Oiled, 140 cm wide."]}
+class NewProduct(InputSchema):
+    name = PlainText(1, 100, required=True, metadata={"examples": ["Walnut desk"]})
+    description = PlainText(
+        0,
+        5000,
+        TEXT_PATTERN,
+        load_default="",
+        allow_none=True,
+        metadata={"examples": ["Oiled, 140 cm wide."]},
     )
     price = Money(required=True)
-    stock = Whole(0, MAX_STOCK, load_default=0, metadata={"examples": [12]})
+    stock = StrictInteger(0, MAX_STOCK, load_default=0, metadata={"examples": [12]})
 
 
-class Restock(Shape):
-    amount = Whole(-MAX_STOCK, MAX_STOCK, required=True, metadata={"examples": [25]})
+class Restock(InputSchema):
+    amount = StrictInteger(-MAX_STOCK, MAX_STOCK, required=True, metadata={"examples": [25]})
 
 
-class Purchase(Shape):
-    quantity = Whole(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
+class Purchase(InputSchema):
+    quantity = StrictInteger(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
 
 
-class Line(Shape):
-    product_id = Whole(1, 10**18 - 1, required=True, metadata={"examples": [1]})
-    quantity = Whole(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
+class Line(InputSchema):
+    product_id = StrictInteger(1, 10**18 - 1, required=True, metadata={"examples": [1]})
+    quantity = StrictInteger(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
 
 
-class NewOrder(Shape):
+class NewOrder(InputSchema):
     items = Few(fields.Nested(Line), 1, 100, required=True)
 
 
-class Payment(Shape):
-    reference = Text(1, 100, required=True, metadata={"examples": ["bank transfer 2026-0042"]})
+class Payment(InputSchema):
+    reference = PlainText(1, 100, required=True, metadata={"examples": ["bank transfer 2026-0042"]})
 
 
-class Shipment(Shape):
-    tracking = Text(1, 100, required=True, metadata={"examples": ["JD0002 1234 5678"]})
+class Shipment(InputSchema):
+    tracking = PlainText(1, 100, required=True, metadata={"examples": ["JD0002 1234 5678"]})
 
 
-class Account(Shape):
-    username = Text(
+class Account(InputSchema):
+    username = PlainText(
         3, 80, USERNAME, "Use letters, digits, dots, dashes and underscores.", required=True,
         metadata={"examples": ["ada"]},
     )  # fmt: skip
@@ -170,7 +177,7 @@ class Account(Shape):
     def seal(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """The password goes no further than this: only its hash does."""
         if "password" in data:
-            data["password_hash"] = passwords.seal(data.pop("password"))
+            data["password_hash"] = passwords.hash_password(data.pop("password"))
         return data
 
 
@@ -178,12 +185,18 @@ class Registration(Account):
     password = Password(required=True, metadata={"examples": ["correct horse battery"]})
 
 
-class Credentials(Shape):
-    username = Text(1, 80, TEXT, required=True, metadata={"examples": ["ada"]})
-    password = Text(1, 128, TEXT, required=True, metadata={"examples": ["correct horse battery"]})
+class Credentials(InputSchema):
+    username = PlainText(1, 80, TEXT_PATTERN, required=True, metadata={"examples": ["ada"]})
+    password = PlainText(
+        1, 128, TEXT_PATTERN, required=True, metadata={"examples": ["correct horse battery"]}
+    )
 
 
-class Refresh(Shape):
-    refresh_token = Text(
-        1, 2000, TEXT, required=True, metadata={"description": "The one that came last; it counts once."}
+class Refresh(InputSchema):
+    refresh_token = PlainText(
+        1,
+        2000,
+        TEXT_PATTERN,
+        required=True,
+        metadata={"description": "The one that came last; it counts once."},
     )

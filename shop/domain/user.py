@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from shop.domain.base import Base, Entity, Id, fold, now
+from shop.domain.base import Base, Entity, Id, normalize_text, now
 from shop.domain.moves import ANYONE, OWNER, STAFF, move
 from shop.domain.shapes import Account, Registration
 
@@ -36,7 +36,7 @@ class User(Entity):
 
     @validates("username", "email")
     def _fold(self, field: str, value: str | None) -> str | None:
-        setattr(self, f"{field}_key", value and fold(value)[:254])  # some folded letters are many
+        setattr(self, f"{field}_key", value and normalize_text(value)[:254])  # some folded letters are many
         return value
 
     @property

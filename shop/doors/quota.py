@@ -19,7 +19,7 @@ from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.domain.base import fold
+from shop.domain.base import normalize_text
 from shop.domain.errors import Unauthenticated
 from shop.doors.web import address, anonymous, caller, settings
 from shop.services.tokens import is_known_address
@@ -173,7 +173,7 @@ def limit_failed_logins(username: str) -> Iterator[None]:
 
 def login_limits(username: str) -> list[RequestLimit]:
     """The narrow one first."""
-    account = hashlib.sha256(fold(username).encode()).hexdigest()
+    account = hashlib.sha256(normalize_text(username).encode()).hexdigest()
     rate = settings().login_rate_limit
     return [
         RequestLimit(keeper(), item, [PREFIX, key, policy], False, True)

@@ -17,7 +17,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from shop.domain.errors import Unauthenticated
 from shop.services.context import Context
-from shop.services.tokens import ACCESS, Signer, actor
+from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
 
 QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
@@ -75,7 +75,7 @@ def context() -> Context:
     found = g._get_current_object()
     if "context" not in found:
         held, ctx = claims(), anonymous()
-        found.context = replace(ctx, actor=actor(ctx, held)) if held else ctx
+        found.context = replace(ctx, actor=identify_actor(ctx, held)) if held else ctx
     return found.context
 
 

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from shop.domain.errors import Unavailable
 from shop.domain.moves import ANYONE, MEMBER, OWNER, STAFF
-from shop.services.reads import Read, read
+from shop.services.reads import RecordedQuery, run_recorded
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
-QUEUE = Lock()
-PATIENCE = 2.0  # seconds; then as many again until other processes let us write
+WRITE_LOCK = Lock()
+WRITE_LOCK_TIMEOUT = 2.0  # seconds; then as many again until other processes let us write
 # Whoever wants to know for how many seconds a writer had to wait.
-WAITS: set[Callable[[float], None]] = set()
+WRITE_WAIT_OBSERVERS: set[Callable[[float], None]] = set()
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Context:
     actor: Actor | None = None
     currency: str = "USD"
     max_unpaid_orders: int = 100
-    reads: list[Read] = field(default_factory=list)
+    reads: list[RecordedQuery] = field(default_factory=list)
 
     def roles(self, entity: Any = None) -> frozenset[str]:
         """What the caller is: to the shop, and to this entity."""
@@ -59,7 +59,7 @@ class Context:
     def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
         """What there is, and a note of it: whoever keeps what is made of it can ask again."""
         with self.reading() as connection:
-            found = read(connection, statement, values)
+            found = run_recorded(connection, statement, values)
         self.reads.append(found)
         return found.rows
 
@@ -83,10 +83,10 @@ class Context:
         self.session.rollback()  # ends the read transaction that looked up the caller
         sqlite, began = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
-            with queue() if sqlite else nullcontext():
+            with hold_write_lock() if sqlite else nullcontext():
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-                    for tell in WAITS:
+                    for tell in WRITE_WAIT_OBSERVERS:
                         tell(perf_counter() - began)
                 yield self.session
         finally:
@@ -94,10 +94,10 @@ class Context:
 
 
 @contextmanager
-def queue() -> Iterator[None]:
-    if not QUEUE.acquire(timeout=PATIENCE):
+def hold_write_lock() -> Iterator[None]:
+    if not WRITE_LOCK.acquire(timeout=WRITE_LOCK_TIMEOUT):
         raise Unavailable("Too many changes are waiting.", retry_after=2)
     try:
         yield
     finally:
-        QUEUE.release()
+        WRITE_LOCK.release()

@@ -13,13 +13,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import Conflict, ShopError, Unavailable
+from shop.domain.errors import Conflict, DomainError, Unavailable
 from shop.services import patience
 
-UNIQUE = {"username_key": "username", "email_key": "email"}
+UNIQUE_MEMBERS = {"username_key": "username", "email_key": "email"}
 
 
-def options(url: str, threads: int) -> dict[str, Any]:
+def build_engine_options(url: str, threads: int) -> dict[str, Any]:
     """Engine options: as many connections as threads, and an end to every wait."""
     # Parameters hold addresses and hashes: error messages, and so logs, go without them.
     pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
@@ -30,17 +30,17 @@ def options(url: str, threads: int) -> dict[str, Any]:
     return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
 
 
-def insert_or(session: Session, table: Any) -> Any:
+def build_insert(session: Session, table: Any) -> Any:
     """An INSERT that can say what to do where the row is there already."""
     return {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name].insert(table)
 
 
-def tune(engine: Engine) -> None:
+def configure_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         keep_private(engine)
-        begin_early(engine)
+        configure_sqlite(engine)
     else:
-        patience.limit(engine)
+        patience.limit_waits(engine)
 
 
 def keep_private(engine: Engine) -> None:
@@ -53,7 +53,7 @@ def keep_private(engine: Engine) -> None:
             os.close(os.open(words[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def begin_early(engine: Engine) -> None:
+def configure_sqlite(engine: Engine) -> None:
     """On SQLite we begin our own transactions, because the driver begins them too late."""
 
     @event.listens_for(engine, "connect")
@@ -70,10 +70,10 @@ def begin_early(engine: Engine) -> None:
             connection.connection.dbapi_connection.execute("BEGIN")  # the short way, for it waits for nobody
 
 
-def meaning(error: Exception) -> ShopError | None:
+def translate_error(error: Exception) -> DomainError | None:
     """A database error in the words of the shop; None where it is a fault of ours."""
     if isinstance(error, IntegrityError):
-        return taken(str(error.orig))
+        return find_constraint_error(str(error.orig))
     if isinstance(error, OperationalError) and misspoken(error.orig):
         return None
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
@@ -89,10 +89,10 @@ def misspoken(error: Any) -> bool:
     return getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
 
 
-def taken(message: str) -> ShopError | None:
+def find_constraint_error(message: str) -> DomainError | None:
     if "ck_products_stock" in message:
         return Conflict("There is no room in the stock for that.")
-    for column, member in UNIQUE.items():
+    for column, member in UNIQUE_MEMBERS.items():
         if column in message:
             return Conflict(f"This {member} is taken.", members={member: [f"This {member} is taken."]})
     return None

@@ -11,22 +11,22 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 
 from shop.domain.base import now
 from shop.domain.change import PURGED, Change
-from shop.domain.errors import Expired, NotFound, Unauthenticated
+from shop.domain.errors import CursorExpired, NotFound, Unauthenticated
 from shop.domain.moves import STAFF
 from shop.domain.order import Order, Step
-from shop.domain.shapes import Shape, Whole
+from shop.domain.shapes import InputSchema, StrictInteger
 from shop.services.context import Context
-from shop.services.watch import Watcher
+from shop.services.watch import ChangeListener
 
 LARGEST = 500
 GLANCE = 1.0  # seconds after which one who waits is asked whether he is still there
 
 
-class Search(Shape):
+class Search(InputSchema):
     """Where to read on, and how much at most."""
 
-    after = Whole(0, 10**18 - 1)
-    limit = Whole(1, LARGEST, load_default=100)
+    after = StrictInteger(0, 10**18 - 1)
+    limit = StrictInteger(1, LARGEST, load_default=100)
 
 
 class Row(Protocol):
@@ -37,58 +37,58 @@ CHANGES = select(Change.seq, Change.kind, Change.product_id, Change.price, Chang
 STEPS = select(Step.id.label("seq"), Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(Order)
 
 
-def beyond(query: Select[Any], column: Any) -> Select[Any]:
+def build_query_after(query: Select[Any], column: Any) -> Select[Any]:
     return query.where(column > bindparam("after")).order_by(column).limit(bindparam("limit"))
 
 
-CHANGES_AFTER, STEPS_AFTER = beyond(CHANGES, Change.seq), beyond(STEPS, Step.id)
+CHANGES_AFTER, STEPS_AFTER = build_query_after(CHANGES, Change.seq), build_query_after(STEPS, Step.id)
 
 
-def read(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+def read_changes(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
     """What came after this cursor. What was purged left a mark, which is found if anything was missed."""
-    found = rows(ctx, CHANGES_AFTER, after, limit)
+    found = fetch_after(ctx, CHANGES_AFTER, after, limit)
     if found and found[0].kind == PURGED:
-        raise Expired("What came after this cursor is forgotten; read anew, and go on from now.")
-    return found or known(ctx, after, newest)
+        raise CursorExpired("What came after this cursor is forgotten; read anew, and go on from now.")
+    return found or check_cursor(ctx, after, find_newest_change)
 
 
-def steps(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+def read_steps(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
     """The steps of all orders; whose an order is, each row says."""
-    return rows(ctx, STEPS_AFTER, after, limit) or known(ctx, after, newest_step)
+    return fetch_after(ctx, STEPS_AFTER, after, limit) or check_cursor(ctx, after, find_newest_step)
 
 
-def seen(ctx: Context, found: Sequence[Row]) -> Sequence[Row]:
+def filter_visible_steps(ctx: Context, found: Sequence[Row]) -> Sequence[Row]:
     """Those of the steps that this caller may know of."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
     return found if STAFF in ctx.roles() else [row for row in found if row.user_id == ctx.actor.id]
 
 
-def rows(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
+def fetch_after(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
     with ctx.reading() as connection:
         return connection.execute(query, {"after": after, "limit": limit}).all()
 
 
-def known(ctx: Context, after: int, newest: Callable[[Context], int]) -> Sequence[Row]:
+def check_cursor(ctx: Context, after: int, newest: Callable[[Context], int]) -> Sequence[Row]:
     """Nothing, for a cursor that there is; one that was never given out would miss what comes."""
     if after > newest(ctx):
         raise NotFound("No change has this number yet; begin anew.")
     return []
 
 
-def newest(ctx: Context) -> int:
+def find_newest_change(ctx: Context) -> int:
     """The cursor of now."""
     with ctx.reading() as connection:
         return connection.scalar(select(func.max(Change.seq))) or 0
 
 
-def newest_step(ctx: Context) -> int:
+def find_newest_step(ctx: Context) -> int:
     with ctx.reading() as connection:
         return connection.scalar(select(func.max(Step.id))) or 0
 
 
-def wait(
-    ctx: Context, watcher: Watcher, after: int, limit: int, seconds: float,
+def wait_for_changes(
+    ctx: Context, watcher: ChangeListener, after: int, limit: int, seconds: float,
     going: Callable[[], bool] = lambda: True,
 ) -> Sequence[Row]:  # fmt: skip
     """What came after this cursor as soon as there is something, or nothing when the time is over.
@@ -99,14 +99,14 @@ def wait(
     while True:
         seen = watcher.seen()
         ctx.session.rollback()
-        if found := read(ctx, after, limit):
+        if found := read_changes(ctx, after, limit):
             return found
         while not watcher.wait(seen, min(GLANCE, end - monotonic())):
             if watcher.stopped or monotonic() >= end or not going():
                 return []
 
 
-def purge(ctx: Context, days: int) -> int:
+def purge_changes(ctx: Context, days: int) -> int:
     """Forget what is older; the last of it stays as a mark of how far that went."""
     with ctx.writing() as session:
         old = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
@@ -119,7 +119,7 @@ def purge(ctx: Context, days: int) -> int:
 class Stream:
     """The same for coroutines: however many wait at one place, it is read once for all of them."""
 
-    def __init__(self, watcher: Watcher, read: Callable[[int], Awaitable[Sequence[Row]]]) -> None:
+    def __init__(self, watcher: ChangeListener, read: Callable[[int], Awaitable[Sequence[Row]]]) -> None:
         self.watcher, self.read, self.loop = watcher, read, asyncio.get_running_loop()
         self.bell, self.reads = asyncio.Event(), dict[int, asyncio.Future[Sequence[Row]]]()
         watcher.listeners.add(self.tell)

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.errors import Unavailable
-from shop.services.database import keep_private, options
-from shop.services.schema import lag, present, steps
+from shop.services.database import build_engine_options, keep_private
+from shop.services.schema import describe_lag, get_revision, list_revisions
 
 PATIENCE, QUICK = 0.8, 0.2  # one after the other at worst: a second
 
@@ -43,8 +43,8 @@ class Question:
 class Health:
     def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
         engine = apart(database_url)
-        self.known = steps(folder)
-        self.step = Question(lambda: present(engine))
+        self.known = list_revisions(folder)
+        self.step = Question(lambda: get_revision(engine))
         self.redis = Question(lambda: ping(redis_url)) if redis_url else None
 
     def ready(self, *, stopping: bool = False) -> dict[str, str]:
@@ -58,14 +58,14 @@ class Health:
         except (SQLAlchemyError, TimeoutError):
             down = {**state, "database": "down"}
             raise Unavailable("The database does not answer.", retry_after=2, state=down) from None
-        if behind := lag(found, self.known):
+        if behind := describe_lag(found, self.known):
             raise Unavailable(f"The database is {behind}.", retry_after=5, state=state)
         return state
 
 
 def apart(url: str) -> Engine:
     """Connections of its own: a pool that is busy is no reason to send requests elsewhere."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=options(url, 1)["connect_args"])
+    engine = create_engine(url, poolclass=NullPool, connect_args=build_engine_options(url, 1)["connect_args"])
     if engine.dialect.name == "sqlite":
         keep_private(engine)
     return engine

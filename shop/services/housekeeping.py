@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.services import feed, orders, replays
 from shop.services.context import OPERATOR, Context
 
@@ -20,8 +20,8 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
     """Do all of it; how much there was of each."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
-        "answers forgotten": replays.sweep(ctx),
-        "changes forgotten": feed.purge(ctx, changes_days),
+        "answers forgotten": replays.purge_answers(ctx),
+        "changes forgotten": feed.purge_changes(ctx, changes_days),
     }
 
 
@@ -50,7 +50,7 @@ class Housekeeper:
         try:
             with Session(self.engine, expire_on_commit=False) as session:
                 found = clean_up(Context(session, OPERATOR, self.currency), **self.times)
-        except (SQLAlchemyError, ShopError) as error:  # the next time is soon
+        except (SQLAlchemyError, DomainError) as error:  # the next time is soon
             log.warning("housekeeping: %s", str(getattr(error, "orig", error)).partition("\n")[0])
             return
         if cancelled := found["unpaid orders cancelled"]:

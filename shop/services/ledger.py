@@ -11,28 +11,28 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from shop.domain.base import Base
-from shop.domain.change import queue
+from shop.domain.change import lock_change_numbers
 from shop.domain.order import Item, Order, Step
 
 ORDERS, ITEMS, STEPS = (kind.__table__ for kind in (Order, Item, Step))
 PLACE, FILL, NOTE = insert(ORDERS).returning(ORDERS.c.id), insert(ITEMS), insert(STEPS).returning(STEPS.c.id)
 
 
-def write(session: Session, order: Order) -> None:
+def insert_order(session: Session, order: Order) -> None:
     run = session.connection().execute
-    order.id = run(PLACE, row(order, ORDERS)).scalar_one()
+    order.id = run(PLACE, list_values(order, ORDERS)).scalar_one()
     for part in (*order.items, *order.history):
         part.order_id = order.id
     for item in order.items:
         item.fresh = True
-    run(FILL, [row(item, ITEMS) for item in order.items])
+    run(FILL, [list_values(item, ITEMS) for item in order.items])
     (step,) = order.history
-    queue(session.connection())
-    step.id = run(NOTE, row(step, STEPS)).scalar_one()
+    lock_change_numbers(session.connection())
+    step.id = run(NOTE, list_values(step, STEPS)).scalar_one()
     for each in (order, *order.items, step):
         make_transient_to_detached(each)
     session.add(order)
 
 
-def row(entity: Base, table: Table) -> dict[str, Any]:
+def list_values(entity: Base, table: Table) -> dict[str, Any]:
     return {column.key: vars(entity)[column.key] for column in table.columns if column.key in vars(entity)}

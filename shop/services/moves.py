@@ -8,13 +8,13 @@ from sqlalchemy.orm import lazyload
 
 from shop.domain.base import Entity
 from shop.domain.errors import Stale, Unauthenticated
-from shop.domain.moves import moves
+from shop.domain.moves import get_moves
 from shop.services.context import Context
 
 E = TypeVar("E", bound=Entity)
 
 
-def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False, alone: bool = False) -> E:
+def find_entity(ctx: Context, kind: type[E], id: int, *, lock: bool = False, alone: bool = False) -> E:
     """The entity, if this caller may know of it; whoever locks it holds it until the commit.
 
     `alone` it comes without what belongs to it, for those who fetch that themselves.
@@ -28,32 +28,32 @@ def find(ctx: Context, kind: type[E], id: int, *, lock: bool = False, alone: boo
     return entity
 
 
-def find_all(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int, E | None]:
+def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int, E | None]:
     """Many at once, for who may see what leads to them; None where this caller may not know of one."""
     query = select(kind).where(kind.id.in_(ids)).options(lazyload("*"))
     seen = {each.id: each for each in ctx.session.scalars(query) if each.visible(ctx.roles(each))}
     return {id: seen.get(id) for id in ids}
 
 
-def newest(ctx: Context, kind: type[Entity]) -> int:
+def find_newest_id(ctx: Context, kind: type[Entity]) -> int:
     """The id of the newest of its kind."""
     return ctx.session.scalar(select(func.max(kind.id))) or 0
 
 
-def admit(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
+def check_permission(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
     """Refuse those who may never do this before anyone reads what they sent."""
-    move = moves(kind)[name]
+    move = get_moves(kind)[name]
     if not ctx.actor and (barred := move.bar(ctx.roles())):
         raise barred
-    entity = None if id is None else find(ctx, kind, id)
+    entity = None if id is None else find_entity(ctx, kind, id)
     if barred := move.bar(ctx.roles(entity)):
         raise barred
 
 
-def begin(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
+def create(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
     """Bring a new entity into the shop."""
     with ctx.writing() as session:
-        if refusal := moves(kind)[name].refusal(kind, ctx.roles()):
+        if refusal := get_moves(kind)[name].refusal(kind, ctx.roles()):
             raise refusal
         entity = getattr(kind, name)(**data)
         session.add(entity)
@@ -61,7 +61,7 @@ def begin(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
     return entity
 
 
-def perform(
+def execute(
     ctx: Context, kind: type[E], id: int, name: str, data: dict[str, Any], tags: Collection[str] | None = None
 ) -> Any:
     """Make a move, if it may be made now and the caller's tags, if any, name the present version.
@@ -69,8 +69,8 @@ def perform(
     What comes of it is the entity in its new state, unless the move itself says what.
     """
     with ctx.writing():
-        entity = find(ctx, kind, id, lock=True)
-        if refusal := moves(kind)[name].refusal(entity, ctx.roles(entity)):
+        entity = find_entity(ctx, kind, id, lock=True)
+        if refusal := get_moves(kind)[name].refusal(entity, ctx.roles(entity)):
             raise refusal
         if tags is not None and not {"*", entity.tag} & set(tags):
             raise Stale("It was changed since you read it.", tag=entity.tag)

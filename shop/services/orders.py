@@ -10,42 +10,42 @@ from sqlalchemy.orm import Session
 
 from shop.domain.base import now
 from shop.domain.errors import Conflict, Forbidden, OutOfStock, Unauthenticated
-from shop.domain.moves import STAFF, moves
+from shop.domain.moves import STAFF, get_moves
 from shop.domain.order import PLACED, STATES, Item, Order
-from shop.domain.product import Product, shift
-from shop.domain.shapes import Whole
+from shop.domain.product import Product, adjust_stock
+from shop.domain.shapes import StrictInteger
 from shop.domain.user import User
 from shop.services.context import Context
-from shop.services.ledger import write
-from shop.services.moves import find, perform
-from shop.services.pages import Order as By
-from shop.services.pages import Page, Paging, turn
+from shop.services.ledger import insert_order
+from shop.services.moves import execute, find_entity
+from shop.services.pages import Page, PageInput, paginate
+from shop.services.pages import SortOrder as By
 
 BATCH = 100  # unpaid orders that are looked up at a time
 
 
-class Narrow(Paging):
+class UserOrderSearch(PageInput):
     """What a list of orders may be narrowed to."""
 
     status = fields.String(validate=validate.OneOf(STATES))
 
 
-class Search(Narrow):
-    user_id = Whole(1, 10**18 - 1, metadata={"description": "For staff: the orders of one user."})
+class OrderSearch(UserOrderSearch):
+    user_id = StrictInteger(1, 10**18 - 1, metadata={"description": "For staff: the orders of one user."})
 
 
-def create(ctx: Context, data: dict[str, Any]) -> Order:
+def place_order(ctx: Context, data: dict[str, Any]) -> Order:
     """Take every line from the stock, or none, and write down what was bought."""
     with ctx.writing() as session:
-        if refusal := moves(Order)["create"].refusal(Order, ctx.roles()):
+        if refusal := get_moves(Order)["create"].refusal(Order, ctx.roles()):
             raise refusal
         refuse_too_many_unpaid(ctx)
-        items = [taken(session, id, quantity) for id, quantity in merged(data["items"])]
+        items = [reserve_line(session, id, quantity) for id, quantity in merge_lines(data["items"])]
         if short := [item for item in items if isinstance(item, dict)]:
             raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short)
         order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
         order.note("create", ctx.actor.id)
-        write(session, order)
+        insert_order(session, order)
     return order
 
 
@@ -64,13 +64,13 @@ def cancel_unpaid(ctx: Context, hours: int) -> int:
     while ids := [*ctx.session.scalars(overdue.where(Order.id > last).limit(BATCH))]:
         for last in ids:
             with suppress(Conflict):  # it was paid meanwhile, or there is no room in the stock
-                perform(ctx, Order, last, "cancel", {})
+                execute(ctx, Order, last, "cancel", {})
                 count += 1
         ctx.session.expunge_all()
     return count
 
 
-def merged(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
+def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
     """How many of each, in the order of ids, so that no two orders wait for each other."""
     wanted: dict[int, int] = {}
     for line in lines:
@@ -78,24 +78,24 @@ def merged(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
     return sorted(wanted.items())
 
 
-def taken(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
+def reserve_line(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
     """An item out of the stock, or the line that asks for too much."""
-    if row := shift(session, product_id, -quantity):
+    if row := adjust_stock(session, product_id, -quantity):
         return Item(product_id=row.id, name=row.name, unit_price=row.price, quantity=quantity)
     left = session.scalar(select(Product.stock).where(Product.id == product_id, Product.retired_at.is_(None)))
     return {"product_id": product_id, "quantity": quantity, "left": left}
 
 
-def buy(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
+def buy_product(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
     """An order for one product, from the product itself."""
     with ctx.writing():
-        return create(ctx, perform(ctx, Product, id, "buy", data, tags))
+        return place_order(ctx, execute(ctx, Product, id, "buy", data, tags))
 
 
 NEWEST = By(Order.id, Order.id, descending=True)
 
 
-def seen(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
+def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
     """One's own orders; staff see all."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
@@ -110,9 +110,9 @@ def seen(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
     return query
 
 
-def browse(ctx: Context, search: dict[str, Any]) -> Page:
-    return turn(ctx, seen(ctx, search), NEWEST, search)
+def list_orders(ctx: Context, search: dict[str, Any]) -> Page:
+    return paginate(ctx, select_visible_orders(ctx, search), NEWEST, search)
 
 
-def of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:
-    return browse(ctx, {**search, "user_id": find(ctx, User, id).id})
+def list_orders_of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:
+    return list_orders(ctx, {**search, "user_id": find_entity(ctx, User, id).id})

@@ -16,12 +16,12 @@ from sqlalchemy import Select, func, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shop.domain.errors import NotFound
-from shop.domain.shapes import Pattern, Shape, Whole
+from shop.domain.shapes import FullPattern, InputSchema, StrictInteger
 from shop.services.context import Context
 
 MAX_PAGE = 1_000_000
-MANY = 2000  # of so many, those of a page are met soon enough on the way through their order
-CURSOR = r"^~[A-Za-z0-9_\-]{1,1200}$"
+MANY_ROWS = 2000  # of so many, those of a page are met soon enough on the way through their order
+CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
 
@@ -76,25 +76,25 @@ class PageField(fields.Field):
         if type(value) is int:
             return validate.Range(1, MAX_PAGE)(value)
         if isinstance(value, str):
-            return Pattern(CURSOR, error="It must be a number, or come from a link.")(value)
+            return FullPattern(CURSOR_PATTERN, error="It must be a number, or come from a link.")(value)
         raise ValidationError("Not a valid page.")
 
 
-class Paging(Shape):
+class PageInput(InputSchema):
     page = PageField(
         load_default=1,
         metadata={
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-                {"type": "string", "pattern": CURSOR, "description": "A cursor; it comes in links."},
+                {"type": "string", "pattern": CURSOR_PATTERN, "description": "A cursor; it comes in links."},
             ]
         },
     )
-    per_page = Whole(1, 100, load_default=20)
+    per_page = StrictInteger(1, 100, load_default=20)
 
 
 @dataclass(frozen=True)
-class Order:
+class SortOrder:
     """By a column, and by id where that is equal, so that every row has one place."""
 
     column: InstrumentedAttribute[Any]
@@ -138,12 +138,12 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def counted(query: Select[Any]) -> Select[Any]:
+def build_count(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(func.count(), maintain_column_froms=True)
 
 
 @dataclass(frozen=True)
-class Found:
+class PageQueries:
     """What gives the rows that are sought, when they are few and when they are many; and counts them."""
 
     few: Select[Any]
@@ -151,17 +151,21 @@ class Found:
     count: Select[Any]
 
     def rows(self, total: int) -> Select[Any]:
-        return self.many if total > MANY else self.few
+        return self.many if total > MANY_ROWS else self.few
 
 
-def turn(
-    ctx: Context, query: Select[Any] | Found, order: Order, search: dict[str, Any], glance: Any = None
+def paginate(
+    ctx: Context,
+    query: Select[Any] | PageQueries,
+    order: SortOrder,
+    search: dict[str, Any],
+    glance: Any = None,
 ) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
     page, per_page = search["page"], search["per_page"]
     cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
     known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
-    found = query if isinstance(query, Found) else Found(query, query, counted(query))
+    found = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
     total = ctx.rows(found.count)[0][0] if known is None else known
     limit = (total % per_page or per_page) if cursor.way == END else per_page
     sliced = order.slice(found.rows(total), cursor, per_page).limit(limit + 1)

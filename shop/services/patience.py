@@ -7,44 +7,47 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 # Seconds that it may be silent: to a connection that lay in the pool, or is new, and then to each statement.
-BRIEF, LONG = 1.0, 3.5
-BUSY, STEPS = 2.5, 10_000  # seconds that SQLite waits for a writer; its steps between two looks at the clock
-PAUSE = 1.0  # seconds in which nobody tries again where somebody waited in vain
+CONNECT_TIMEOUT, STATEMENT_TIMEOUT = 1.0, 3.5
+BUSY_TIMEOUT, PROGRESS_STEPS = (
+    2.5,
+    10_000,
+)  # seconds that SQLite waits for a writer; its steps between two looks at the clock
+RETRY_PAUSE = 1.0  # seconds in which nobody tries again where somebody waited in vain
 
 
-def limit(engine: Engine) -> None:
+def limit_waits(engine: Engine) -> None:
     driver: Any = engine.dialect.dbapi
-    connection = impatient(driver)
-    failed = -PAUSE
+    connection = build_connection_class(driver)
+    failed = -RETRY_PAUSE
 
     @event.listens_for(engine, "do_connect")
     def connect(_: Any, __: Any, args: list[Any], options: dict[str, Any]) -> Any:
         nonlocal failed
         began = monotonic()
-        if began - failed < PAUSE:
+        if began - failed < RETRY_PAUSE:
             raise driver.OperationalError("the server did not answer a moment ago")
         try:
             return connection.connect(*args, **options)
         except driver.OperationalError:
-            if monotonic() - began > BRIEF:
+            if monotonic() - began > CONNECT_TIMEOUT:
                 failed = monotonic()
             raise
 
     @event.listens_for(engine, "checkout")
     def take(connection: Any, *_: Any) -> None:
-        connection.patience = LONG
+        connection.patience = STATEMENT_TIMEOUT
 
     @event.listens_for(engine, "checkin")
     def give_back(connection: Any, _: Any) -> None:
         if connection:
-            connection.patience = BRIEF
+            connection.patience = CONNECT_TIMEOUT
 
 
-def impatient(driver: Any) -> Any:
+def build_connection_class(driver: Any) -> Any:
     """The driver's connection, which gives itself up when the server is silent for too long."""
 
     class Connection(driver.Connection):  # type: ignore[misc]
-        patience: float | None = BRIEF
+        patience: float | None = CONNECT_TIMEOUT
 
         def wait(self, *args: Any, **kwargs: Any) -> Any:
             began = monotonic()
@@ -61,22 +64,22 @@ def impatient(driver: Any) -> Any:
 DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # by the clock of `monotonic`
 
 
-def hurry(engine: Engine) -> None:
+def limit_transactions(engine: Engine) -> None:
     """Let no transaction last longer than its caller waits, for callers that say how long that is."""
-    (hurry_sqlite if engine.dialect.name == "sqlite" else hurry_postgresql)(engine)
+    (limit_sqlite if engine.dialect.name == "sqlite" else limit_postgresql)(engine)
 
 
-def hurry_postgresql(engine: Engine) -> None:
+def limit_postgresql(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        if (left := DEADLINE.get() - monotonic()) < LONG:
+        if (left := DEADLINE.get() - monotonic()) < STATEMENT_TIMEOUT:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
 
 
-def hurry_sqlite(engine: Engine) -> None:
+def limit_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
     def take(connection: Any, *_: Any) -> None:
         end = DEADLINE.get()
-        wait = min(BUSY, max(0.001, end - monotonic()))
+        wait = min(BUSY_TIMEOUT, max(0.001, end - monotonic()))
         connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-        connection.set_progress_handler(lambda: monotonic() > end, STEPS)
+        connection.set_progress_handler(lambda: monotonic() > end, PROGRESS_STEPS)

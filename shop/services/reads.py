@@ -12,38 +12,38 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from shop.services.database import meaning
+from shop.services.database import translate_error
 
 
 @dataclass(frozen=True)
-class Read:
+class RecordedQuery:
     statement: str
     values: Any
     rows: list[tuple[Any, ...]]
 
 
-def read(connection: Connection, statement: Executable, values: dict[str, Any]) -> Read:
+def run_recorded(connection: Connection, statement: Executable, values: dict[str, Any]) -> RecordedQuery:
     """Columns that are read this way come as the driver gives them, or else rows could not be compared."""
     result = connection.execute(statement, values)
     rows = [tuple(row) for row in result]
     said: Any = result.context
-    return Read(said.statement, said.parameters[0], rows)
+    return RecordedQuery(said.statement, said.parameters[0], rows)
 
 
-def unchanged(engine: Engine, reads: Iterable[Read]) -> bool:
+def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
     """Whether the database would still give the same rows; an outage is an outage here too."""
     driver: Any = engine.dialect.dbapi
     try:
         connection: Any = engine.raw_connection()
         try:
             cursor = connection.cursor()
-            return all(same(cursor, each) for each in reads)
+            return all(still_matches(cursor, each) for each in reads)
         finally:
             connection.close()
     except SQLAlchemyError as error:
-        refusal = meaning(error)
+        refusal = translate_error(error)
     except driver.OperationalError as error:
-        refusal = meaning(OperationalError("", (), error))
+        refusal = translate_error(OperationalError("", (), error))
     except driver.Error:
         refusal = None
     if refusal:  # said at once, for to wait once more would be too long
@@ -51,7 +51,7 @@ def unchanged(engine: Engine, reads: Iterable[Read]) -> bool:
     return False  # who reads the long way will see, and say it better
 
 
-def same(cursor: Any, each: Read) -> bool:
+def still_matches(cursor: Any, each: RecordedQuery) -> bool:
     cursor.execute(each.statement, each.values)
     found: Sequence[tuple[Any, ...]] = cursor.fetchall()
     return found == each.rows

@@ -14,18 +14,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shop.domain.base import now
-from shop.domain.errors import Conflict, Reused, ShopError
+from shop.domain.errors import Conflict, DomainError, KeyReused
 from shop.domain.replay import Replay
 from shop.services.context import Context
-from shop.services.database import insert_or, meaning
+from shop.services.database import build_insert, translate_error
 
-LIFE = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 ROOM, BESIDE = 16 * 1024 * 1024, 500  # bytes for the answers of an account, and for a row beside its body
-SWEEP = 0.01  # how often a keyed request sweeps away what has expired
+PURGE_RATE = 0.01  # how often a keyed request sweeps away what has expired
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoredAnswer:
     status: int
     body: bytes
     media: str
@@ -33,30 +33,30 @@ class Answer:
     replayed: bool = False
 
 
-def once(
+def execute_once(
     ctx: Context,
     key: str,
     fingerprints: Sequence[str],
-    act: Callable[[], Answer],
-    refuse: Callable[[ShopError], Answer],
-) -> Answer:
+    act: Callable[[], StoredAnswer],
+    refuse: Callable[[DomainError], StoredAnswer],
+) -> StoredAnswer:
     """Do it and keep the answer, or give the answer that was kept.
 
     A conflict is an answer and is kept; nothing else that fails is, because it had no effect.
     """
     who = ctx.actor.id if ctx.actor else 0
     with ctx.writing() as session:
-        if random.random() < SWEEP:  # noqa: S311
-            purge(session)
+        if random.random() < PURGE_RATE:  # noqa: S311
+            delete_expired(session)
             drop_oldest(session, who)
-        if not claimed(session, who, key, fingerprints):
-            return kept(session, who, key, fingerprints)
-        answer = settled(session, act, refuse)
-        keep(session, who, key, answer)
+        if not claim_key(session, who, key, fingerprints):
+            return load_answer(session, who, key, fingerprints)
+        answer = run_in_savepoint(session, act, refuse)
+        store_answer(session, who, key, answer)
     return answer
 
 
-def claimed(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> bool:
+def claim_key(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> bool:
     """Whether the key is ours; another who holds it is waited for.
 
     A refusal had no effect: it is told again to the same words, and makes room for other ones.
@@ -64,31 +64,35 @@ def claimed(session: Session, who: int, key: str, fingerprints: Sequence[str]) -
     outgrown = and_(Replay.status >= 400, Replay.fingerprint.not_in(fingerprints))
     room = delete(Replay).where(Replay.user_id == who, Replay.key == key)
     session.execute(room.where(or_(Replay.expires_at < now(), outgrown)))
-    row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFE}
-    claim = insert_or(session, Replay).values(user_id=who, key=key, fingerprint=fingerprints[0], **row)
+    row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFETIME}
+    claim = build_insert(session, Replay).values(user_id=who, key=key, fingerprint=fingerprints[0], **row)
     return session.execute(claim.on_conflict_do_nothing().returning(Replay.key)).first() is not None
 
 
-def kept(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> Answer:
+def load_answer(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> StoredAnswer:
     found = session.get_one(Replay, (who, key), populate_existing=True)
     if found.fingerprint not in fingerprints:
-        raise Reused("This key came before with another request; choose a new key, or load the form again.")
-    return Answer(found.status, found.body, found.media, found.location, replayed=True)
+        raise KeyReused(
+            "This key came before with another request; choose a new key, or load the form again."
+        )
+    return StoredAnswer(found.status, found.body, found.media, found.location, replayed=True)
 
 
-def settled(session: Session, act: Callable[[], Answer], refuse: Callable[[ShopError], Answer]) -> Answer:
+def run_in_savepoint(
+    session: Session, act: Callable[[], StoredAnswer], refuse: Callable[[DomainError], StoredAnswer]
+) -> StoredAnswer:
     try:
         with session.begin_nested():
             return act()
     except Conflict as error:
         return refuse(error)
     except IntegrityError as error:
-        if known := meaning(error):
+        if known := translate_error(error):
             return refuse(known)
         raise
 
 
-def keep(session: Session, who: int, key: str, answer: Answer) -> None:
+def store_answer(session: Session, who: int, key: str, answer: StoredAnswer) -> None:
     words: dict[str, Any] = {"body": answer.body, "media": answer.media, "location": answer.location}
     session.execute(
         update(Replay)
@@ -98,12 +102,12 @@ def keep(session: Session, who: int, key: str, answer: Answer) -> None:
     )
 
 
-def sweep(ctx: Context) -> int:
+def purge_answers(ctx: Context) -> int:
     with ctx.writing() as session:
-        return purge(session)
+        return delete_expired(session)
 
 
-def purge(session: Session) -> int:
+def delete_expired(session: Session) -> int:
     """Forget the answers that nobody may ask for any more."""
     return session.execute(delete(Replay).where(Replay.expires_at < now())).rowcount
 

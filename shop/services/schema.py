@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Engine, text
 
 from shop.domain.base import Base
 
-TRIGGERS = {
+TRIGGER_QUERIES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
 }
 # Those that keep the total and note whose words have changed; without one of them, answers would be wrong.
-KEEPERS = {
+REQUIRED_TRIGGERS = {
     "sqlite": {
         f"kept_{what}_{when}" for what in ("total", "words") for when in ("insert", "update", "delete")
     },
@@ -23,43 +23,43 @@ KEEPERS = {
 }
 
 
-def steps(folder: Path) -> list[str]:
+def list_revisions(folder: Path) -> list[str]:
     """All that this version knows, newest first."""
     return [step.revision for step in ScriptDirectory(str(folder)).walk_revisions()]
 
 
-def present(engine: Engine) -> str | None:
+def get_revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def lag(found: str | None, known: list[str]) -> str | None:
+def describe_lag(found: str | None, known: list[str]) -> str | None:
     """How far behind it is; a step that only a newer version knows is no harm (docs/migrations.md)."""
     if found == known[0] or (found and found not in known):
         return None
     return f"at step {found or 'none'}, not {known[0]}"
 
 
-def ours(name: str | None, kind: str, _: Any = None) -> bool:
+def is_model_table(name: str | None, kind: str, _: Any = None) -> bool:
     """Whether a table is one of the models; triggers keep the others."""
     return kind != "table" or not str(name).startswith("kept_")
 
 
-def triggers(connection: Connection) -> set[str]:
-    return {*connection.scalars(text(TRIGGERS[connection.dialect.name]))}
+def list_triggers(connection: Connection) -> set[str]:
+    return {*connection.scalars(text(TRIGGER_QUERIES[connection.dialect.name]))}
 
 
-def drift(engine: Engine) -> list[str]:
+def find_drift(engine: Engine) -> list[str]:
     """What somebody changed by hand: all that would make the tables again what the models say."""
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"include_name": ours})
-        lost = KEEPERS[connection.dialect.name] - triggers(connection)
+        context = MigrationContext.configure(connection, opts={"include_name": is_model_table})
+        lost = REQUIRED_TRIGGERS[connection.dialect.name] - list_triggers(connection)
         return [
             *(f"lost_trigger {name}" for name in sorted(lost)),
-            *map(said, compare_metadata(context, Base.metadata)),
+            *map(describe_change, compare_metadata(context, Base.metadata)),
         ]
 
 
-def said(change: Any) -> str:
+def describe_change(change: Any) -> str:
     words = change[0] if isinstance(change, list) else change
     return " ".join(str(getattr(each, "name", each)) for each in words[:4] if each is not None)

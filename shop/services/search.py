@@ -30,32 +30,32 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.domain.product import Product
 from shop.services.context import Context
 
-WORDS = table("kept_words", column("rowid"), column("words"))
-LATE = table("kept_words_late", column("seq"), column("id"))
-KEPT = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
+WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
+WORDS_LATE = table("kept_words_late", column("seq"), column("id"))
+KEPT_TOTAL = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
 SHORTEST = 3
 SMALL = RARE = 2000  # of so many products, and with words that so many have, the plain way is as quick
-TARDY, BATCH = 100, 1000
+MAX_LATE, BATCH = 100, 1000
 MEANT_OTHERWISE = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
-TAKING_IN, ALONE = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
-GATHER = select(func.kept_total_gather())
+INDEXING, TRY_INDEX_LOCK = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
+GATHER_TOTALS = select(func.kept_total_gather())
 
 
-def like(dialect: str, words: Any) -> ColumnElement[bool]:
+def match_words(dialect: str, words: Any) -> ColumnElement[bool]:
     if dialect == "sqlite":
         return literal_column("kept_words").op("MATCH")(words)
-    return WORDS.c.words.like(words, escape="/")
+    return WORDS_INDEX.c.words.like(words, escape="/")
 
 
-def candidates(named: ColumnElement[bool]) -> Select[Any]:
+def build_candidates(named: ColumnElement[bool]) -> Select[Any]:
     """In one statement, so that nothing is taken in between the one and the other."""
-    late = select(LATE.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
+    late = select(WORDS_LATE.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
     found = (
-        select(WORDS.c.rowid, literal_column("0").label("late"))
+        select(WORDS_INDEX.c.rowid, literal_column("0").label("late"))
         .where(named)
         .limit(bindparam("most"))
         .subquery()
@@ -63,17 +63,17 @@ def candidates(named: ColumnElement[bool]) -> Select[Any]:
     return union_all(select(late), select(found))
 
 
-def total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
+def build_total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
     """How many: by the index, but for those it is late with."""
-    late = select(LATE.c.id)
-    indexed = select(func.count()).select_from(WORDS).where(named, WORDS.c.rowid.not_in(late))
+    late = select(WORDS_LATE.c.id)
+    indexed = select(func.count()).select_from(WORDS_INDEX).where(named, WORDS_INDEX.c.rowid.not_in(late))
     others = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), plain)
     return select(indexed.scalar_subquery() + others.scalar_subquery())
 
 
-PROBES = {each: candidates(like(each, bindparam("words"))) for each in ("sqlite", "postgresql")}
-STATE = select(KEPT.scalar_subquery(), select(func.count()).select_from(LATE).scalar_subquery())
-SEEN: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
+PROBES = {each: build_candidates(match_words(each, bindparam("words"))) for each in ("sqlite", "postgresql")}
+STATE = select(KEPT_TOTAL.scalar_subquery(), select(func.count()).select_from(WORDS_LATE).scalar_subquery())
+ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
 
 
 class Words(NamedTuple):
@@ -84,70 +84,76 @@ class Words(NamedTuple):
     count: Select[Any] | None = None
 
 
-def sought(ctx: Context, text: str) -> Words:
+def find_words(ctx: Context, text: str) -> Words:
     plain = Product.words.contains(text, autoescape=True)
     if len(text) < SHORTEST or MEANT_OTHERWISE & {*text}:
         return Words(plain, plain)
     with ctx.reading() as connection:
-        if size(connection) <= SMALL:
+        if estimate_size(connection) <= SMALL:
             return Words(plain, plain)
         dialect = connection.dialect.name
-    asked = pattern(dialect, text)
+    asked = build_pattern(dialect, text)
     rows = ctx.rows(PROBES[dialect], words=asked, most=RARE + 1)
     late = sum(is_late for _, is_late in rows)
     if late > RARE:
         return Words(plain, plain)
     if len(rows) - late > RARE:
-        named = like(dialect, asked)
-        everywhere = select(WORDS.c.rowid).where(named).union_all(select(LATE.c.id))
-        return Words(plain, plain & Product.id.in_(everywhere), total(named, plain))
+        named = match_words(dialect, asked)
+        everywhere = select(WORDS_INDEX.c.rowid).where(named).union_all(select(WORDS_LATE.c.id))
+        return Words(plain, plain & Product.id.in_(everywhere), build_total(named, plain))
     few = plain & Product.id.in_(sorted({id for id, _ in rows}))
     return Words(few, few)
 
 
-def pattern(dialect: str, text: str) -> str:
+def build_pattern(dialect: str, text: str) -> str:
     if dialect == "sqlite":
         return '"' + text.replace('"', '""') + '"'
     return "%" + re.sub("([%_/])", r"/\1", text) + "%"
 
 
-def size(connection: Connection) -> int:
+def estimate_size(connection: Connection) -> int:
     """About how many products there are; whoever looks again sees to it that the index catches up."""
-    until, known = SEEN.get(connection.engine, (0.0, 0))
+    until, known = ESTIMATES.get(connection.engine, (0.0, 0))
     if time.monotonic() > until:
         known, late = connection.execute(STATE).one()
-        SEEN[connection.engine] = time.monotonic() + 5, known
-        if late > TARDY:
-            Thread(target=catch_up, args=(connection.engine,), daemon=True).start()
+        ESTIMATES[connection.engine] = time.monotonic() + 5, known
+        if late > MAX_LATE:
+            Thread(target=catch_up_index, args=(connection.engine,), daemon=True).start()
     return known
 
 
-def take_in(connection: Connection) -> int:
+def index_batch(connection: Connection) -> int:
     """Bring the index up with some of what it is late with; how many. Never two at once."""
     if connection.dialect.name == "postgresql":
-        if not connection.scalar(ALONE):
+        if not connection.scalar(TRY_INDEX_LOCK):
             return 0
-        connection.execute(GATHER)  # the parts of the total
-    first = select(LATE.c.seq).order_by(LATE.c.seq).limit(BATCH)
-    ids = sorted({*connection.scalars(delete(LATE).where(LATE.c.seq.in_(first)).returning(LATE.c.id))})
+        connection.execute(GATHER_TOTALS)  # the parts of the total
+    first = select(WORDS_LATE.c.seq).order_by(WORDS_LATE.c.seq).limit(BATCH)
+    ids = sorted(
+        {
+            *connection.scalars(
+                delete(WORDS_LATE).where(WORDS_LATE.c.seq.in_(first)).returning(WORDS_LATE.c.id)
+            )
+        }
+    )
     if ids:
         live = select(Product.id, Product.words).where(Product.id.in_(ids), Product.retired_at.is_(None))
-        connection.execute(delete(WORDS).where(WORDS.c.rowid.in_(ids)))
-        connection.execute(insert(WORDS).from_select(["rowid", "words"], live))
+        connection.execute(delete(WORDS_INDEX).where(WORDS_INDEX.c.rowid.in_(ids)))
+        connection.execute(insert(WORDS_INDEX).from_select(["rowid", "words"], live))
     return len(ids)
 
 
-def catch_up(engine: Engine) -> None:
+def catch_up_index(engine: Engine) -> None:
     """Take in all, a batch at a time, and half of the time is left to other writers."""
-    if not TAKING_IN.acquire(blocking=False):
+    if not INDEXING.acquire(blocking=False):
         return
     try:
-        with suppress(SQLAlchemyError, ShopError):  # whoever searches next tries again
+        with suppress(SQLAlchemyError, DomainError):  # whoever searches next tries again
             while True:
                 began = time.monotonic()
                 with Session(engine) as session, Context(session).writing():
-                    if not take_in(session.connection()):
+                    if not index_batch(session.connection()):
                         return
                 time.sleep(time.monotonic() - began)
     finally:
-        TAKING_IN.release()
+        INDEXING.release()

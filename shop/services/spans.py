@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from shop.domain.base import Base
 from shop.domain.errors import Invalid, NotFound
-from shop.services.pages import AFTER, NUMBER, Cursor, Order, counted
+from shop.services.pages import AFTER, NUMBER, Cursor, SortOrder, build_count
 
 LARGEST = 100
 
@@ -20,51 +20,55 @@ class Span:
     items: Sequence[Any]
     more: bool
     begun: bool
-    order: Order
+    order: SortOrder
     total: Callable[[], int]
 
     def cursor(self, item: Any) -> str:
         return str(self.order.at(item, AFTER, 0))
 
 
-def reach(first: int) -> int:
+def check_first(first: int) -> int:
     if not 1 <= first <= LARGEST:
         raise Invalid("Ask for fewer.", errors={"first": [f"It must be 1 to {LARGEST}."]})
     return first
 
 
-def place(order: Order, after: str | None) -> Cursor:
+def parse_after(order: SortOrder, after: str | None) -> Cursor:
     try:
         return order.read(after) if after is not None else Cursor(NUMBER, order.name, 1)
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
 
 
-def span(
-    session: Session, query: Select[Any], order: Order, first: int, after: str | None = None,
+def fetch_span(
+    session: Session, query: Select[Any], order: SortOrder, first: int, after: str | None = None,
     count: Select[Any] | None = None,
 ) -> Span:  # fmt: skip
     """The rows after a cursor; what belongs to them is fetched when it is asked for, by `of_many`."""
-    sliced = order.slice(query, place(order, after), reach(first)).options(lazyload("*")).limit(first + 1)
+    sliced = (
+        order.slice(query, parse_after(order, after), check_first(first))
+        .options(lazyload("*"))
+        .limit(first + 1)
+    )
     rows = list(session.scalars(sliced))
 
     def total() -> int:
-        return session.scalar(counted(query) if count is None else count) or 0
+        return session.scalar(build_count(query) if count is None else count) or 0
 
     return Span(rows[:first], len(rows) > first, after is not None, order, total)
 
 
-def spans(
-    session: Session, query: Select[Any], order: Order, parent: Any, keys: Sequence[int], first: int,
+def fetch_spans(
+    session: Session, query: Select[Any], order: SortOrder, parent: Any, keys: Sequence[int], first: int,
     after: str | None = None,
 ) -> dict[int, Span]:  # fmt: skip
     """A span for each parent, in one statement; the cursor is a place in the order that all share."""
     mine, falling = query.where(parent.in_(keys)), order.id.desc() if order.descending else order.id.asc()
     rank = func.row_number().over(partition_by=parent, order_by=falling).label("rank")
-    rest = order.slice(mine, place(order, after), reach(first)).order_by(None).offset(None)
+    rest = order.slice(mine, parse_after(order, after), check_first(first)).order_by(None).offset(None)
     ranked = rest.with_only_columns(order.id, rank).subquery()
     rows = select(order.id.class_).join(ranked, ranked.c.id == order.id).where(ranked.c.rank <= first + 1)
-    found = grouped(session, rows.order_by(falling), parent.key, keys)
+    found = group_rows(session, rows.order_by(falling), parent.key, keys)
 
     @cache
     def totals() -> dict[int, int]:
@@ -76,13 +80,15 @@ def spans(
     return {key: one(key, rows) for key, rows in found.items()}
 
 
-def of_many(session: Session, kind: type[Base], parent: str, keys: Sequence[int], by: Any) -> dict[int, list]:
+def fetch_children(
+    session: Session, kind: type[Base], parent: str, keys: Sequence[int], by: Any
+) -> dict[int, list]:
     """What belongs to each of many, in one statement."""
     query = select(kind).where(getattr(kind, parent).in_(keys)).order_by(by)
-    return grouped(session, query, parent, keys)
+    return group_rows(session, query, parent, keys)
 
 
-def grouped(session: Session, query: Select[Any], name: str, keys: Sequence[int]) -> dict[int, list[Any]]:
+def group_rows(session: Session, query: Select[Any], name: str, keys: Sequence[int]) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {key: [] for key in keys}
     for row in session.scalars(query.options(lazyload("*"))):
         found[getattr(row, name)].append(row)

@@ -14,29 +14,29 @@ import jwt
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from shop.domain.base import fold, now
+from shop.domain.base import normalize_text, now
 from shop.domain.errors import Forbidden, Unauthenticated
-from shop.domain.passwords import opens
+from shop.domain.passwords import verify_password
 from shop.domain.user import KnownAddress, Login, User
 from shop.services.context import Actor, Context
-from shop.services.database import insert_or
+from shop.services.database import build_insert
 
 ACCESS, REFRESH = "access", "refresh"
 ISSUER = AUDIENCE = "shop"
 LEEWAY = 10
 CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
-WRONG = "This name and this password do not belong together."
-STANDS = (
+WRONG_CREDENTIALS = "This name and this password do not belong together."
+SESSION_QUERY = (
     select(User.id, User.role, User.username, User.token_epoch, Login.id)
     .join(Login, Login.user_id == User.id)
     .where(User.id == bindparam("user"), Login.id == bindparam("sid"), User.token_epoch == bindparam("since"))
     .where(User.disabled.is_(False), User.erased_at.is_(None))
 )
 MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # of an account; the oldest go first
-DEAD = "This token is not valid, or not any more; log in again."
+INVALID_TOKEN = "This token is not valid, or not any more; log in again."  # noqa: S105
 
 
-class Standing(NamedTuple):
+class OpenSession(NamedTuple):
     id: int
     role: str
     username: str
@@ -45,14 +45,14 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pair:
+class TokenPair:
     access_token: str
     refresh_token: str
     expires_in: int
     actor: Actor
 
 
-def kid(key: str) -> str:
+def derive_key_id(key: str) -> str:
     """A name for a key that tells nothing of it."""
     return hashlib.sha256(b"kid" + key.encode()).hexdigest()[:8]
 
@@ -61,8 +61,8 @@ class Signer:
     """Signs with the newest key and reads with any; which key, the token's `kid` says."""
 
     def __init__(self, keys: tuple[str, ...], access_seconds: int, refresh_seconds: int) -> None:
-        self.keys = {kid(key): key for key in keys}
-        self.kid = kid(keys[0])
+        self.keys = {derive_key_id(key): key for key in keys}
+        self.kid = derive_key_id(keys[0])
         self.lives = {ACCESS: access_seconds, REFRESH: refresh_seconds}
         self.jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
@@ -87,23 +87,23 @@ class Signer:
                 return claims
         except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError):
             pass
-        raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
+        raise Unauthenticated(INVALID_TOKEN, token="invalid")  # noqa: S106
 
 
-def standing(ctx: Context, claims: dict[str, Any]) -> Standing:
+def find_session(ctx: Context, claims: dict[str, Any]) -> OpenSession:
     """The user behind a token, if the login and the account both still stand."""
-    for row in ctx.rows(STANDS, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]):
-        return Standing(*row)
-    raise Unauthenticated(DEAD, token="invalid")  # noqa: S106
+    for row in ctx.rows(SESSION_QUERY, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]):
+        return OpenSession(*row)
+    raise Unauthenticated(INVALID_TOKEN, token="invalid")  # noqa: S106
 
 
-def actor(ctx: Context, claims: dict[str, Any]) -> Actor:
-    found = standing(ctx, claims)
+def identify_actor(ctx: Context, claims: dict[str, Any]) -> Actor:
+    found = find_session(ctx, claims)
     return Actor(found.id, found.role, found.login, found.username)
 
 
-def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
-    return Pair(
+def issue_tokens(signer: Signer, user: Any, sid: str, jti: str) -> TokenPair:
+    return TokenPair(
         access_token=signer.sign(ACCESS, user, sid, token_hex(16)),
         refresh_token=signer.sign(REFRESH, user, sid, jti),
         expires_in=signer.lives[ACCESS],
@@ -111,34 +111,36 @@ def pair(signer: Signer, user: Any, sid: str, jti: str) -> Pair:
     )
 
 
-def expiry(signer: Signer) -> datetime:
+def compute_expiry(signer: Signer) -> datetime:
     return now() + timedelta(seconds=signer.lives[REFRESH])
 
 
-def login(ctx: Context, signer: Signer, address: str, username: str, password: str) -> Pair:
+def log_in(ctx: Context, signer: Signer, address: str, username: str, password: str) -> TokenPair:
     """Unknown names cost a hash too, so that they answer like known ones."""
-    user = ctx.session.scalar(select(User).where(User.username_key == fold(username)))
+    user = ctx.session.scalar(select(User).where(User.username_key == normalize_text(username)))
     known = user and user.password_hash
     ctx.session.rollback()  # no transaction waits while the hash is made
-    if not opens(known, password) or user is None:
-        raise Unauthenticated(WRONG)
-    return admit(ctx, signer, user.id, address)
+    if not verify_password(known, password) or user is None:
+        raise Unauthenticated(WRONG_CREDENTIALS)
+    return open_login(ctx, signer, user.id, address)
 
 
-def admit(ctx: Context, signer: Signer, user_id: int, address: str | None = None) -> Pair:
+def open_login(ctx: Context, signer: Signer, user_id: int, address: str | None = None) -> TokenPair:
     """Open a login for a user who has proved who they are."""
     with ctx.writing() as session:
         user = session.get_one(User, user_id)
         if user.disabled or user.erased_at:
             raise Forbidden("This account is disabled; ask the staff.")
         session.execute(delete(Login).where(Login.expires_at < now()))
-        opened = Login(id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=expiry(signer))
+        opened = Login(
+            id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=compute_expiry(signer)
+        )
         session.add(opened)
         session.flush()
         end_oldest_logins(session, user.id)
         if address:
             remember_address(session, user.id, address)
-    return pair(signer, user, opened.id, opened.spends)
+    return issue_tokens(signer, user, opened.id, opened.spends)
 
 
 def end_oldest_logins(session: Session, user_id: int) -> None:
@@ -151,7 +153,7 @@ def end_oldest_logins(session: Session, user_id: int) -> None:
 
 def remember_address(session: Session, user_id: int, address: str) -> None:
     seen = {"seen_at": now()}
-    row = insert_or(session, KnownAddress).values(user_id=user_id, address=address, **seen)
+    row = build_insert(session, KnownAddress).values(user_id=user_id, address=address, **seen)
     session.execute(row.on_conflict_do_update(index_elements=["user_id", "address"], set_=seen))
     own = KnownAddress.user_id == user_id
     newest_first = select(KnownAddress.seen_at).where(own).order_by(KnownAddress.seen_at.desc())
@@ -162,28 +164,30 @@ def remember_address(session: Session, user_id: int, address: str) -> None:
 def is_known_address(ctx: Context, username: str, address: str) -> bool:
     """Whether this account has logged in from this address before."""
     known = select(KnownAddress.user_id).join(User, User.id == KnownAddress.user_id)
-    rows = ctx.rows(known.where(User.username_key == fold(username), KnownAddress.address == address))
+    rows = ctx.rows(
+        known.where(User.username_key == normalize_text(username), KnownAddress.address == address)
+    )
     return bool(rows)
 
 
-def refresh(ctx: Context, signer: Signer, refresh_token: str) -> Pair:
+def refresh_tokens(ctx: Context, signer: Signer, refresh_token: str) -> TokenPair:
     """A new pair for a refresh token that was never spent."""
     claims = signer.read(refresh_token, REFRESH)
     with ctx.writing() as session:
-        user, successor = standing(ctx, claims), token_hex(16)
+        user, successor = find_session(ctx, claims), token_hex(16)
         spent = session.execute(
             update(Login)
             .where(Login.id == claims["sid"], Login.spends == claims["jti"])
-            .values(spends=successor, expires_at=expiry(signer))
+            .values(spends=successor, expires_at=compute_expiry(signer))
         )
         if not spent.rowcount:
             session.execute(delete(Login).where(Login.id == claims["sid"]))
     if not spent.rowcount:
         raise Unauthenticated("This token was spent before; the login has ended.", token="invalid")  # noqa: S106
-    return pair(signer, user, claims["sid"], successor)
+    return issue_tokens(signer, user, claims["sid"], successor)
 
 
-def logout(ctx: Context) -> None:
+def log_out(ctx: Context) -> None:
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
     with ctx.writing() as session:

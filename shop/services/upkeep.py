@@ -7,10 +7,10 @@ from tempfile import mkstemp
 
 from sqlalchemy import Engine
 
-from shop.domain.errors import Conflict, ShopError
+from shop.domain.errors import Conflict, DomainError
 
 
-def flaws(engine: Engine) -> list[str]:
+def find_integrity_errors(engine: Engine) -> list[str]:
     """What SQLite finds wrong with its file; PostgreSQL checks its own pages and keys as it goes."""
     if engine.dialect.name != "sqlite":
         return []
@@ -23,35 +23,35 @@ def flaws(engine: Engine) -> list[str]:
 def backup(engine: Engine, path: Path) -> None:
     """All that was committed when it began, in one file for its owner alone; writers go on meanwhile."""
     if engine.dialect.name != "sqlite":
-        raise ShopError(f"PostgreSQL has its own way: {dump(engine, path)}")
+        raise DomainError(f"PostgreSQL has its own way: {build_dump_command(engine, path)}")
     if path.exists():
-        raise taken(path)
+        raise build_exists_error(path)
     handle, part = mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by nobody else
     try:
-        copy(engine, part)
+        copy_database(engine, part)
         os.fsync(handle)
         os.link(part, path)  # a whole copy has the name, or none has; and it never takes another's
     except FileExistsError:
-        raise taken(path) from None
+        raise build_exists_error(path) from None
     finally:
         os.close(handle)
         Path(part).unlink()
 
 
-def copy(engine: Engine, part: str) -> None:
+def copy_database(engine: Engine, part: str) -> None:
     source = engine.raw_connection()
     try:
         source.cursor().execute("VACUUM INTO ?", (part,))
     except sqlite3.Error as error:
-        raise ShopError(f"the database refuses: {error}") from None
+        raise DomainError(f"the database refuses: {error}") from None
     finally:
         source.close()
 
 
-def taken(path: Path) -> Conflict:
+def build_exists_error(path: Path) -> Conflict:
     return Conflict(f"{path} is there already; it is left as it is")
 
 
-def dump(engine: Engine, path: Path) -> str:
+def build_dump_command(engine: Engine, path: Path) -> str:
     url = engine.url.set(drivername="postgresql", password=None).render_as_string()
     return f"pg_dump --format=custom --file={path} {url}"

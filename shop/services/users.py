@@ -4,18 +4,18 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from shop.domain.base import fold
+from shop.domain.base import normalize_text
 from shop.domain.errors import Forbidden, Unauthenticated
 from shop.domain.moves import MEMBER, STAFF
 from shop.domain.user import User
 from shop.services.context import Context
-from shop.services.moves import perform
-from shop.services.pages import Order, Page, turn
+from shop.services.moves import execute
+from shop.services.pages import Page, SortOrder, paginate
 
-BY_ID = Order(User.id, User.id)
+BY_ID = SortOrder(User.id, User.id)
 
 
-def seen(ctx: Context) -> Select[tuple[User]]:
+def select_visible_users(ctx: Context) -> Select[tuple[User]]:
     if MEMBER not in ctx.roles():
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.roles():
@@ -23,11 +23,11 @@ def seen(ctx: Context) -> Select[tuple[User]]:
     return select(User).where(User.erased_at.is_(None))
 
 
-def browse(ctx: Context, search: dict[str, Any]) -> Page:
-    return turn(ctx, seen(ctx), BY_ID, search)
+def list_users(ctx: Context, search: dict[str, Any]) -> Page:
+    return paginate(ctx, select_visible_users(ctx), BY_ID, search)
 
 
-def enrol(ctx: Context, data: dict[str, Any], role: str) -> User:
+def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
     """Open an account in a role, as those may who run the shop."""
     with ctx.writing() as session:
         if STAFF not in ctx.roles():
@@ -38,8 +38,8 @@ def enrol(ctx: Context, data: dict[str, Any], role: str) -> User:
     return user
 
 
-def disable(ctx: Context, username: str) -> User:
-    found = ctx.session.scalar(select(User.id).where(User.username_key == fold(username)))
+def disable_user(ctx: Context, username: str) -> User:
+    found = ctx.session.scalar(select(User.id).where(User.username_key == normalize_text(username)))
     if found is None:
         raise User.missing()
-    return perform(ctx, User, found, "disable", {})
+    return execute(ctx, User, found, "disable", {})

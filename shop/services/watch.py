@@ -11,17 +11,20 @@ from threading import Condition, Thread
 from sqlalchemy import Engine
 
 from shop.domain.change import CHANNEL
-from shop.services.database import options
+from shop.services.database import build_engine_options
 
-TICK = 0.05  # seconds between two looks at SQLite
-LISTEN, DEAF = 1.0, 5  # seconds that we listen to PostgreSQL; after so many times we look, heard or not
-BREATH = 0.02  # seconds between two rings: many commits wake those who wait once
-PAUSE = 5.0  # seconds at most until a connection that broke is tried again
+POLL_SECONDS = 0.05  # seconds between two looks at SQLite
+LISTEN_SECONDS, MAX_SILENT_ROUNDS = (
+    1.0,
+    5,
+)  # seconds that we listen to PostgreSQL; after so many times we look, heard or not
+NOTIFY_PAUSE = 0.02  # seconds between two rings: many commits wake those who wait once
+RECONNECT_PAUSE = 5.0  # seconds at most until a connection that broke is tried again
 
 log = logging.getLogger("shop")
 
 
-class Watcher:
+class ChangeListener:
     """Counts the times that something may have happened; its thread begins with the first who waits."""
 
     def __init__(self, engine: Engine) -> None:
@@ -61,7 +64,7 @@ class Watcher:
         pause = 0.0
         while not self.stopped:
             try:
-                for happened in WAYS[self.engine.dialect.name](self.engine):
+                for happened in LISTENERS[self.engine.dialect.name](self.engine):
                     if self.stopped:
                         return
                     if happened:
@@ -70,26 +73,26 @@ class Watcher:
             except self.engine.dialect.loaded_dbapi.Error as error:
                 if not pause and not self.stopped:
                     log.warning("the watcher of changes lost the database: %s", str(error).partition("\n")[0])
-                pause = min(pause * 2 or TICK, PAUSE)
+                pause = min(pause * 2 or POLL_SECONDS, RECONNECT_PAUSE)
                 with self.change:
                     self.change.wait_for(lambda: self.stopped, pause)
 
 
-def postgresql(engine: Engine) -> Iterator[bool]:
+def listen_to_postgresql(engine: Engine) -> Iterator[bool]:
     _, wire = engine.dialect.create_connect_args(engine.url)
-    wire |= options(str(engine.url), 1)["connect_args"]
+    wire |= build_engine_options(str(engine.url), 1)["connect_args"]
     with closing(engine.dialect.loaded_dbapi.connect(**wire, autocommit=True)) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         yield True
         deaf = 0
         while True:
-            heard = bool(list(connection.notifies(timeout=LISTEN, stop_after=1)))
-            deaf = 0 if heard else (deaf + 1) % DEAF
+            heard = bool(list(connection.notifies(timeout=LISTEN_SECONDS, stop_after=1)))
+            deaf = 0 if heard else (deaf + 1) % MAX_SILENT_ROUNDS
             yield heard or deaf == 0
-            time.sleep(BREATH)
+            time.sleep(NOTIFY_PAUSE)
 
 
-def sqlite(engine: Engine) -> Iterator[bool]:
+def poll_sqlite(engine: Engine) -> Iterator[bool]:
     place = f"{Path(engine.url.database).as_uri()}?mode=rw"  # one that is not there is not made
     with closing(sqlite3.connect(place, uri=True, timeout=1)) as connection:
         known = None
@@ -97,7 +100,7 @@ def sqlite(engine: Engine) -> Iterator[bool]:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             yield version != known
             known = version
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
 
 
-WAYS = {"postgresql": postgresql, "sqlite": sqlite}
+LISTENERS = {"postgresql": listen_to_postgresql, "sqlite": poll_sqlite}

@@ -139,7 +139,7 @@ class TestAnswersForRepeatedRequests:
 
     @pytest.fixture
     def sweep_always(self, monkeypatch):
-        monkeypatch.setattr(replays, "SWEEP", 2)
+        monkeypatch.setattr(replays, "PURGE_RATE", 2)
 
     def test_have_so_much_room_for_each_account(self, app, customer, person, desk, monkeypatch, sweep_always):
         place(person("bob"), quantity=1, **{"Idempotency-Key": "another"})

@@ -3,7 +3,7 @@
 import pytest
 
 from shop.domain.errors import Conflict
-from shop.domain.moves import affordances, moves
+from shop.domain.moves import find_available_moves, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -16,7 +16,7 @@ STAFF_SELF = STAFF | {"owner"}
 
 
 def names(entity, roles):
-    return {move.name for move in affordances(entity, roles)}
+    return {move.name for move in find_available_moves(entity, roles)}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_anyone_registers(roles):
 
 @pytest.mark.parametrize("kind", [Product, User, Order])
 def test_every_move_is_one_word_with_a_title(kind):
-    assert all(name.isalpha() and move.title for name, move in moves(kind).items())
+    assert all(name.isalpha() and move.title for name, move in get_moves(kind).items())
 
 
 @pytest.mark.parametrize(

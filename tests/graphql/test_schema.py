@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 
-from shop.domain.errors import ShopError
-from shop.domain.moves import STAFF, moves
+from shop.domain.errors import DomainError
+from shop.domain.moves import STAFF, get_moves
 from shop.domain.order import STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.errors import CODES
@@ -69,11 +69,13 @@ def test_there_is_no_other_mutation_but_to_come_and_go():
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_can_names_every_move_of_a_kind(kind):
-    assert values(f"{kind.__name__}Move") == {move.name for move in moves(kind).values() if not move.begins}
+    assert values(f"{kind.__name__}Move") == {
+        move.name for move in get_moves(kind).values() if not move.begins
+    }
 
 
 def test_can_names_all_that_begins():
-    begun = {named(kind, move) for kind in KINDS for move in moves(kind).values() if move.begins}
+    begun = {named(kind, move) for kind in KINDS for move in get_moves(kind).values() if move.begins}
     assert values("ShopMove") == begun
 
 
@@ -83,7 +85,9 @@ def test_every_field_that_rest_shows_is_there(kind):
     assert shown - set(SCHEMA.type_map[kind].fields) == set()
 
 
-@pytest.mark.parametrize(("field", "search"), [("products", products.Search), ("orders", orders.Search)])
+@pytest.mark.parametrize(
+    ("field", "search"), [("products", products.ProductSearch), ("orders", orders.OrderSearch)]
+)
 def test_a_list_may_be_narrowed_as_over_rest(field, search):
     asked = {camel(name) for name in set(search().fields) - PAGED} | {"first", "after"}
     assert set(SCHEMA.query_type.fields[field].args) == asked
@@ -104,12 +108,12 @@ def test_an_enum_has_the_words_of_the_shop(enum, words):
 
 def every(kind):
     """The codes of the shop's own words; a door may have words of its own."""
-    codes = {kind.code} if kind.__module__ == ShopError.__module__ else set()
+    codes = {kind.code} if kind.__module__ == DomainError.__module__ else set()
     return codes.union(*(every(each) for each in kind.__subclasses__()))
 
 
 def test_every_door_has_a_word_for_every_refusal():
-    codes = every(ShopError) - {ShopError.code}
+    codes = every(DomainError) - {DomainError.code}
     assert (codes - set(CODES), codes - set(STATUS)) == (set(), set())
 
 
@@ -128,7 +132,7 @@ def test_can_is_what_the_links_offer(data, customer, staff, product):
     can = [
         set(data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"]) for who in (customer, staff)
     ]
-    assert can == [each & set(moves(KINDS[0])) for each in links]
+    assert can == [each & set(get_moves(KINDS[0])) for each in links]
 
 
 # ---- What clients rely on

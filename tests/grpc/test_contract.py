@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from shop.domain.moves import moves
+from shop.domain.moves import get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 DOOR = ROOT / "shop" / "doors" / "grpc"
 LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMENT_RPC"]}}
 STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
-MOVES = [(kind, move) for kind in KINDS for move in moves(kind).values()]
+MOVES = [(kind, move) for kind in KINDS for move in get_moves(kind).values()]
 DOCUMENTS = {
     pb.Product: ProductDocument, pb.User: UserDocument, pb.Order: OrderDocument,
     pb.OrderItem: ItemDocument, pb.OrderStep: StepDocument,
@@ -124,6 +124,6 @@ def test_every_sort_of_the_catalogue_is_here():
 
 def test_what_a_product_is_called_is_what_a_call_about_it_answers():
     assert (
-        GetMessageClass(METHODS[named(Product, moves(Product)["restock"])].output_type)().product
+        GetMessageClass(METHODS[named(Product, get_moves(Product)["restock"])].output_type)().product
         == pb.Product()
     )

@@ -5,7 +5,7 @@ A door that joins needs these five words and a column of codes; the cases are fo
 
 from typing import Any
 
-from shop.domain.moves import moves
+from shop.domain.moves import get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -43,7 +43,7 @@ class Rest:
     def move(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
-        move = moves(KINDS[kind])[name]
+        move = get_moves(KINDS[kind])[name]
         method, url = METHODS.get(name, ("POST",))[-1], f"/api/v1/{kind}/{id}{place(move)}"
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         headers |= {"Idempotency-Key": key} if key else {}
@@ -89,7 +89,7 @@ class GraphQL:
     ) -> str | State:
         made = "orders" if name == "buy" else kind
         said = {"id": str(id), **self.spelled(words), **({"etag": etag} if etag else {})}
-        return self.mutate(who, made, named(KINDS[kind], moves(KINDS[kind])[name]), said, key)
+        return self.mutate(who, made, named(KINDS[kind], get_moves(KINDS[kind])[name]), said, key)
 
     def mutate(self, who: Person, kind: str, name: str, words: State, key: str) -> str | State:
         words |= {"idempotencyKey": key} if key else {}
@@ -138,13 +138,13 @@ class Grpc:
         return found if isinstance(found, str) else found[kind]
 
     def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
-        (move,) = (each for each in moves(KINDS[kind]).values() if each.begins)
+        (move,) = (each for each in get_moves(KINDS[kind]).values() if each.begins)
         return self.call(who, called(KINDS[kind], move), {**words, "request_id": key})
 
     def move(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
-        name = called(KINDS[kind], moves(KINDS[kind])[name])
+        name = called(KINDS[kind], get_moves(KINDS[kind])[name])
         return self.call(who, name, {**words, "id": id, "etag": etag, "request_id": key})
 
     def call(self, who: Person, name: str, words: State) -> str | State:

@@ -96,7 +96,7 @@ def forget(app):
         session = app.extensions["sqlalchemy"].session()
         session.execute(update(Change).values(at=now() - timedelta(days=40)))
         session.commit()
-        feed.purge(Context(session), 30)
+        feed.purge_changes(Context(session), 30)
 
 
 def wait_from(shop, address, seconds):

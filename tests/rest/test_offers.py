@@ -8,17 +8,17 @@ from sqlalchemy.orm import Mapped
 from shop.app import create_app
 from shop.domain.base import Entity
 from shop.domain.moves import ANYONE, move
-from shop.domain.shapes import Shape, Whole
+from shop.domain.shapes import InputSchema, StrictInteger
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Document
 from shop.doors.rest.moves import offer
-from shop.services.moves import find
+from shop.services.moves import find_entity
 from tests.conftest import settings_for
 
 
-class Dim(Shape):
-    percent = Whole(0, 100, required=True)
+class Dim(InputSchema):
+    percent = StrictInteger(0, 100, required=True)
 
 
 class Lamp(Entity):
@@ -49,7 +49,7 @@ def client(tmp_path):
     @lamps.gives(200, LampDocument)
     def get(id):
         """Look at a lamp."""
-        return find(context(), Lamp, id)
+        return find_entity(context(), Lamp, id)
 
     offer(lamps, LampDocument)
     app = create_app(settings_for(f"sqlite:///{tmp_path / 'lamps.db'}"))

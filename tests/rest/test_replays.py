@@ -201,12 +201,12 @@ def test_the_key_is_kept_in_the_transaction_of_the_order(customer, desk, session
 
 def test_what_has_expired_is_forgotten_by_command(customer, desk, session, app):
     from shop.services.context import Context
-    from shop.services.replays import sweep
+    from shop.services.replays import purge_answers
 
     place(customer)
     session.query(Replay).update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})
     session.commit()
-    assert (sweep(Context(session)), session.query(Replay).count()) == (1, 0)
+    assert (purge_answers(Context(session)), session.query(Replay).count()) == (1, 0)
 
 
 def test_a_minimal_answer_is_the_same_under_a_key(staff, desk):

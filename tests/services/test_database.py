@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from shop.services.database import tune
+from shop.services.database import configure_engine
 from shop.services.health import apart
 
 
@@ -30,7 +30,7 @@ def write(tmp_path, usual_umask):
 
     def write(make):
         engine = make(f"sqlite:///{tmp_path}/shop.db")
-        tune(engine)
+        configure_engine(engine)
         with closing(engine.raw_connection()), engine.begin() as connection:
             connection.execute(text("CREATE TABLE a (b)"))
             return modes(tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select, update
 
-from shop.domain.base import fold, now
+from shop.domain.base import normalize_text, now
 from shop.domain.product import Product
 from shop.services import catalogue, imports, pages, products, search
 from shop.services.context import Context
@@ -53,7 +53,11 @@ PATIENT = settings(
 
 
 def row(name, description, price, stock):
-    keys = {"name_key": fold(name)[:100], "words": fold(f"{name}\n{description}"), "version": 1}
+    keys = {
+        "name_key": normalize_text(name)[:100],
+        "words": normalize_text(f"{name}\n{description}"),
+        "version": 1,
+    }
     return {"name": name, "description": description, "price": price, "stock": stock, **keys}
 
 
@@ -61,10 +65,10 @@ def change(ctx, kind, *facts):
     """What may happen to a catalogue, by the shop or by hand."""
     session = ctx.session
     if kind == "take in":
-        return search.catch_up(session.get_bind())
+        return search.catch_up_index(session.get_bind())
     if kind == "import":
         given = dict(zip(("name", "description", "price", "stock"), facts, strict=True))
-        return imports.load(ctx, [(1, given)], print)
+        return imports.import_products(ctx, [(1, given)], print)
     if kind == "add":
         name, description, price, stock = facts
         session.add(Product(name=name, description=description, price=price, stock=stock))
@@ -79,7 +83,7 @@ def by_hand(session, kind, which, text=""):
     ids = session.scalars(select(Product.id).order_by(Product.id)).all()
     mine = Product.id == (ids[which % len(ids)] if ids else 0)
     session.execute({
-        "change": update(Product).where(mine).values(name=text, words=fold(f"{text}\n"), description=""),
+        "change": update(Product).where(mine).values(name=text, words=normalize_text(f"{text}\n"), description=""),
         "retire": update(Product).where(mine).values(retired_at=now()),
         "return": update(Product).values(retired_at=None),
         "sell": update(Product).where(mine).values(stock=0),
@@ -94,7 +98,7 @@ def naive(ctx, asked):
         (getattr(each, products.SORTS[asked["sort"]].key), each.id)
         for each in ctx.session.scalars(select(Product).execution_options(populate_existing=True))
         if each.retired_at is None
-        and fold(asked.get("q", "")) in each.words
+        and normalize_text(asked.get("q", "")) in each.words
         and asked.get("min_price", 0) <= each.price <= asked.get("max_price", 9)
         and ("in_stock" not in asked or asked["in_stock"] == (each.stock > 0))
     ]
@@ -104,12 +108,12 @@ def naive(ctx, asked):
 
 def walked(ctx, asked):
     """All that is on the pages, by next; the same by prev; and the total of each."""
-    there = [products.browse(ctx, asked)]
+    there = [products.list_products(ctx, asked)]
     while there[-1].next:
-        there.append(products.browse(ctx, {**asked, "page": str(there[-1].next)}))
-    back = [products.browse(ctx, {**asked, "page": str(there[-1].last)})]
+        there.append(products.list_products(ctx, {**asked, "page": str(there[-1].next)}))
+    back = [products.list_products(ctx, {**asked, "page": str(there[-1].last)})]
     while back[-1].prev:
-        back.append(products.browse(ctx, {**asked, "page": str(back[-1].prev)}))
+        back.append(products.list_products(ctx, {**asked, "page": str(back[-1].prev)}))
     ids = [[each.id for page in way for each in page.items] for way in (there, back[::-1])]
     return ids, {page.total for page in there + back}
 
@@ -139,7 +143,7 @@ def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
             change(ctx, *step)
-        span, wanted = catalogue.listed(ctx, asked, 100), naive(ctx, asked)
+        span, wanted = catalogue.list_product_span(ctx, asked, 100), naive(ctx, asked)
         assert ([each.id for each in span.items], span.total()) == (wanted, len(wanted))
 
 
@@ -152,11 +156,11 @@ def test_whoever_searches_for_a_part_of_the_words_finds_them(app, rare, text, ar
         change(ctx, "add", f"{around}{text}{around}", "", 1, 1)
         change(ctx, "take in")
         asked = {"sort": "id", "order": "asc", "per_page": 1, "page": 1, "q": text}
-        assert products.browse(ctx, asked).total == len(naive(ctx, asked))
+        assert products.list_products(ctx, asked).total == len(naive(ctx, asked))
 
 
 def late(session):
-    found = session.scalar(select(func.count()).select_from(search.LATE))
+    found = session.scalar(select(func.count()).select_from(search.WORDS_LATE))
     session.rollback()
     return found
 
@@ -164,13 +168,13 @@ def late(session):
 def test_what_the_index_is_late_with_is_taken_in(app, session):
     session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.BATCH + 1))
     session.commit()
-    assert until(lambda: search.catch_up(session.get_bind()) or late(session) == 0)
+    assert until(lambda: search.catch_up_index(session.get_bind()) or late(session) == 0)
 
 
 def test_a_search_sees_to_it_that_the_index_catches_up(client, session):
-    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.TARDY + 1))
+    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.MAX_LATE + 1))
     session.commit()
-    search.SEEN.clear()  # what it looked at some seconds ago
+    search.ESTIMATES.clear()  # what it looked at some seconds ago
     client.get("/api/v1/products?q=oak")
     assert until(lambda: late(session) == 0)
 

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from shop.domain.base import now
 from shop.domain.product import Product
-from shop.services.schema import drift
-from shop.services.search import KEPT
+from shop.services.schema import find_drift
+from shop.services.search import KEPT_TOTAL
 
 ROW = {"name": "a", "name_key": "a", "description": "", "words": "a", "price": 1, "stock": 1, "version": 1}
 RETIRED = {**ROW, "retired_at": now()}
@@ -32,7 +32,7 @@ def engine(app):
 def kept_and_counted(engine):
     with engine.connect() as connection:
         counted = select(func.count()).where(Product.retired_at.is_(None))
-        return connection.scalar(KEPT), connection.scalar(counted)
+        return connection.scalar(KEPT_TOTAL), connection.scalar(counted)
 
 
 @pytest.mark.parametrize("change", EVERY)
@@ -106,7 +106,7 @@ def test_a_trigger_that_somebody_dropped_is_noticed(engine, ground):
         connection.execute(text(f"DROP TRIGGER {name}" + (" ON products" if ground != "sqlite" else "")))
         connection.commit()
         try:
-            assert drift(engine) == [f"lost_trigger {name}"]
+            assert find_drift(engine) == [f"lost_trigger {name}"]
         finally:
             connection.exec_driver_sql(made)
             connection.commit()

@@ -11,7 +11,7 @@ from shop.domain.errors import Invalid, NotFound
 from shop.domain.product import Product
 from shop.doors.graphql.fields import edges, page, products_of
 from shop.services import feed
-from shop.services.spans import reach
+from shop.services.spans import check_first
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Turn:
 
 def changes(_: None, info: Info, first: int, after: str | None = None) -> Turn:
     ctx = info.context.ctx
-    begin = feed.newest(ctx) if after is None else counted(after)
+    begin = feed.find_newest_change(ctx) if after is None else counted(after)
     try:
-        found = feed.read(ctx, begin, reach(first))
+        found = feed.read_changes(ctx, begin, check_first(first))
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
     info.context.announce(Product, (change.product_id for change in found))

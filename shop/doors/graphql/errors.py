@@ -9,10 +9,10 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.doors.graphql.words import camel
 from shop.doors.web import MOST_ERRORS, list_errors, shorten
-from shop.services.database import meaning
+from shop.services.database import translate_error
 
 log = logging.getLogger("shop")
 
@@ -76,8 +76,8 @@ def list_failures(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
 def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
     if isinstance(cause, SQLAlchemyError):
         g.fault = cause
-        cause = meaning(cause) or cause
-    if isinstance(cause, ShopError):
+        cause = translate_error(cause) or cause
+    if isinstance(cause, DomainError):
         g.code = cause.code
         return cause.detail, {"code": CODES[cause.code], **facts(cause)}
     if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
@@ -87,7 +87,7 @@ def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
     return sorry, {"code": FAILED, "requestId": g.ids["request_id"]}
 
 
-def facts(error: ShopError) -> dict[str, Any]:
+def facts(error: DomainError) -> dict[str, Any]:
     """The facts that help to do better, spelled as the schema spells."""
     found = {
         camel(name): fact for name, fact in error.facts.items() if name not in ("token", "tag", "members")

@@ -7,7 +7,7 @@ from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.base import Entity
 from shop.domain.errors import NotFound
-from shop.domain.moves import affordances
+from shop.domain.moves import find_available_moves
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -15,9 +15,9 @@ from shop.doors.graphql.batch import Asking
 from shop.doors.graphql.mutations import KINDS, named
 from shop.doors.graphql.words import ID, number, shaped
 from shop.services import orders, products, users
-from shop.services.catalogue import listed
-from shop.services.moves import find, find_all
-from shop.services.spans import Span, of_many, span, spans
+from shop.services.catalogue import list_product_span
+from shop.services.moves import find_entities, find_entity
+from shop.services.spans import Span, fetch_children, fetch_span, fetch_spans
 
 FIELDS: dict[str, Callable[..., Any]] = {}
 
@@ -28,7 +28,7 @@ def field(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def look(info: Info, kind: type[Entity], id: str) -> Entity | None:
     try:
-        return find(info.context.ctx, kind, number(kind, id), alone=True)
+        return find_entity(info.context.ctx, kind, number(kind, id), alone=True)
     except NotFound:
         return None
 
@@ -50,13 +50,15 @@ def node(_: None, info: Info, id: str) -> Entity | None:
 
 @field("Query.shop")
 def shop(_: None, info: Info) -> dict[str, Any]:
-    begun = [named(kind, move) for kind in KINDS for move in affordances(kind, info.context.ctx.roles())]
+    begun = [
+        named(kind, move) for kind in KINDS for move in find_available_moves(kind, info.context.ctx.roles())
+    ]
     return {"name": "Shop", "currency": str(info.context.ctx.currency), "can": begun}
 
 
 @field("Product.can", "User.can", "Order.can")
 def can(entity: Entity, info: Info) -> list[str]:
-    return [move.name for move in affordances(entity, info.context.ctx.roles(entity))]
+    return [move.name for move in find_available_moves(entity, info.context.ctx.roles(entity))]
 
 
 @field("ProductPayload.ok", "UserPayload.ok", "OrderPayload.ok", "TokenPayload.ok", "Done.ok")
@@ -74,7 +76,9 @@ def given(search: dict[str, Any]) -> dict[str, Any]:
 @field("Query.products")
 def catalogue(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    return listed(ctx, shaped(products.Search(), given(search), info.context.currency), first, after)
+    return list_product_span(
+        ctx, shaped(products.ProductSearch(), given(search), info.context.currency), first, after
+    )
 
 
 @field("Query.searchProducts")
@@ -85,13 +89,13 @@ def search(_: None, info: Info, query: str, first: int, **bounds: Any) -> Any:
 @field("Query.me")
 def me(_: None, info: Info) -> User | None:
     actor = info.context.ctx.actor
-    return find(info.context.ctx, User, actor.id) if actor else None
+    return find_entity(info.context.ctx, User, actor.id) if actor else None
 
 
 @field("Query.users")
 def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
     ctx = info.context.ctx
-    found = span(ctx.session, users.seen(ctx), users.BY_ID, first, after)
+    found = fetch_span(ctx.session, users.select_visible_users(ctx), users.BY_ID, first, after)
     info.context.announce(User, (user.id for user in found.items))
     return found
 
@@ -99,8 +103,8 @@ def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
 @field("Query.orders")
 def all_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    wanted = shaped(orders.Search(), given(search), info.context.currency)
-    found = span(ctx.session, orders.seen(ctx, wanted), orders.NEWEST, first, after)
+    wanted = shaped(orders.OrderSearch(), given(search), info.context.currency)
+    found = fetch_span(ctx.session, orders.select_visible_orders(ctx, wanted), orders.NEWEST, first, after)
     announce(info.context, found.items)
     return found
 
@@ -121,28 +125,28 @@ def newest(user: User, info: Info, first: int) -> Any:
 
 
 def orders_of(ask: Asking, ids: list[int], first: int, after: str | None) -> dict[int, Span]:
-    seen = orders.seen(ask.ctx, {})
-    found = spans(ask.ctx.session, seen, orders.NEWEST, Order.user_id, ids, first, after)
+    seen = orders.select_visible_orders(ask.ctx, {})
+    found = fetch_spans(ask.ctx.session, seen, orders.NEWEST, Order.user_id, ids, first, after)
     announce(ask, [order for each in found.values() for order in each.items])
     return found
 
 
 def items_of(ask: Asking, ids: list[int]) -> dict[int, list[Item]]:
-    found = of_many(ask.ctx.session, Item, "order_id", ids, Item.product_id)
+    found = fetch_children(ask.ctx.session, Item, "order_id", ids, Item.product_id)
     ask.announce(Product, (item.product_id for items in found.values() for item in items))
     return found
 
 
 def steps_of(ask: Asking, ids: list[int]) -> dict[int, list[Step]]:
-    return of_many(ask.ctx.session, Step, "order_id", ids, Step.id)
+    return fetch_children(ask.ctx.session, Step, "order_id", ids, Step.id)
 
 
 def products_of(ask: Asking, ids: list[int]) -> dict[int, Product | None]:
-    return find_all(ask.ctx, Product, ids)
+    return find_entities(ask.ctx, Product, ids)
 
 
 def users_of(ask: Asking, ids: list[int]) -> dict[int, User | None]:
-    return find_all(ask.ctx, User, ids)
+    return find_entities(ask.ctx, User, ids)
 
 
 FIELDS["Order.items"] = lambda order, info: info.context.load(items_of, Order, order.id)

@@ -8,11 +8,11 @@ from graphql import Executor, GraphQLError, print_ast
 from graphql.execution.executor import CollectedErrors
 from graphql.execution.values import get_argument_values
 
-from shop.domain.errors import Invalid, ShopError
+from shop.domain.errors import DomainError, Invalid
 from shop.doors.graphql.errors import told
 from shop.doors.graphql.mutations import prepared
 from shop.doors.web import fingerprints, plain_key
-from shop.services.replays import Answer, once
+from shop.services.replays import StoredAnswer, execute_once
 
 JSON, KEY = "application/json", "idempotencyKey"
 
@@ -31,26 +31,26 @@ class Keyed(Executor):
             ask = self.context_value
             ask.ready[path.key] = prepared(ask, node.name.value, args)
 
-            def act() -> Answer:
+            def act() -> StoredAnswer:
                 return self.made(parent_type, source, details, path, position)
 
-            answer = once(ask.ctx, keyed(key), self.fingerprints(details), act, refused)
+            answer = execute_once(ask.ctx, keyed(key), self.fingerprints(details), act, refused)
             ask.replayed += [path.key] if answer.replayed else []
             return self.given(answer)
         except Exception as error:  # noqa: BLE001
             self.handle_field_error(error, known.type, details, path)
             return None
 
-    def made(self, *field: Any) -> Answer:
+    def made(self, *field: Any) -> StoredAnswer:
         """The whole answer, before anything is committed; what is not whole was not done."""
         inner = copy(self)
         inner.collected_errors = CollectedErrors()
         data = Executor.execute_field(inner, *field)
         for error in inner.collected_errors.errors:
             raise error.original_error or error
-        return Answer(200, orjson.dumps(data), JSON)
+        return StoredAnswer(200, orjson.dumps(data), JSON)
 
-    def given(self, answer: Answer) -> Any:
+    def given(self, answer: StoredAnswer) -> Any:
         said = orjson.loads(answer.body)
         if answer.status == 200:
             return said
@@ -64,8 +64,8 @@ class Keyed(Executor):
         return fingerprints(b"graphql", "\n".join(said).encode(), variables)
 
 
-def refused(error: ShopError) -> Answer:
-    return Answer(409, orjson.dumps(told(GraphQLError("", original_error=error))), JSON)
+def refused(error: DomainError) -> StoredAnswer:
+    return StoredAnswer(409, orjson.dumps(told(GraphQLError("", original_error=error))), JSON)
 
 
 def keyed(said: str) -> str:

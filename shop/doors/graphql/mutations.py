@@ -8,7 +8,7 @@ from graphql import GraphQLError
 from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.base import Entity
-from shop.domain.moves import Move, moves
+from shop.domain.moves import Move, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.shapes import Credentials, Refresh
@@ -18,10 +18,10 @@ from shop.doors.graphql.words import number, shaped
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, settings, signer, versions
 from shop.services import orders, tokens
-from shop.services.moves import admit, begin, perform
+from shop.services.moves import check_permission, create, execute
 
 KINDS: tuple[type[Entity], ...] = (Product, User, Order)
-OWN: dict[str, Callable[..., Any]] = {"buy": orders.buy, "placeOrder": orders.create}
+OWN: dict[str, Callable[..., Any]] = {"buy": orders.buy_product, "placeOrder": orders.place_order}
 SHARED = ("create", "update", "delete")  # words that say which kind they are about
 
 Act = Callable[[], Any]
@@ -34,14 +34,14 @@ def named(kind: type[Entity], move: Move) -> str:
     return move.name + kind.__name__ if move.name in SHARED else move.name
 
 
-MOVES = {named(kind, move): (kind, move) for kind in KINDS for move in moves(kind).values()}
+MOVES = {named(kind, move): (kind, move) for kind in KINDS for move in get_moves(kind).values()}
 
 
 def prepared(ask: Asking, name: str, args: dict[str, Any]) -> Act:
     """A move that only has to be made: the caller may make it some time, and the words have their shape."""
     (kind, move), ctx = MOVES[name], ask.ctx
     id = () if move.begins else (number(kind, args["id"]),)
-    admit(ctx, kind, move.name, *id)
+    check_permission(ctx, kind, move.name, *id)
     data = shaped(move.takes(partial=move.name == "update"), args, ask.currency)
     if move.begins:
         make = OWN.get(name) or partial(usual_beginning, kind, move)
@@ -51,11 +51,11 @@ def prepared(ask: Asking, name: str, args: dict[str, Any]) -> Act:
 
 
 def usual(kind: type[Entity], move: Move, ctx: Any, id: int, data: dict[str, Any], tags: Any) -> Any:
-    return perform(ctx, kind, id, move.name, data, tags)
+    return execute(ctx, kind, id, move.name, data, tags)
 
 
 def usual_beginning(kind: type[Entity], move: Move, ctx: Any, data: dict[str, Any]) -> Any:
-    return begin(ctx, kind, move.name, data)
+    return create(ctx, kind, move.name, data)
 
 
 def tags(said: str | None) -> set[str] | None:
@@ -79,19 +79,19 @@ def resolver(name: str) -> Callable[..., Any]:
     return resolve
 
 
-def login(_: None, info: Info, **args: Any) -> tokens.Pair:
+def login(_: None, info: Info, **args: Any) -> tokens.TokenPair:
     ctx, words = info.context.ctx, shaped(Credentials(), args, info.context.currency)
     with limit_failed_logins(words["username"]):
-        return tokens.login(ctx, signer(), address(), **words)
+        return tokens.log_in(ctx, signer(), address(), **words)
 
 
-def refresh(_: None, info: Info, **args: Any) -> tokens.Pair:
+def refresh(_: None, info: Info, **args: Any) -> tokens.TokenPair:
     ctx = info.context.ctx
-    return tokens.refresh(ctx, signer(), **shaped(Refresh(), args, info.context.currency))
+    return tokens.refresh_tokens(ctx, signer(), **shaped(Refresh(), args, info.context.currency))
 
 
 def logout(_: None, info: Info) -> bool:
-    tokens.logout(info.context.ctx)
+    tokens.log_out(info.context.ctx)
     return True
 
 

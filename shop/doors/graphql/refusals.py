@@ -5,11 +5,11 @@ from graphql import GraphQLError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.doors.graphql.errors import Refused, told
 from shop.doors.graphql.media import choose, said
 from shop.doors.media import JSON
-from shop.services.database import meaning
+from shop.services.database import translate_error
 
 STATUS = {"unauthenticated": 401, "unavailable": 503}
 
@@ -27,7 +27,7 @@ def failed(error: Exception, status: int = 500) -> Response:
     return said({"errors": [told(GraphQLError("", original_error=error))]}, status, kind())
 
 
-def declined(error: ShopError) -> Response:
+def declined(error: DomainError) -> Response:
     response = failed(error, STATUS.get(error.code, 400))
     if error.code == "unauthenticated":
         response.headers["WWW-Authenticate"] = 'Bearer realm="shop", error="invalid_token"'
@@ -37,7 +37,7 @@ def declined(error: ShopError) -> Response:
 
 
 def broken(error: SQLAlchemyError) -> Response:
-    return declined(known) if (known := meaning(error)) else failed(error)
+    return declined(known) if (known := translate_error(error)) else failed(error)
 
 
 def spoken(error: HTTPException) -> Response:
@@ -54,7 +54,7 @@ def spoken(error: HTTPException) -> Response:
 
 def install(door: Blueprint) -> None:
     door.register_error_handler(Refused, refused)
-    door.register_error_handler(ShopError, declined)
+    door.register_error_handler(DomainError, declined)
     door.register_error_handler(SQLAlchemyError, broken)
     door.register_error_handler(HTTPException, spoken)
     door.register_error_handler(TooManyRequests, spoken)  # for which the front door has a word of its own

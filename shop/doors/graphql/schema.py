@@ -10,13 +10,7 @@ from graphql import GraphQLResolveInfo as Info
 from shop.doors.graphql.changes import FEED
 from shop.doors.graphql.fields import FIELDS
 from shop.doors.graphql.mutations import MUTATIONS
-from shop.doors.graphql.words import (
-    read_money,
-    read_money_literal,
-    snake,
-    write_money,
-    write_time,
-)
+from shop.doors.graphql.words import read_money, read_money_literal, snake, write_money, write_time
 
 SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
 

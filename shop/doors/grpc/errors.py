@@ -20,11 +20,11 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.domain.errors import Invalid, ShopError
+from shop.domain.errors import DomainError, Invalid
 from shop.doors import quota
 from shop.doors.grpc.words import NAMES
 from shop.doors.web import shorten
-from shop.services.database import meaning
+from shop.services.database import translate_error
 
 log = logging.getLogger("shop")
 
@@ -52,7 +52,7 @@ class Required(Invalid):
     reason = "PRECONDITION_REQUIRED"
 
 
-class Late(ShopError):
+class Late(DomainError):
     """Nobody waits for the answer any more."""
 
     code = "late"
@@ -71,13 +71,13 @@ def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
     if isinstance(error, Refusal):
         return error.status
     if isinstance(error, SQLAlchemyError):
-        error = meaning(error) or error
+        error = translate_error(error) or error
     if isinstance(error, TooManyRequests):
         said = "Too many calls; RetryInfo says when to come back."
         return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(quota.count_seconds_to_wait()))
     if isinstance(error, Late):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
-    if isinstance(error, ShopError):
+    if isinstance(error, DomainError):
         taken = error.code == "conflict" and "members" in error.facts
         number = code.ALREADY_EXISTS if taken else CODES[error.code]
         reason = getattr(error, "reason", error.code.upper())
@@ -94,19 +94,19 @@ def status(number: int, message: str, reason: str, *details: Message, **metadata
     return made
 
 
-def describe(error: ShopError) -> str:
+def describe(error: DomainError) -> str:
     """What was wrong, and whether there is more of it than the details say."""
     errors = error.facts.get("errors") or error.facts.get("members")
     more = errors and next(islice(pathed(errors), MANY, None), None)
     return shorten(error.detail) + (f" There are more errors than these {MANY}." if more else "")
 
 
-def metadata(error: ShopError) -> dict[str, str]:
+def metadata(error: DomainError) -> dict[str, str]:
     named = {"tag": "etag", "stock": "stock"}
     return {named[name]: str(fact) for name, fact in error.facts.items() if name in named}
 
 
-def details(error: ShopError, resource: str) -> Iterator[Message]:
+def details(error: DomainError, resource: str) -> Iterator[Message]:
     facts = error.facts
     if errors := facts.get("errors") or facts.get("members"):
         flaws = islice(pathed(errors), MANY)

@@ -12,8 +12,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
 from shop.domain.base import Entity
-from shop.domain.errors import Invalid, NotFound, ShopError
-from shop.domain.moves import Move, moves
+from shop.domain.errors import DomainError, Invalid, NotFound
+from shop.domain.moves import Move, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.shapes import Credentials, Refresh
@@ -25,12 +25,12 @@ from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
 from shop.services import orders, products, tokens, users
 from shop.services.context import Context
-from shop.services.moves import admit, begin, find, perform
-from shop.services.pages import Page, Paging
-from shop.services.replays import Answer, once
+from shop.services.moves import check_permission, create, execute, find_entity
+from shop.services.pages import Page, PageInput
+from shop.services.replays import StoredAnswer, execute_once
 
 KINDS: tuple[type[Entity], ...] = (Product, User, Order)
-OWN: dict[str, Callable[..., Any]] = {"BuyProduct": orders.buy, "PlaceOrder": orders.create}
+OWN: dict[str, Callable[..., Any]] = {"BuyProduct": orders.buy_product, "PlaceOrder": orders.place_order}
 PROTOBUF = "application/protobuf"
 
 Rpc = Callable[[Message], Message]
@@ -58,7 +58,7 @@ def respond(name: str, thing: Any, ctx: Context) -> Message:
 
 def make(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
     ctx, id = context(), () if move.begins else (request.id,)
-    admit(ctx, kind, move.name, *id)
+    check_permission(ctx, kind, move.name, *id)
     act = prepared(ctx, name, kind, move, request)
     return keyed(ctx, name, [request], lambda: respond(name, act(), ctx))
 
@@ -69,8 +69,8 @@ def prepared(ctx: Context, name: str, kind: type[Entity], move: Move, request: M
     names = masked(request, shape) if UPDATE in request.DESCRIPTOR.fields_by_name else None
     data = shaped(shape, request, ctx.currency, names)
     if move.begins:
-        return partial(OWN.get(name) or partial(begin, kind=kind, name=move.name), ctx, data=data)
-    own = OWN.get(name) or partial(perform, kind=kind, name=move.name)
+        return partial(OWN.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data)
+    own = OWN.get(name) or partial(execute, kind=kind, name=move.name)
     return partial(own, ctx, id=request.id, data=data, tags=tags(request.etag))
 
 
@@ -90,19 +90,21 @@ def keyed(ctx: Context, name: str, words: Sequence[Message], act: Callable[[], M
     if (key := plain_key(words[0].request_id)) is None:
         flaw = "It is one string of 1 to 255 plain characters."
         raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
-    answer = once(ctx, key, call_fingerprints(name, words), lambda: kept(act()), lambda error: refused(error))
+    answer = execute_once(
+        ctx, key, call_fingerprints(name, words), lambda: kept(act()), lambda error: refused(error)
+    )
     g.replayed = answer.replayed
     if answer.status == 200:
         return answers(name).FromString(answer.body)
     raise Refusal(Status.FromString(answer.body))
 
 
-def kept(response: Message) -> Answer:
-    return Answer(200, response.SerializeToString(), PROTOBUF)
+def kept(response: Message) -> StoredAnswer:
+    return StoredAnswer(200, response.SerializeToString(), PROTOBUF)
 
 
-def refused(error: ShopError) -> Answer:
-    return Answer(409, told(error).SerializeToString(), PROTOBUF)
+def refused(error: DomainError) -> StoredAnswer:
+    return StoredAnswer(409, told(error).SerializeToString(), PROTOBUF)
 
 
 def call_fingerprints(name: str, words: Sequence[Message]) -> tuple[str, ...]:
@@ -117,15 +119,15 @@ def call_fingerprints(name: str, words: Sequence[Message]) -> tuple[str, ...]:
 def look(name: str, kind: type[Entity], request: Message) -> Message:
     ctx = context()
     if kind is Product:
-        return respond(name, products.look(ctx, request.id), ctx)
+        return respond(name, products.get_product(ctx, request.id), ctx)
     own = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
-    return respond(name, find(ctx, kind, own), ctx)
+    return respond(name, find_entity(ctx, kind, own), ctx)
 
 
-LISTS: dict[type[Entity], tuple[type[Paging], Callable[[Context, dict[str, Any]], Page]]] = {
-    Product: (products.Search, products.browse),
-    Order: (orders.Search, orders.browse),
-    User: (Paging, users.browse),
+LISTS: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
+    Product: (products.ProductSearch, products.list_products),
+    Order: (orders.OrderSearch, orders.list_orders),
+    User: (PageInput, users.list_users),
 }
 
 
@@ -150,21 +152,21 @@ def login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = anonymous()  # a stale token keeps nobody from getting a new one
     words = shaped(Credentials(), request, ctx.currency)
     with limit_failed_logins(words["username"]):
-        return pair(pb.LoginResponse, tokens.login(ctx, signer(), address(), **words))
+        return pair(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **words))
 
 
 def refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
     ctx = anonymous()
     words = shaped(Refresh(), request, ctx.currency)
-    return pair(pb.RefreshResponse, tokens.refresh(ctx, signer(), **words))
+    return pair(pb.RefreshResponse, tokens.refresh_tokens(ctx, signer(), **words))
 
 
 def logout(_: pb.LogoutRequest) -> pb.LogoutResponse:
-    tokens.logout(context())
+    tokens.log_out(context())
     return pb.LogoutResponse()
 
 
-def pair(kind: Any, made: tokens.Pair) -> Any:
+def pair(kind: Any, made: tokens.TokenPair) -> Any:
     words = {"access_token": made.access_token, "refresh_token": made.refresh_token}
     return kind(**words, expires_in=made.expires_in, user_id=made.actor.id)
 
@@ -177,7 +179,7 @@ def resource(name: str, request: Message) -> str:
 
 def every() -> Iterator[tuple[str, Rpc]]:
     for kind in KINDS:
-        for move in moves(kind).values():
+        for move in get_moves(kind).values():
             yield named(kind, move), partial(make, named(kind, move), kind, move)
         yield f"Get{kind.__name__}", partial(look, f"Get{kind.__name__}", kind)
         yield f"List{kind.__name__}s", partial(listed, f"List{kind.__name__}s", kind)

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.adapter import Door, handlers
 from shop.doors.grpc.standard_services import HEALTH, REFLECTION, Health, Reflection
@@ -48,7 +48,7 @@ def run(app: Flask, settings: Settings, host: str, port: int) -> None:
 
 async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     with app.app_context():
-        patience.hurry(app.extensions["sqlalchemy"].engine)
+        patience.limit_transactions(app.extensions["sqlalchemy"].engine)
     threads = ThreadPoolExecutor(settings.threads, "shop-grpc")
     door = Door(app, threads)
     server = grpc.aio.server(options=list(OPTIONS.items()), maximum_concurrent_rpcs=CALLS)
@@ -85,7 +85,7 @@ async def look(app: Flask, pulse: health.aio.HealthServicer) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(apart, app.extensions["health"].ready)
             state = HealthCheckResponse.SERVING
-        except ShopError:
+        except DomainError:
             state = HealthCheckResponse.NOT_SERVING
         for name in ("", *names()):
             await pulse.set(name, state)
@@ -99,7 +99,7 @@ def listen(server: grpc.aio.Server, settings: Settings, place: str) -> None:
         else:
             server.add_insecure_port(place)
     except RuntimeError:
-        raise ShopError(
+        raise DomainError(
             f"{place} is taken, or is not ours, or the certificate and the key do not fit"
         ) from None
 

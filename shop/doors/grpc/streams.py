@@ -12,7 +12,7 @@ from google.rpc import code_pb2 as code
 
 from shop.domain.change import CHANGED
 from shop.domain.errors import Invalid, NotFound
-from shop.domain.moves import moves
+from shop.domain.moves import get_moves
 from shop.domain.order import PLACED, Order
 from shop.domain.product import Product
 from shop.domain.shapes import NewProduct
@@ -26,7 +26,7 @@ from shop.doors.web import anonymous, context
 from shop.services import feed, imports
 from shop.services.context import Context
 from shop.services.feed import Row, Search, Stream
-from shop.services.moves import admit
+from shop.services.moves import check_permission
 
 ITEMS, BATCH_SECONDS = 1000, 60  # of a batch: how many at most, and in what time
 WATCHED = 1000  # products that one stream may name
@@ -44,7 +44,7 @@ class Streams:
             self.ctx = anonymous()
         self.changes, self.steps = (
             Stream(watcher, lambda cursor, read=read: door.read(lambda: after(read, cursor)))
-            for read in (feed.read, feed.steps)
+            for read in (feed.read_changes, feed.read_steps)
         )
 
     def methods(self) -> dict[str, Callable[[Call, Any], Any]]:
@@ -59,7 +59,7 @@ class Streams:
         wanted = set(request.product_ids)
         if len(wanted) > WATCHED:
             raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {WATCHED}."]})
-        call.cursor = await self.door.run(call, begun, request, feed.newest)
+        call.cursor = await self.door.run(call, begun, request, feed.find_newest_change)
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.after(call.cursor):
             for row in rows:
@@ -70,11 +70,11 @@ class Streams:
 
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
         who = await self.door.run(call, context)
-        feed.seen(who, ())
-        call.cursor = await self.door.run(call, begun, request, feed.newest_step)
+        feed.filter_visible_steps(who, ())
+        call.cursor = await self.door.run(call, begun, request, feed.find_newest_step)
         yield pb.WatchOrdersResponse(cursor=call.cursor)
         async for rows in self.steps.after(call.cursor):
-            told = feed.seen(who, rows) and await self.door.run(call, mine, rows)
+            told = feed.filter_visible_steps(who, rows) and await self.door.run(call, mine, rows)
             for row in told:
                 yield pb.WatchOrdersResponse(
                     cursor=row.seq,
@@ -141,7 +141,7 @@ class Streams:
                 answer.refusal.CopyFrom(refusal.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.door.read(lambda: feed.newest(anonymous()))
+        yield await self.door.read(lambda: feed.find_newest_change(anonymous()))
 
     async def tell(self, call: Call) -> Messages:
         async for rows in self.changes.after(call.cursor):
@@ -182,25 +182,25 @@ def after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequenc
 
 
 def mine(rows: Sequence[Row]) -> Sequence[Row]:
-    return feed.seen(context(), rows)
+    return feed.filter_visible_steps(context(), rows)
 
 
 def then(row: Row) -> int:
     """What a step made of its order."""
-    status = moves(Order)[row.move].target or PLACED
+    status = get_moves(Order)[row.move].target or PLACED
     return number(pb.OrderStatus.DESCRIPTOR, status)
 
 
 def may(name: str) -> None:
-    admit(context(), Product, name)
+    check_permission(context(), Product, name)
 
 
 def entered() -> int:
     """Whoever may never send a price need not begin."""
     ctx = context()
-    if barred := moves(Product)["update"].bar(ctx.roles()):
+    if barred := get_moves(Product)["update"].bar(ctx.roles()):
         raise barred
-    return feed.newest(ctx)
+    return feed.find_newest_change(ctx)
 
 
 def priced(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
@@ -208,7 +208,7 @@ def priced(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
         id=request.product_id, etag=request.etag, request_id=request.request_id,
         price=request.price if request.HasField("price") else None, update_mask={"paths": ["price"]},
     )  # fmt: skip
-    return make("UpdateProduct", Product, moves(Product)["update"], words)
+    return make("UpdateProduct", Product, get_moves(Product)["update"], words)
 
 
 def create(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:
@@ -220,12 +220,12 @@ def create(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProducts
         try:
             products.append(shaped(NewProduct(), item, ctx.currency))
         except Invalid as error:
-            flaws.append({"index": index, "reason": imports.said(error.facts["errors"])[:200]})
+            flaws.append({"index": index, "reason": imports.join_messages(error.facts["errors"])[:200]})
     if flaws:
         return pb.BatchCreateProductsResponse(failed_count=len(flaws), flaws=flaws)
 
     def act() -> pb.BatchCreateProductsResponse:
-        good, _ = imports.load(ctx, enumerate(products), lambda *_: None)
+        good, _ = imports.import_products(ctx, enumerate(products), lambda *_: None)
         return pb.BatchCreateProductsResponse(created_count=good)
 
     return keyed(ctx, "BatchCreateProducts", items, act)

@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from shop.domain.errors import Invalid
 from shop.domain.money import Currency
-from shop.domain.moves import affordances
+from shop.domain.moves import find_available_moves
 from shop.domain.shapes import Money
 from shop.services.context import Context
 
@@ -44,7 +44,7 @@ def writers(descriptor: Descriptor) -> list[tuple[str, Writer]]:
 def writer(field: FieldDescriptor) -> Writer:
     name, below = field.name, field.message_type
     if name == "can":
-        return lambda thing, ctx: [move.name for move in affordances(thing, ctx.roles(thing))]
+        return lambda thing, ctx: [move.name for move in find_available_moves(thing, ctx.roles(thing))]
     if name == "etag":
         return lambda thing, _: thing.tag
     if field.enum_type:

@@ -8,16 +8,16 @@ from typing import Any
 from flask import Response, after_this_request, current_app, request
 from marshmallow import Schema, fields
 
-from shop.domain.change import KINDS
+from shop.domain.change import CHANGE_KINDS
 from shop.domain.moves import ANYONE
-from shop.domain.shapes import Whole
+from shop.domain.shapes import StrictInteger
 from shop.doors.rest.blueprint import Blueprint, wishes
 from shop.doors.rest.guard import caller, context, href
 from shop.doors.rest.hal import LINK, Resource, profile
 from shop.doors.rest.waiting_places import Place, WaitingPlaces
 from shop.doors.rest.writing import Frame, Price, Time
 from shop.services import feed
-from shop.services.products import sold
+from shop.services.products import find_sold_ids
 
 LONGEST = 25  # seconds of a wait, so that no proxy between gives up before
 
@@ -25,12 +25,12 @@ changes = Blueprint("changes", __name__, description="What changed in the catalo
 
 
 class Reading(feed.Search):
-    wait = Whole(0, LONGEST, metadata={"description": "Seconds to wait where there is nothing new."})
+    wait = StrictInteger(0, LONGEST, metadata={"description": "Seconds to wait where there is nothing new."})
 
 
 class ChangeDocument(Schema):
     seq = fields.Integer()
-    kind = fields.String(metadata={"enum": KINDS})
+    kind = fields.String(metadata={"enum": CHANGE_KINDS})
     product_id = fields.Integer()
     price = Price()
     stock = fields.Integer()
@@ -86,9 +86,9 @@ def template() -> dict[str, Any]:
 def browse(search: dict[str, Any]) -> Turn:
     """Read what changed, or wait for what will."""
     ctx, limit, after = context(), search["limit"], search.get("after")
-    after = feed.newest(ctx) if after is None else after
-    rows = feed.read(ctx, after, limit) or waited(after, limit, search.get("wait", wished()))
-    there = sold(ctx, {row.product_id for row in rows})
+    after = feed.find_newest_change(ctx) if after is None else after
+    rows = feed.read_changes(ctx, after, limit) or waited(after, limit, search.get("wait", wished()))
+    there = find_sold_ids(ctx, {row.product_id for row in rows})
     return Turn(after, search, [{**row._mapping, "sold": row.product_id in there} for row in rows])
 
 
@@ -112,7 +112,7 @@ def waited(after: int, limit: int, seconds: int) -> Any:
             say("Retry-After", "1")
             return []
         watcher = current_app.extensions["shop-watcher"]
-        return feed.wait(context(), watcher, after, limit, seconds, present(place))
+        return feed.wait_for_changes(context(), watcher, after, limit, seconds, present(place))
 
 
 def say(name: str, word: str) -> None:

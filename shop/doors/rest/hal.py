@@ -7,12 +7,12 @@ from flask import g, request
 from marshmallow import Schema, fields, missing
 
 from shop.domain.base import Entity
-from shop.domain.moves import Move, affordances
+from shop.domain.moves import Move, find_available_moves
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.writing import Frame, frame, writer
 from shop.services.context import Actor
-from shop.services.moves import newest
+from shop.services.moves import find_newest_id
 from shop.services.pages import Cursor, Page
 
 METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
@@ -84,13 +84,17 @@ class Document(Resource):
             "self": {"href": here},
             **self.ways(entity, frame),
             "profile": {"href": f"{frame.root}/profile#{self.kind.__name__.lower()}"},
-            **{move.name: offer(here, move) for move in affordances(entity, frame.context.roles(entity))},
+            **{
+                move.name: offer(here, move)
+                for move in find_available_moves(entity, frame.context.roles(entity))
+            },
         }
 
     def templates(self, entity: Entity) -> dict[str, dict[str, Any]]:
         here = self.at(entity)
         return {
-            move.name: changing(here, move, entity) for move in affordances(entity, context().roles(entity))
+            move.name: changing(here, move, entity)
+            for move in find_available_moves(entity, context().roles(entity))
         }
 
     def ways(self, entity: Entity, frame: Frame) -> dict[str, dict[str, Any]]:
@@ -113,11 +117,13 @@ def changing(here: str, move: Move, entity: Entity) -> dict[str, Any]:
 
 def beginning(here: str, move: Move, kind: type[Entity]) -> dict[str, Any]:
     """The form of a move that begins an entity; its key changes as soon as there is a newer one."""
-    return form(move.title, "POST", here, move.takes(), _idempotency_key=key(here, newest(context(), kind)))
+    return form(
+        move.title, "POST", here, move.takes(), _idempotency_key=key(here, find_newest_id(context(), kind))
+    )
 
 
 def beginnings(kind: type[Entity], here: str) -> dict[str, dict[str, Any]]:
-    offered = affordances(kind, context().roles())
+    offered = find_available_moves(kind, context().roles())
     return {move.name: beginning(here, move, kind) for move in offered if sayable(move.takes)}
 
 
@@ -173,7 +179,7 @@ class Collection(Resource):
     def begins(self) -> dict[str, dict[str, str]]:
         kind = self.document.kind
         here = href(self.document.path)
-        return {move.name: offer(here, move) for move in affordances(kind, context().roles())}
+        return {move.name: offer(here, move) for move in find_available_moves(kind, context().roles())}
 
 
 def turned(query: dict[str, str], to: Cursor | int) -> dict[str, str]:

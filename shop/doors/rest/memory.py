@@ -15,12 +15,12 @@ from flask import Flask, Response, g, request
 from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.doors.quota import Common
 from shop.doors.rest import journal
 from shop.doors.rest.limits import said
 from shop.doors.web import entity_tags, named, network
-from shop.services.reads import Read, unchanged
+from shop.services.reads import RecordedQuery, queries_still_match
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
 WORDS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")
@@ -43,7 +43,7 @@ class Known:
     tag: str
     body: bytes
     headers: list[tuple[str, str]]
-    reads: list[Read]
+    reads: list[RecordedQuery]
 
 
 class Memory:
@@ -56,7 +56,7 @@ class Memory:
         try:
             if (known := self.known.get(words(environ))) and (answer := self.recall(known, environ, start)):
                 return answer
-        except ShopError as refusal:
+        except DomainError as refusal:
             environ["shop.refusal"] = refusal
         return self.plain(environ, start)
 
@@ -67,7 +67,7 @@ class Memory:
         buckets = self.common.buckets(who, who, is_free=known.tag in tags)  # `*` does not say what it has
         if not self.common.hit(buckets):
             return None
-        if known.reads and not unchanged(self.engine, known.reads):
+        if known.reads and not queries_still_match(self.engine, known.reads):
             self.common.hit(buckets, -1)
             return None
         ids = named(environ)

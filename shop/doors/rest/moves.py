@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import g
 
-from shop.domain.moves import Move, moves
+from shop.domain.moves import Move, get_moves
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import METHODS, Document, place, readonly
 from shop.doors.rest.replays import retriable
-from shop.services.moves import admit, begin, perform
+from shop.services.moves import check_permission, create, execute
 
 Service = Callable[..., Any]
 
@@ -22,7 +22,7 @@ def offer(blueprint: Blueprint, document: type[Document], **own: tuple[Service, 
 
     `own` names the moves that have a service of their own, and the document of what comes of it.
     """
-    for move in moves(document.kind).values():
+    for move in get_moves(document.kind).values():
         service, shown = own.get(move.name, (usual(move, document), document))
         for method in METHODS.get(move.name, ("POST",)):
             view = answered(blueprint, move, method, shown, document, asked(move, service))
@@ -35,8 +35,8 @@ def offer(blueprint: Blueprint, document: type[Document], **own: tuple[Service, 
 def usual(move: Move, document: type[Document]) -> Service:
     """The service that makes any move: a new entity, or an old one in a new state."""
     if move.begins:
-        return lambda ctx, data: begin(ctx, document.kind, move.name, data)
-    return lambda ctx, id, data, tags: perform(ctx, document.kind, id, move.name, data, tags)
+        return lambda ctx, data: create(ctx, document.kind, move.name, data)
+    return lambda ctx, id, data, tags: execute(ctx, document.kind, id, move.name, data, tags)
 
 
 def asked(move: Move, service: Service) -> View:
@@ -70,7 +70,7 @@ def guarded(move: Move, document: type[Document], view: View) -> View:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         id = kwargs.get("id")
         g.here = href(f"{document.path}/{id}")
-        admit(context(), document.kind, move.name, id)
+        check_permission(context(), document.kind, move.name, id)
         return view(*args, **kwargs)
 
     return wrapper

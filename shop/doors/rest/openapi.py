@@ -9,13 +9,13 @@ from flask_smorest import Api as SmorestApi
 from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
-from shop.domain.shapes import COMMON, Money, Password
+from shop.domain.shapes import COMMON_PASSWORDS, Money, Password
 from shop.doors.rest.hal import Collection
 from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
 from shop.doors.rest.profile import STATE
 from shop.doors.rest.versions import V1, Version
 from shop.doors.rest.writing import Price, Time
-from shop.services.products import Bound
+from shop.services.products import PriceBound
 from shop.settings import Settings
 
 ABOUT = """\
@@ -72,8 +72,8 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
             ret.pop("default", None)  # what a partial body leaves out stays as it is
         if isinstance(field, Money | Price):
             ret.clear()
-            schema = (V1 if isinstance(field, Bound) else version).schema(settings.currency)
-            unsaid = {Bound: "examples", Price: "multipleOf"}.get(type(field))
+            schema = (V1 if isinstance(field, PriceBound) else version).schema(settings.currency)
+            unsaid = {PriceBound: "examples", Price: "multipleOf"}.get(type(field))
             return {word: value for word, value in schema.items() if word != unsaid}
         if isinstance(field, Password):
             return {"not": ref("schemas", "CommonPassword")}
@@ -91,7 +91,7 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
     made.register_field(Money, None, None)
     made.register_field(Time, "string", "date-time")
     made.register_converter(Id, lambda _: {"type": "integer", "minimum": 1, "maximum": 10**18 - 1})
-    common = {"CommonPassword": {"type": "string", "enum": sorted(COMMON)}}
+    common = {"CommonPassword": {"type": "string", "enum": sorted(COMMON_PASSWORDS)}}
     for kind, schema in {**SCHEMAS, **common}.items():
         made.spec.components.schema(kind, schema)
     made.spec.components.security_scheme(

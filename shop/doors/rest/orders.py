@@ -13,7 +13,7 @@ from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.writing import Frame, Price, Time
 from shop.services import orders as checkout
-from shop.services.moves import find
+from shop.services.moves import find_entity
 
 orders = Blueprint("orders", __name__, description="The orders.")
 
@@ -62,13 +62,13 @@ class OrderDocument(Document):
 
 
 class OrderCollection(Collection):
-    document, search = OrderDocument, checkout.Search
+    document, search = OrderDocument, checkout.OrderSearch
 
 
 class UserOrderCollection(Collection):
     """The same list, as a part of a user."""
 
-    document, search = OrderDocument, checkout.Narrow
+    document, search = OrderDocument, checkout.UserOrderSearch
 
     def path(self) -> str:
         return f"/users/{request.view_args['id']}/orders"
@@ -76,11 +76,11 @@ class UserOrderCollection(Collection):
 
 @orders.route("")
 @orders.needs(MEMBER)
-@orders.arguments(checkout.Search, location="query")
+@orders.arguments(checkout.OrderSearch, location="query")
 @orders.gives(200, OrderCollection)
 def browse(search: dict[str, Any]) -> Any:
     """List the orders."""
-    return checkout.browse(context(), search)
+    return checkout.list_orders(context(), search)
 
 
 @orders.route("/<id:id>")
@@ -88,7 +88,7 @@ def browse(search: dict[str, Any]) -> Any:
 @orders.gives(200, OrderDocument)
 def get(id: int) -> Any:
     """Look at an order."""
-    return find(context(), Order, id)
+    return find_entity(context(), Order, id)
 
 
-offer(orders, OrderDocument, create=(checkout.create, OrderDocument))
+offer(orders, OrderDocument, create=(checkout.place_order, OrderDocument))

@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.domain.errors import ShopError
+from shop.domain.errors import DomainError
 from shop.domain.shapes import Purchase
 from shop.doors.rest import forms
 from shop.doors.rest.caching import Required
 from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
 from shop.doors.web import list_errors, shorten
-from shop.services.database import meaning
+from shop.services.database import translate_error
 
 log = logging.getLogger("shop")
 
@@ -61,7 +61,7 @@ def problem(
     return Response(orjson.dumps(body), status, content_type=PROBLEM)
 
 
-def refused(error: ShopError) -> Response:
+def refused(error: DomainError) -> Response:
     g.code = error.code
     status, title = STATUS[error.code]
     kind = f"{g.root}/profile#{error.code}"
@@ -74,7 +74,7 @@ def refused(error: ShopError) -> Response:
     return response
 
 
-def members(error: ShopError) -> dict[str, Any]:
+def members(error: DomainError) -> dict[str, Any]:
     """The facts of an error that help a client to do better."""
     facts, found = error.facts, {}
     if errors := facts.get("errors") or facts.get("members"):
@@ -134,7 +134,7 @@ def spoken(error: HTTPException) -> Response:
 
 def broken(error: SQLAlchemyError) -> Response:
     g.fault = error
-    if known := meaning(error):
+    if known := translate_error(error):
         if STATUS[known.code][0] >= 500:
             log.warning("database: %s", str(getattr(error, "orig", error)).partition("\n")[0])
         return refused(known)
@@ -148,7 +148,7 @@ def failed(error: Exception) -> Response:
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(ShopError, refused)
+    app.register_error_handler(DomainError, refused)
     app.register_error_handler(Required, missing_precondition)
     app.register_error_handler(TooManyRequests, limited)
     app.register_error_handler(HTTPException, spoken)

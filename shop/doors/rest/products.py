@@ -33,7 +33,7 @@ class ProductDocument(Document):
 STATE = [name for name in ProductDocument().fields if not name.startswith("_")]
 
 
-class ProductSearch(catalogue.Search):
+class ProductSearch(catalogue.ProductSearch):
     fields = DelimitedList(
         fields.String(validate=validate.OneOf(STATE)),
         validate=validate.Length(1),
@@ -51,7 +51,7 @@ class ProductCollection(Collection):
 @products.gives(200, ProductCollection, public=True)
 def browse(search: dict[str, Any]) -> Any:
     """Find products."""
-    return catalogue.browse(context(), search)
+    return catalogue.list_products(context(), search)
 
 
 @products.route("/<id:id>")
@@ -59,7 +59,7 @@ def browse(search: dict[str, Any]) -> Any:
 @products.gives(200, ProductDocument, public=True)
 def get(id: int) -> Any:
     """Look at a product."""
-    return catalogue.look(context(), id)
+    return catalogue.get_product(context(), id)
 
 
-offer(products, ProductDocument, buy=(orders.buy, OrderDocument))
+offer(products, ProductDocument, buy=(orders.buy_product, OrderDocument))

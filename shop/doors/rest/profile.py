@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import current_app
 
-from shop.domain.moves import Move, moves
+from shop.domain.moves import Move, get_moves
 from shop.doors.rest.guard import settings
 from shop.doors.rest.hal import METHODS, Document
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
-from shop.doors.rest.vocabulary import (
+from shop.doors.rest.vocabulary import (  # fmt: skip
     COLLECTION,
     COMMON,
     DOORS,
@@ -23,7 +23,7 @@ from shop.doors.rest.vocabulary import (
     TITLES,
     TOKEN,
     WAYS,
-)  # fmt: skip
+)
 
 DOCUMENTS: dict[str, type[Document]] = {
     "product": ProductDocument,
@@ -34,7 +34,7 @@ DOCUMENTS: dict[str, type[Document]] = {
 
 def described(name: str, document: type[Document]) -> dict[str, Any]:
     state = {member: STATE[member] for member in document().fields if member in STATE}
-    offered = {move.name: f"{move.title}." for move in moves(document.kind).values() if not move.begins}
+    offered = {move.name: f"{move.title}." for move in get_moves(document.kind).values() if not move.begins}
     return {**state, **COMMON, **WAYS.get(name, {}), **offered}
 
 
@@ -107,7 +107,7 @@ def said(text: str) -> dict[str, str]:
 
 def navigation() -> dict[str, str]:
     """The rels that lead somewhere; those of the moves stand with what they move."""
-    moved = {name for document in DOCUMENTS.values() for name in moves(document.kind)}
+    moved = {name for document in DOCUMENTS.values() for name in get_moves(document.kind)}
     words = {**COLLECTION, **TOKEN, **COMMON, **WAYS["user"], **WAYS["order"]}
     return {
         rel: text
@@ -122,7 +122,7 @@ def thing(name: str, document: type[Document]) -> dict[str, Any]:
         "id": name,
         "type": "semantic",
         "title": titled(name),
-        "descriptor": [*parts, *(acted(name, each) for each in moves(document.kind).values())],
+        "descriptor": [*parts, *(acted(name, each) for each in get_moves(document.kind).values())],
     }
 
 

@@ -12,7 +12,7 @@ from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
 from shop.doors.web import fingerprints, plain_key
-from shop.services.replays import Answer, once
+from shop.services.replays import StoredAnswer, execute_once
 
 
 def key() -> str | None:
@@ -43,22 +43,22 @@ def retriable(view: View) -> View:
         if named is None:
             return view(*args, **kwargs)
         return again(
-            once(context(), named, request_fingerprints(), lambda: kept(view(*args, **kwargs)), told)
+            execute_once(context(), named, request_fingerprints(), lambda: kept(view(*args, **kwargs)), told)
         )
 
     return wrapper
 
 
-def told(error: Any) -> Answer:
+def told(error: Any) -> StoredAnswer:
     return kept(refused(error))
 
 
-def kept(response: Response) -> Answer:
+def kept(response: Response) -> StoredAnswer:
     place = response.headers.get("Location") or response.headers.get("Content-Location")
-    return Answer(response.status_code, response.get_data(), response.content_type or "", place)
+    return StoredAnswer(response.status_code, response.get_data(), response.content_type or "", place)
 
 
-def again(answer: Answer) -> Response:
+def again(answer: StoredAnswer) -> Response:
     response = Response(answer.body, answer.status, content_type=answer.media)
     if not answer.media:  # there is no body, because the client asked for none
         del response.headers["Content-Type"]

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, after_this_request, g
 from marshmallow import fields
 
-from shop.domain.moves import ANYONE, STAFF, affordances
+from shop.domain.moves import ANYONE, STAFF, find_available_moves
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest import forms
@@ -37,12 +37,18 @@ class HomeDocument(Resource):
             **described(),
             **beside(),
             "login": {"href": href("/tokens"), "title": "Log in"},
-            **{move.name: offer(href("/users"), move) for move in affordances(User, context().roles())},
+            **{
+                move.name: offer(href("/users"), move)
+                for move in find_available_moves(User, context().roles())
+            },
             **({"me": myself(me)} if me else {}),
             **({"orders": {"href": href("/orders")}} if me else {}),
             **({"logout": {"href": href("/tokens/current"), "title": "Log out"}} if me else {}),
             **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
-            **{move.name: offer(href("/products"), move) for move in affordances(Product, context().roles())},
+            **{
+                move.name: offer(href("/products"), move)
+                for move in find_available_moves(Product, context().roles())
+            },
             **neighbours(),
         }
 

@@ -23,7 +23,7 @@ class TokenDocument(Resource):
     expires_in = fields.Integer(metadata={"description": "Seconds."})
     refresh_token = fields.String()
 
-    def links(self, pair: service.Pair, _: Frame) -> dict[str, dict[str, Any]]:
+    def links(self, pair: service.TokenPair, _: Frame) -> dict[str, dict[str, Any]]:
         return {
             "self": {"href": href("/tokens/current")},  # halchemy takes nothing for HAL that has none
             "me": myself(pair.actor),
@@ -32,7 +32,7 @@ class TokenDocument(Resource):
             "logout": {"href": href("/tokens/current"), "title": "Log out"},
         }
 
-    def templates(self, pair: service.Pair) -> dict[str, dict[str, Any]]:
+    def templates(self, pair: service.TokenPair) -> dict[str, dict[str, Any]]:
         return {"refresh": forms.refresh(pair.refresh_token), "logout": forms.logout()}
 
 
@@ -43,7 +43,7 @@ class TokenDocument(Resource):
 def login(data: dict[str, str]) -> Any:
     """Log in."""
     with limit_failed_logins(data["username"]):
-        return service.login(anonymous(), signer(), address(), **data)
+        return service.log_in(anonymous(), signer(), address(), **data)
 
 
 @tokens.route("/refresh", methods=["POST"])
@@ -52,7 +52,7 @@ def login(data: dict[str, str]) -> Any:
 @tokens.gives(200, TokenDocument)
 def refresh(data: dict[str, str]) -> Any:
     """Renew both tokens; the old ones are spent."""
-    return service.refresh(anonymous(), signer(), **data)
+    return service.refresh_tokens(anonymous(), signer(), **data)
 
 
 @tokens.route("/current", methods=["DELETE"])
@@ -60,4 +60,4 @@ def refresh(data: dict[str, str]) -> Any:
 @tokens.gives(204)
 def logout() -> None:
     """Log out: both tokens are dead at once."""
-    service.logout(context())
+    service.log_out(context())

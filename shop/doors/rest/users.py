@@ -6,7 +6,7 @@ from flask import g
 from marshmallow import fields, missing, validate
 
 from shop.domain.moves import OWNER, STAFF
-from shop.domain.shapes import Shape
+from shop.domain.shapes import InputSchema
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
@@ -16,13 +16,13 @@ from shop.doors.rest.orders import UserOrderCollection
 from shop.doors.rest.writing import Frame, Time
 from shop.services import orders as checkout
 from shop.services import users as accounts
-from shop.services.moves import find
-from shop.services.pages import Paging
+from shop.services.moves import find_entity
+from shop.services.pages import PageInput
 
 users = Blueprint("users", __name__, description="The accounts.")
 
 
-class Embed(Shape):
+class Embed(InputSchema):
     embed = fields.String(validate=validate.OneOf(["orders"]))
 
 
@@ -44,21 +44,21 @@ class UserDocument(Document):
         """The first page of the orders, for those who would ask for it next."""
         if not g.get("embed"):
             return missing
-        page = checkout.of_user(context(), user.id, checkout.Narrow().load({}))
+        page = checkout.list_orders_of_user(context(), user.id, checkout.UserOrderSearch().load({}))
         return {"orders": UserOrderCollection().dump(page)}
 
 
 class UserCollection(Collection):
-    document, search = UserDocument, Paging
+    document, search = UserDocument, PageInput
 
 
 @users.route("")
 @users.needs(STAFF)
-@users.arguments(Paging, location="query")
+@users.arguments(PageInput, location="query")
 @users.gives(200, UserCollection)
 def browse(search: dict[str, Any]) -> Any:
     """List the accounts."""
-    return accounts.browse(context(), search)
+    return accounts.list_users(context(), search)
 
 
 @users.route("/<id:id>")
@@ -68,16 +68,16 @@ def browse(search: dict[str, Any]) -> Any:
 def get(search: dict[str, Any], id: int) -> Any:
     """Look at an account, if you wish with its orders."""
     g.embed = search.get("embed")
-    return find(context(), User, id)
+    return find_entity(context(), User, id)
 
 
 @users.route("/<id:id>/orders")
 @users.needs(OWNER, STAFF)
-@users.arguments(checkout.Narrow, location="query")
+@users.arguments(checkout.UserOrderSearch, location="query")
 @users.gives(200, UserOrderCollection)
 def orders(search: dict[str, Any], id: int) -> Any:
     """List the orders of a user."""
-    return checkout.of_user(context(), id, search)
+    return checkout.list_orders_of_user(context(), id, search)
 
 
 offer(users, UserDocument)
