@@ -19,8 +19,8 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.services import orders
-from shop.services.context import Actor, Context
 from shop.settings import read_settings
+from shop.storage.transactions import Actor, Context
 
 ROUNDS, CHECKOUTS, THREADS = 7, 150, 32
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")

@@ -13,8 +13,8 @@ from flask_migrate import upgrade
 from sqlalchemy import insert
 
 from shop.app import create_app
-from shop.domain.base import normalize_text
 from shop.domain.product import Product
+from shop.model.entity import normalize_text
 from shop.settings import read_settings
 
 COMMON, RARE = "oak", "zebrano"

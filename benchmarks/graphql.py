@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from benchmarks.checkout import furnished
-from shop.domain.base import now
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.services.context import Context
+from shop.model.entity import now
 from shop.services.tokens import open_login
+from shop.storage.transactions import Context
 
 USERS, ORDERS, ITEMS, ROUNDS = 50, 5, 2, 7
 QUERY = f"""{{ users(first: {USERS}) {{ nodes {{ username orders(first: {ORDERS}) {{

@@ -27,8 +27,8 @@ from benchmarks.machine import machine
 from benchmarks.report import table
 from benchmarks.stage import Server
 from benchmarks.weight import importing, weights
-from shop.services.context import Context
 from shop.services.search import index_batch
+from shop.storage.transactions import Context
 
 SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
 PER_PAGE, TIMES, LONGEST = (

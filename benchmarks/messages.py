@@ -17,8 +17,8 @@ from benchmarks.checkout import LINES, furnished
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.words import said
 from shop.services import orders
-from shop.services.context import Actor, Context
 from shop.services.tokens import open_login
+from shop.storage.transactions import Actor, Context
 
 ORDERS, PAGE, ROUNDS = 1000, 100, 15
 QUERY = """query($after: String) { orders(first: 100, after: $after) { nodes {

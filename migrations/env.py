@@ -12,7 +12,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, MetaData, event
 
-from shop.services.schema import is_model_table
+from shop.storage.migration_state import is_model_table
 
 DROPPED = re.compile(r'\s*DROP TABLE "?(\w+)')
 RENAMED = re.compile(r'\s*ALTER TABLE "?_alembic_tmp_')

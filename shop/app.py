@@ -12,16 +12,16 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
-from shop import metrics, tracing
-from shop.domain.base import Base
 from shop.doors.rest import open_door
-from shop.logs import set_up
-from shop.services.database import build_engine_options, configure_engine
-from shop.services.health import Health
+from shop.model.entity import Base
+from shop.observability import metrics, tracing
+from shop.observability.health import Health
+from shop.observability.logging import set_up
 from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
-from shop.services.watch import ChangeListener
 from shop.settings import Settings, read_settings
+from shop.storage.change_listener import ChangeListener
+from shop.storage.database import build_engine_options, configure_engine
 
 
 class Shop(Flask):

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import orjson
 
-from shop.domain.money import Currency
 from shop.domain.product import Product
+from shop.model.money import Currency
 from shop.services.imports import Row
 
 FIELDS = ["name", "description", "price", "stock"]

@@ -17,7 +17,7 @@ from limits import parse_many
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from shop.domain.money import Currency
+from shop.model.money import Currency
 
 WEAK = re.compile("change.?me|secret|passw|example|12345678|abcdefgh|qwerty", re.IGNORECASE)
 HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?", re.IGNORECASE)

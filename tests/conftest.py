@@ -25,15 +25,15 @@ from werkzeug.serving import make_server
 from shop.app import create_app, migrations
 from shop.cli import main
 from shop.domain import passwords
-from shop.domain.base import Base
-from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
-from shop.logs import LIBRARIES
+from shop.model.entity import Base
+from shop.model.moves import STAFF
+from shop.observability.logging import LIBRARIES
 from shop.services import tokens, users
-from shop.services.context import Actor, Context
-from shop.services.schema import list_revisions
 from shop.settings import Settings, read_settings
+from shop.storage.migration_state import list_revisions
+from shop.storage.transactions import Actor, Context
 from tests import servers
 from tests.second import SecondVersion
 

@@ -1,7 +1,7 @@
 """The `shop` command with deadlines of a second, for tests that wait until they are over."""
 
-from shop import server
 from shop.cli import main
+from shop.serving import server
 
 server.DEADLINES.update(idle=1.5, receiving=1.5, sending=1.5)
 server.PATIENCE = 0.5

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from shop.domain.moves import STAFF
 from shop.domain.user import User
+from shop.model.moves import STAFF
 from shop.services import tokens
-from shop.services.context import Context
+from shop.storage.transactions import Context
 from tests.conftest import HASH, KEY
 from tests.servers import free_port, listening
 

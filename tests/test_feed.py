@@ -13,17 +13,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select, text, update
 
-from shop.domain.base import now
 from shop.domain.change import Change
-from shop.domain.errors import CursorExpired, NotFound
-from shop.domain.moves import STAFF
 from shop.domain.order import Order
 from shop.domain.product import Product
-from shop.services import feed, imports, orders
-from shop.services.context import Actor, Context
-from shop.services.feed import Stream
-from shop.services.moves import create, execute
-from shop.services.watch import ChangeListener
+from shop.model.entity import now
+from shop.model.errors import CursorExpired, NotFound
+from shop.model.moves import STAFF
+from shop.services import changes, imports, orders
+from shop.services.changes import Stream
+from shop.storage.change_listener import ChangeListener
+from shop.storage.execution import create, execute
+from shop.storage.transactions import Actor, Context
 
 LAMP = {"name": "Lamp", "description": "", "price": 8950, "stock": 3}
 WRITERS, COMMITS, READERS = 3, 40, 4
@@ -53,7 +53,7 @@ def restock(ctx, id, amount=1):
 
 
 def kinds(ctx):
-    return [each.kind for each in feed.read_changes(ctx, 0)]
+    return [each.kind for each in changes.read_changes(ctx, 0)]
 
 
 def place(ctx, *pairs):
@@ -66,7 +66,7 @@ def purge(ctx, before):
     """Forget all changes up to this one, as if they were old."""
     with ctx.writing() as session:
         session.execute(update(Change).where(Change.seq <= before).values(at=now() - timedelta(days=40)))
-    return feed.purge_changes(ctx, 30)
+    return changes.purge_changes(ctx, 30)
 
 
 class Regret(Exception):
@@ -83,19 +83,19 @@ class TestWriting:
     def test_an_order_leaves_a_row_for_each_product_when_it_comes_and_when_it_goes(self, ctx, lamp):
         desk = create(ctx, Product, "create", {**LAMP, "stock": 9}).id
         execute(ctx, Order, place(ctx, (desk, 2), (lamp, 1)).id, "cancel", {})
-        stocked = [(each.product_id, each.stock) for each in feed.read_changes(ctx, 2)]
+        stocked = [(each.product_id, each.stock) for each in changes.read_changes(ctx, 2)]
         assert stocked == [(lamp, 2), (desk, 7), (lamp, 3), (desk, 9)]
 
     def test_an_import_leaves_a_row_for_each_product(self, ctx):
         imports.import_products(ctx, enumerate([LAMP] * 3), lambda *_: None)
-        assert [(each.kind, each.product_id) for each in feed.read_changes(ctx, 0)] == [
+        assert [(each.kind, each.product_id) for each in changes.read_changes(ctx, 0)] == [
             ("created", id) for id in ctx.session.scalars(select(Product.id).order_by(Product.id))
         ]
 
     def test_a_row_says_how_it_was_then(self, ctx, lamp):
         with ctx.writing():
             restock(ctx, lamp, 4), restock(ctx, lamp, -2)
-        assert [each.stock for each in feed.read_changes(ctx, 1)] == [7, 5]
+        assert [each.stock for each in changes.read_changes(ctx, 1)] == [7, 5]
 
     def test_what_changes_nothing_leaves_nothing(self, ctx, lamp):
         execute(ctx, Product, lamp, "update", {"price": LAMP["price"]})
@@ -165,36 +165,36 @@ def test_nobody_gets_a_number_while_an_earlier_one_may_still_be_taken_back(app, 
 class TestReading:
     def test_goes_on_after_a_cursor(self, ctx, lamp):
         restock(ctx, lamp), restock(ctx, lamp)
-        (second,) = feed.read_changes(ctx, 1, 1)
+        (second,) = changes.read_changes(ctx, 1, 1)
         assert (second.seq, second.stock) == (2, 4)
 
     def test_of_what_is_forgotten_is_refused(self, ctx, lamp):
         restock(ctx, lamp), restock(ctx, lamp)
         purge(ctx, 2)
         with pytest.raises(CursorExpired):
-            feed.read_changes(ctx, 1)
+            changes.read_changes(ctx, 1)
 
     def test_goes_on_for_who_has_seen_all_that_is_forgotten(self, ctx, lamp):
         restock(ctx, lamp), restock(ctx, lamp)
-        assert (purge(ctx, 2), [each.seq for each in feed.read_changes(ctx, 2)]) == (1, [3])
+        assert (purge(ctx, 2), [each.seq for each in changes.read_changes(ctx, 2)]) == (1, [3])
 
     def test_goes_on_when_everything_is_forgotten(self, ctx, lamp):
         restock(ctx, lamp)
         purge(ctx, 2)
-        before, cursor = feed.read_changes(ctx, 2), feed.find_newest_change(ctx)
+        before, cursor = changes.read_changes(ctx, 2), changes.find_newest_change(ctx)
         restock(ctx, lamp)
-        assert (before, cursor, [each.seq for each in feed.read_changes(ctx, 2)]) == ([], 2, [3])
+        assert (before, cursor, [each.seq for each in changes.read_changes(ctx, 2)]) == ([], 2, [3])
 
     def test_forgets_nothing_that_is_young(self, ctx, lamp):
-        assert (feed.purge_changes(ctx, 30), kinds(ctx)) == (0, ["created"])
+        assert (changes.purge_changes(ctx, 30), kinds(ctx)) == (0, ["created"])
 
     def test_from_a_cursor_that_was_never_given_out_is_refused(self, ctx, lamp):
         with pytest.raises(NotFound):
-            feed.read_changes(ctx, 2)
+            changes.read_changes(ctx, 2)
 
     def test_of_the_steps_of_orders_says_whose_they_are(self, ctx, lamp):
         execute(ctx, Order, place(ctx, (lamp, 1)).id, "cancel", {})
-        steps = [(each.seq, each.move, each.user_id) for each in feed.read_steps(ctx, 0)]
+        steps = [(each.seq, each.move, each.user_id) for each in changes.read_steps(ctx, 0)]
         assert steps == [(1, "create", ctx.actor.id), (2, "cancel", ctx.actor.id)]
 
 
@@ -221,7 +221,7 @@ def follow(app, watcher, count):
     got, cursor, stocks, end = 0, 0, defaultdict(list), time.monotonic() + PATIENCE
     while got < count and time.monotonic() < end:
         with app.app_context():
-            for row in feed.wait_for_changes(
+            for row in changes.wait_for_changes(
                 Context(app.extensions["sqlalchemy"].session()), watcher, cursor, 7, 1
             ):
                 cursor, got = row.seq, got + 1
@@ -231,7 +231,7 @@ def follow(app, watcher, count):
 
 class TestWaiting:
     def test_ends_with_the_first_change(self, app, ctx, lamp, watcher):
-        cursor, began = feed.find_newest_change(ctx), time.monotonic()
+        cursor, began = changes.find_newest_change(ctx), time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(waited, app, watcher, cursor)
             restock(ctx, lamp)
@@ -239,19 +239,19 @@ class TestWaiting:
         assert ([each.kind for each in found], time.monotonic() - began < 5) == (["stocked"], True)
 
     def test_ends_with_its_time(self, ctx, lamp, watcher):
-        assert feed.wait_for_changes(ctx, watcher, feed.find_newest_change(ctx), 1, 0.1) == []
+        assert changes.wait_for_changes(ctx, watcher, changes.find_newest_change(ctx), 1, 0.1) == []
 
     def test_ends_when_all_is_about_to_stop(self, app, ctx, lamp, watcher):
-        cursor, began = feed.find_newest_change(ctx), time.monotonic()
+        cursor, began = changes.find_newest_change(ctx), time.monotonic()
         threading.Timer(0.1, watcher.stop).start()
-        assert (feed.wait_for_changes(ctx, watcher, cursor, 1, 20), time.monotonic() - began < 5) == (
+        assert (changes.wait_for_changes(ctx, watcher, cursor, 1, 20), time.monotonic() - began < 5) == (
             [],
             True,
         )
 
     def test_ends_when_nobody_is_there_any_more(self, ctx, lamp, watcher):
         began = time.monotonic()
-        feed.wait_for_changes(ctx, watcher, feed.find_newest_change(ctx), 1, 20, lambda: False)
+        changes.wait_for_changes(ctx, watcher, changes.find_newest_change(ctx), 1, 20, lambda: False)
         assert time.monotonic() - began < 5
 
     def test_goes_on_after_the_connection_broke(self, app, ctx, lamp, watcher):
@@ -268,7 +268,9 @@ class TestWaiting:
 
 def waited(app, watcher, cursor):
     with app.app_context():
-        return feed.wait_for_changes(Context(app.extensions["sqlalchemy"].session()), watcher, cursor, 10, 20)
+        return changes.wait_for_changes(
+            Context(app.extensions["sqlalchemy"].session()), watcher, cursor, 10, 20
+        )
 
 
 async def first(stream, cursor):
@@ -281,7 +283,7 @@ def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, la
     def look(cursor):
         reads.append(cursor)
         with app.app_context():
-            return feed.read_changes(Context(app.extensions["sqlalchemy"].session()), cursor)
+            return changes.read_changes(Context(app.extensions["sqlalchemy"].session()), cursor)
 
     async def follow():
         stream = Stream(watcher, lambda cursor: asyncio.to_thread(look, cursor))

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shop import files
-from shop.domain.money import MAX, Currency
-from shop.domain.product import Product
-from shop.domain.shapes import MAX_STOCK
+from shop.domain.product import MAX_STOCK, Product
+from shop.model.money import MAX, Currency
 from shop.services import imports
 from tests.conftest import empty
 

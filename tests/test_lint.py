@@ -17,9 +17,9 @@ import pytest
 from flask_migrate import upgrade
 
 from shop.app import create_app
-from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
+from shop.model.moves import STAFF
 from tests.conftest import PASSWORD, Person, enrolled, settings_for
 from tests.running import serving
 from tests.servers import free_port

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, request
 from sqlalchemy import text
 
-from shop.logs import JSONLines, TextLines
+from shop.observability.logging import JSONLines, TextLines
 from tests.conftest import KEY, PASSWORD, enrolled
 
 ID = "request-id-of-the-caller"

@@ -15,10 +15,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
-from shop import metrics
 from shop.app import create_app
 from shop.domain.product import Product
-from shop.services import context
+from shop.observability import metrics
+from shop.storage import transactions
 from tests.conftest import KEY, enrolled, settings_for
 from tests.running import call, serving
 from tests.servers import free_port
@@ -258,7 +258,7 @@ def watched(url, token, own_logs):
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
     yield app, engine
-    context.WRITE_WAIT_OBSERVERS.clear()
+    transactions.WRITE_WAIT_OBSERVERS.clear()
     engine.dispose()
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from shop.app import create_app, migrations
-from shop.domain.base import Base
-from shop.services.schema import is_model_table
+from shop.model.entity import Base
 from shop.services.search import catch_up_index
+from shop.storage.migration_state import is_model_table
 from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
 from tests.load import until
 from tests.running import call, serving

@@ -15,7 +15,7 @@ import pytest
 import requests
 from waitress.buffers import OverflowableBuffer
 
-from shop.wire import ChunkReader
+from shop.serving.http_parser import ChunkReader
 from tests.load import lines, until
 from tests.running import Process, call, serving
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from shop.app import create_app
 from shop.domain.product import Product
-from shop.services.context import Actor, Context
-from shop.services.moves import execute
+from shop.storage.execution import execute
+from shop.storage.transactions import Actor, Context
 from tests.conftest import settings_for
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.app import create_app
 from shop.cli import accounts, calls, goods, linting, running, upkeep
 from shop.cli.common import cause, line
-from shop.domain.errors import Conflict, DomainError
-from shop.services.database import translate_error
+from shop.model.errors import Conflict, DomainError
 from shop.settings import SettingsError
+from shop.storage.database import translate_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

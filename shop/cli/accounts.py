@@ -6,9 +6,8 @@ import click
 from marshmallow import ValidationError
 
 from shop.cli.common import Refusal, on_database, operator
-from shop.domain.moves import STAFF
-from shop.domain.shapes import Registration
-from shop.domain.user import CUSTOMER
+from shop.domain.user import CUSTOMER, Registration
+from shop.model.moves import STAFF
 from shop.services import imports, users
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import click
 from flask import current_app
 
-from shop import tracing
 from shop.app import create_app
 from shop.cli.common import Refusal, schema
+from shop.observability import tracing
 from shop.settings import Settings, SettingsError, demand, read_settings
 
 NEEDED = ("grpc", "grpc_health", "grpc_reflection")

@@ -10,9 +10,9 @@ from flask.cli import with_appcontext
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.services.context import OPERATOR, Context
-from shop.services.schema import describe_lag, get_revision, list_revisions
 from shop.settings import Settings
+from shop.storage.migration_state import describe_lag, get_revision, list_revisions
+from shop.storage.transactions import OPERATOR, Context
 
 
 class Refusal(click.ClickException):

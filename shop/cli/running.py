@@ -14,11 +14,11 @@ from shop import files
 from shop.app import create_app
 from shop.cli.accounts import ask, enrol
 from shop.cli.common import Refusal, operator, schema, settings
-from shop.domain.moves import STAFF
 from shop.domain.user import CUSTOMER
+from shop.model.moves import STAFF
 from shop.services import imports
+from shop.serving.workers import serve as run
 from shop.settings import read_settings
-from shop.workers import serve as run
 
 SAMPLE = Path(__file__).parent.with_name("catalogue.csv")
 

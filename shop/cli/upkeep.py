@@ -7,8 +7,9 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.cli.common import Refusal, cause, engine, known, line, on_database, operator, schema, settings
-from shop.services import housekeeping, upkeep
-from shop.services.schema import find_drift, get_revision
+from shop.services import housekeeping
+from shop.storage.backup import back_up, find_integrity_errors
+from shop.storage.migration_state import find_drift, get_revision
 
 
 @click.command()
@@ -25,7 +26,7 @@ def purge() -> None:
 @on_database
 def backup(path: Path) -> None:
     """Copy the SQLite database to a file, whole, while the shop is open."""
-    upkeep.backup(engine(), path)
+    back_up(engine(), path)
     click.echo(f"{path} holds all that was there.")
 
 
@@ -55,4 +56,4 @@ def structure() -> str | None:
 
 
 def integrity() -> str | None:
-    return "; ".join(upkeep.find_integrity_errors(engine())[:5]) or None
+    return "; ".join(find_integrity_errors(engine())[:5]) or None

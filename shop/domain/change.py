@@ -1,8 +1,6 @@
 """A change of the catalogue: what other services read, in order, each once.
 
-Whoever reads by cursor must never find a smaller number than the last. A number is therefore given under a
-lock that is kept until the commit, and that as late as can be: what a transaction has changed is noted in its
-session and written when it is about to commit. SQLite has one writer, and needs no lock.
+What a transaction has changed is noted in its session, and written when it is about to commit.
 """
 
 from array import array
@@ -10,15 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, column, event, insert, literal, select, table, text
+from sqlalchemy import String, bindparam, column, event, insert, literal, select, table
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
-from shop.domain.base import Base, Id, UTCDateTime, now
+from shop.model.entity import Base, Id, UTCDateTime, now
+from shop.storage.change_log import lock_change_numbers
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
 CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
-CHANNEL, LOCK_ID = "shop_changes", 0x5409
 PENDING = "changes"
 
 
@@ -48,7 +46,6 @@ INSERT_CREATED = insert(Change.__table__).from_select(
     .where(PRODUCTS_TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(PRODUCTS_TABLE.c.id),
 )
-LOCK_AND_NOTIFY = text(f"SELECT pg_advisory_xact_lock({LOCK_ID}), pg_notify('{CHANNEL}', '')")
 
 
 def record_change(session: Session, product: Any, kind: str) -> None:
@@ -60,12 +57,6 @@ def record_change(session: Session, product: Any, kind: str) -> None:
 def record_new_products(session: Session, ids: Iterable[int]) -> None:
     """Note that there are new products: by their numbers only, because they may be a million."""
     session.info.setdefault(PENDING, []).append(array("q", ids))
-
-
-def lock_change_numbers(connection: Connection) -> None:
-    """Become the next whose rows readers see. Lock nothing after this, or two could wait for each other."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(LOCK_AND_NOTIFY)
 
 
 @event.listens_for(Session, "after_transaction_create")

@@ -3,22 +3,40 @@
 from datetime import datetime
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event, text
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
-from shop.domain.base import Base, Entity, Id, now
-from shop.domain.change import lock_change_numbers
-from shop.domain.errors import Conflict
-from shop.domain.moves import MEMBER, OWNER, STAFF, move
-from shop.domain.product import Product, adjust_stock
-from shop.domain.shapes import NewOrder, Payment, Shipment
+from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
 from shop.domain.user import User
+from shop.model.entity import Base, Entity, Id, now
+from shop.model.errors import Conflict
+from shop.model.fields import Few, InputSchema, PlainText, StrictInteger
+from shop.model.moves import MEMBER, OWNER, STAFF, move
+from shop.storage.change_log import lock_change_numbers
 
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
 UNPAID = text(f"status = '{PLACED}'")
 MAX_TOTAL = 10**15 - 1  # so that a total is exact in every number that JSON can write
+
+
+class Line(InputSchema):
+    product_id = StrictInteger(1, 10**18 - 1, required=True, metadata={"examples": [1]})
+    quantity = StrictInteger(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
+
+
+class NewOrder(InputSchema):
+    items = Few(fields.Nested(Line), 1, 100, required=True)
+
+
+class Payment(InputSchema):
+    reference = PlainText(1, 100, required=True, metadata={"examples": ["bank transfer 2026-0042"]})
+
+
+class Shipment(InputSchema):
+    tracking = PlainText(1, 100, required=True, metadata={"examples": ["JD0002 1234 5678"]})
 
 
 class Item(Base):

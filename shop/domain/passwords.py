@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from shop.domain.errors import Unavailable
+from shop.model.errors import Unavailable
 
 T = TypeVar("T")
 

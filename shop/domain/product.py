@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
 
-from shop.domain.base import Entity, Id, make_row_type, normalize_text, now
 from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
-from shop.domain.errors import Conflict
-from shop.domain.money import MAX as MAX_MONEY
-from shop.domain.moves import MEMBER, STAFF, move
-from shop.domain.shapes import MAX_STOCK, NewProduct, Purchase, Restock
+from shop.model.entity import Entity, Id, make_row_type, normalize_text, now
+from shop.model.errors import Conflict
+from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, StrictInteger
+from shop.model.money import MAX as MAX_MONEY
+from shop.model.moves import MEMBER, STAFF, move
 
 # Both databases sort and search what is folded here, byte by byte, so that both answer alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -20,6 +20,32 @@ NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
 # What is retired is never listed, so it is in no index that lists are read from.
 SORT_COLUMNS, LIVE = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
 CHANGE_OF_MOVE = {"create": CREATED, "update": CHANGED, "restock": STOCKED, "delete": RETIRED}
+
+
+MAX_STOCK = 2**31 - 1
+MAX_QUANTITY = 10_000
+
+
+class NewProduct(InputSchema):
+    name = PlainText(1, 100, required=True, metadata={"examples": ["Walnut desk"]})
+    description = PlainText(
+        0,
+        5000,
+        TEXT_PATTERN,
+        load_default="",
+        allow_none=True,
+        metadata={"examples": ["Oiled, 140 cm wide."]},
+    )
+    price = Money(required=True)
+    stock = StrictInteger(0, MAX_STOCK, load_default=0, metadata={"examples": [12]})
+
+
+class Restock(InputSchema):
+    amount = StrictInteger(-MAX_STOCK, MAX_STOCK, required=True, metadata={"examples": [25]})
+
+
+class Purchase(InputSchema):
+    quantity = StrictInteger(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
 
 
 class Product(Entity):

@@ -1,16 +1,71 @@
 """A user: an account, its role, and the logins that are open."""
 
 from datetime import datetime
+from importlib.resources import files
 from typing import Any
 
+from marshmallow import ValidationError, post_load
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from shop.domain.base import Base, Entity, Id, normalize_text, now
-from shop.domain.moves import ANYONE, OWNER, STAFF, move
-from shop.domain.shapes import Account, Registration
+from shop.domain import passwords
+from shop.model.entity import Base, Entity, Id, normalize_text, now
+from shop.model.fields import TEXT_PATTERN, Email, InputSchema, PlainText
+from shop.model.moves import ANYONE, OWNER, STAFF, move
 
 CUSTOMER = "customer"
+
+
+USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
+COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
+
+
+def refuse_common_password(password: str) -> None:
+    if password.casefold() in COMMON_PASSWORDS:
+        raise ValidationError("It is one of the first passwords that anyone tries; choose another.")
+
+
+class Password(PlainText):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(8, 128, TEXT_PATTERN, load_only=True, **kwargs)
+        self.validators.append(refuse_common_password)
+
+
+class Account(InputSchema):
+    username = PlainText(
+        3, 80, USERNAME, "Use letters, digits, dots, dashes and underscores.", required=True,
+        metadata={"examples": ["ada"]},
+    )  # fmt: skip
+    email = Email(required=True, metadata={"examples": ["ada@shop.example"]})
+    password = Password(metadata={"examples": ["correct horse battery"]})
+
+    @post_load
+    def seal(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The password goes no further than this: only its hash does."""
+        if "password" in data:
+            data["password_hash"] = passwords.hash_password(data.pop("password"))
+        return data
+
+
+class Registration(Account):
+    password = Password(required=True, metadata={"examples": ["correct horse battery"]})
+
+
+class Credentials(InputSchema):
+    username = PlainText(1, 80, TEXT_PATTERN, required=True, metadata={"examples": ["ada"]})
+    password = PlainText(
+        1, 128, TEXT_PATTERN, required=True, metadata={"examples": ["correct horse battery"]}
+    )
+
+
+class Refresh(InputSchema):
+    refresh_token = PlainText(
+        1,
+        2000,
+        TEXT_PATTERN,
+        required=True,
+        metadata={"description": "The one that came last; it counts once."},
+    )
 
 
 class User(Entity):

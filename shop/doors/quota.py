@@ -19,9 +19,9 @@ from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.domain.base import normalize_text
-from shop.domain.errors import Unauthenticated
 from shop.doors.web import address, anonymous, caller, settings
+from shop.model.entity import normalize_text
+from shop.model.errors import Unauthenticated
 from shop.services.tokens import is_known_address
 
 DEFAULT, ADDRESS = "default", "address"

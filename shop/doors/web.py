@@ -15,10 +15,10 @@ from urllib.parse import quote
 from flask import current_app, g, request
 from flask_sqlalchemy import SQLAlchemy
 
-from shop.domain.errors import Unauthenticated
-from shop.services.context import Context
+from shop.model.errors import Unauthenticated
 from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
+from shop.storage.transactions import Context
 
 QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
 BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import select
 
 from shop.domain.product import Product
-from shop.services.context import Context
-from shop.services.pages import SortOrder
 from shop.services.products import SORTS, build_filters, build_page_queries
-from shop.services.spans import Span, fetch_span
+from shop.storage.pagination import SortOrder
+from shop.storage.spans import Span, fetch_span
+from shop.storage.transactions import Context
 
 
 def list_product_span(ctx: Context, search: dict[str, Any], first: int, after: str | None = None) -> Span:

@@ -7,9 +7,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import DomainError
-from shop.services import feed, orders, replays
-from shop.services.context import OPERATOR, Context
+from shop.model.errors import DomainError
+from shop.services import changes, orders
+from shop.storage import idempotency
+from shop.storage.transactions import OPERATOR, Context
 
 FIRST, EVERY = 5, 60  # seconds
 
@@ -20,8 +21,8 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
     """Do all of it; how much there was of each."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
-        "answers forgotten": replays.purge_answers(ctx),
-        "changes forgotten": feed.purge_changes(ctx, changes_days),
+        "answers forgotten": idempotency.purge_answers(ctx),
+        "changes forgotten": changes.purge_changes(ctx, changes_days),
     }
 
 

@@ -8,10 +8,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from shop.domain.change import record_new_products
-from shop.domain.moves import get_moves
-from shop.domain.product import PRODUCTS, Product
-from shop.domain.shapes import NewProduct
-from shop.services.context import Context
+from shop.domain.product import PRODUCTS, NewProduct, Product
+from shop.model.moves import get_moves
+from shop.storage.transactions import Context
 
 BATCH = 1000
 SHAPE = NewProduct()

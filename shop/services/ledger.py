@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from shop.domain.base import Base
-from shop.domain.change import lock_change_numbers
 from shop.domain.order import Item, Order, Step
+from shop.model.entity import Base
+from shop.storage.change_log import lock_change_numbers
 
 ORDERS, ITEMS, STEPS = (kind.__table__ for kind in (Order, Item, Step))
 PLACE, FILL, NOTE = insert(ORDERS).returning(ORDERS.c.id), insert(ITEMS), insert(STEPS).returning(STEPS.c.id)

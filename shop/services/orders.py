@@ -8,18 +8,18 @@ from marshmallow import fields, validate
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from shop.domain.base import now
-from shop.domain.errors import Conflict, Forbidden, OutOfStock, Unauthenticated
-from shop.domain.moves import STAFF, get_moves
 from shop.domain.order import PLACED, STATES, Item, Order
 from shop.domain.product import Product, adjust_stock
-from shop.domain.shapes import StrictInteger
 from shop.domain.user import User
-from shop.services.context import Context
+from shop.model.entity import now
+from shop.model.errors import Conflict, Forbidden, OutOfStock, Unauthenticated
+from shop.model.fields import StrictInteger
+from shop.model.moves import STAFF, get_moves
 from shop.services.ledger import insert_order
-from shop.services.moves import execute, find_entity
-from shop.services.pages import Page, PageInput, paginate
-from shop.services.pages import SortOrder as By
+from shop.storage.execution import execute, find_entity
+from shop.storage.pagination import Page, PageInput, paginate
+from shop.storage.pagination import SortOrder as By
+from shop.storage.transactions import Context
 
 BATCH = 100  # unpaid orders that are looked up at a time
 

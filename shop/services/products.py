@@ -6,12 +6,12 @@ from typing import Any
 from marshmallow import fields, validate
 from sqlalchemy import ColumnElement, Select, bindparam, select
 
-from shop.domain.base import normalize_text
 from shop.domain.product import Product, ProductRow
-from shop.domain.shapes import TEXT_PATTERN, Money, PlainText, StrictBoolean
-from shop.services.context import Context
-from shop.services.pages import Page, PageInput, PageQueries, SortOrder, build_count, paginate
+from shop.model.entity import normalize_text
+from shop.model.fields import TEXT_PATTERN, Money, PlainText, StrictBoolean
 from shop.services.search import KEPT_TOTAL, find_words
+from shop.storage.pagination import Page, PageInput, PageQueries, SortOrder, build_count, paginate
+from shop.storage.transactions import Context
 
 SORTS = {
     "id": Product.id,

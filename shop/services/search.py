@@ -30,9 +30,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import DomainError
 from shop.domain.product import Product
-from shop.services.context import Context
+from shop.model.errors import DomainError
+from shop.storage.transactions import Context
 
 WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
 WORDS_LATE = table("kept_words_late", column("seq"), column("id"))

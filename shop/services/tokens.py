@@ -14,12 +14,12 @@ import jwt
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from shop.domain.base import normalize_text, now
-from shop.domain.errors import Forbidden, Unauthenticated
 from shop.domain.passwords import verify_password
 from shop.domain.user import KnownAddress, Login, User
-from shop.services.context import Actor, Context
-from shop.services.database import build_insert
+from shop.model.entity import normalize_text, now
+from shop.model.errors import Forbidden, Unauthenticated
+from shop.storage.database import build_insert
+from shop.storage.transactions import Actor, Context
 
 ACCESS, REFRESH = "access", "refresh"
 ISSUER = AUDIENCE = "shop"

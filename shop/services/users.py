@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from shop.domain.base import normalize_text
-from shop.domain.errors import Forbidden, Unauthenticated
-from shop.domain.moves import MEMBER, STAFF
 from shop.domain.user import User
-from shop.services.context import Context
-from shop.services.moves import execute
-from shop.services.pages import Page, SortOrder, paginate
+from shop.model.entity import normalize_text
+from shop.model.errors import Forbidden, Unauthenticated
+from shop.model.moves import MEMBER, STAFF
+from shop.storage.execution import execute
+from shop.storage.pagination import Page, SortOrder, paginate
+from shop.storage.transactions import Context
 
 BY_ID = SortOrder(User.id, User.id)
 

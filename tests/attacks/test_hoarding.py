@@ -8,12 +8,13 @@ import requests
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from shop.domain.base import now
 from shop.domain.order import Order
-from shop.domain.replay import Replay
-from shop.services import housekeeping, orders, replays
-from shop.services.context import OPERATOR, Context
+from shop.model.entity import now
+from shop.services import housekeeping, orders
 from shop.services.housekeeping import Housekeeper
+from shop.storage import idempotency
+from shop.storage.idempotency import Replay
+from shop.storage.transactions import OPERATOR, Context
 from tests.load import lines, stage, until
 from tests.running import call, serving
 
@@ -139,11 +140,11 @@ class TestAnswersForRepeatedRequests:
 
     @pytest.fixture
     def sweep_always(self, monkeypatch):
-        monkeypatch.setattr(replays, "PURGE_RATE", 2)
+        monkeypatch.setattr(idempotency, "PURGE_RATE", 2)
 
     def test_have_so_much_room_for_each_account(self, app, customer, person, desk, monkeypatch, sweep_always):
         place(person("bob"), quantity=1, **{"Idempotency-Key": "another"})
-        monkeypatch.setattr(replays, "ROOM", 4000)
+        monkeypatch.setattr(idempotency, "ROOM", 4000)
         for number in range(8):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
             time.sleep(0.002)
@@ -151,9 +152,9 @@ class TestAnswersForRepeatedRequests:
         assert (kept[0], kept[-1], 2 <= len(kept) <= 5) == ("another", "k7", True)
 
     def test_take_no_more_than_the_room(self, app, customer, desk, monkeypatch, sweep_always):
-        monkeypatch.setattr(replays, "ROOM", 6000)
+        monkeypatch.setattr(idempotency, "ROOM", 6000)
         for number in range(9):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
         with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
-            size = connection.scalar(select(func.sum(func.length(Replay.body) + replays.BESIDE)))
+            size = connection.scalar(select(func.sum(func.length(Replay.body) + idempotency.BESIDE)))
         assert size < 6000 + 2500

@@ -11,7 +11,7 @@ import pytest
 from marshmallow import Schema, ValidationError, fields, validate
 
 import shop
-from shop.domain.shapes import InputSchema
+from shop.model.fields import InputSchema
 
 LONG = 30_000  # characters; a server takes 32 KiB of headers
 SLOW = 0.1  # seconds

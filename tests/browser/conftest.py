@@ -14,9 +14,9 @@ from flask_migrate import upgrade
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from shop.app import create_app
-from shop.domain.moves import STAFF
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
+from shop.model.moves import STAFF
 from tests.conftest import PASSWORD, enrolled, settings_for
 from tests.running import Process, call, serving
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.domain.money import MAX, Currency
 from shop.doors.rest.versions import V1, V2
+from shop.model.money import MAX, Currency
 
 CURRENCIES = st.sampled_from([Currency("USD"), Currency("JPY"), Currency("KWD")])
 AMOUNTS = st.integers(0, MAX)

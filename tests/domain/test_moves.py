@@ -2,11 +2,11 @@
 
 import pytest
 
-from shop.domain.errors import Conflict
-from shop.domain.moves import find_available_moves, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.model.errors import Conflict
+from shop.model.moves import find_available_moves, get_moves
 
 STRANGER = frozenset({"anyone"})
 CUSTOMER = frozenset({"anyone", "member", "customer"})

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from shop.domain.base import now
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.model.entity import now
 
 GROUNDS = ["sqlite", "postgresql"]
 

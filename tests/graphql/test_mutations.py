@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.domain.replay import Replay
+from shop.storage.idempotency import Replay
 
 LINES = '[{productId: "Product:1", quantity: 1}]'
 PLACE = f'placeOrder(items: {LINES}, idempotencyKey: "k")'

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 
-from shop.domain.errors import DomainError
-from shop.domain.moves import STAFF, get_moves
 from shop.domain.order import STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.errors import CODES
@@ -19,6 +17,8 @@ from shop.doors.rest.problems import STATUS
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.tokens import TokenDocument
 from shop.doors.rest.users import UserDocument
+from shop.model.errors import DomainError
+from shop.model.moves import STAFF, get_moves
 from shop.services import orders, products
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from shop.domain.moves import get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -17,6 +16,7 @@ from shop.doors.grpc.rpcs import KINDS, RPCS, named
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
+from shop.model.moves import get_moves
 from tests.calls import METHODS
 
 HERE = Path(__file__).parent

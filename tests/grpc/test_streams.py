@@ -12,9 +12,9 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from shop.domain.moves import STAFF
 from shop.doors.grpc import shop_pb2 as pb
-from shop.services.context import Actor, Context
+from shop.model.moves import STAFF
+from shop.storage.transactions import Actor, Context
 from tests.calls import Line, Refused, calling, end, money
 from tests.load import until
 from tests.test_feed import purge

@@ -5,7 +5,6 @@ A door that joins needs these five words and a column of codes; the cases are fo
 
 from typing import Any
 
-from shop.domain.moves import get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -14,6 +13,7 @@ from shop.doors.graphql.mutations import named
 from shop.doors.graphql.words import camel
 from shop.doors.grpc.rpcs import named as called
 from shop.doors.rest.hal import METHODS, place
+from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly
 from tests.conftest import Person
 

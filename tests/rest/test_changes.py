@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from shop.domain.base import now
 from shop.domain.change import Change
 from shop.doors.rest.waiting_places import TURN, WaitingPlaces
-from shop.services import feed
-from shop.services.context import Context
+from shop.model.entity import now
+from shop.services import changes
+from shop.storage.transactions import Context
 
 CHANGES, PRODUCTS = "/api/v1/changes", "/api/v1/products"
 LAMP = {"name": "Lamp", "price": 5, "stock": 3}
@@ -96,7 +96,7 @@ def forget(app):
         session = app.extensions["sqlalchemy"].session()
         session.execute(update(Change).values(at=now() - timedelta(days=40)))
         session.commit()
-        feed.purge_changes(Context(session), 30)
+        changes.purge_changes(Context(session), 30)
 
 
 def wait_from(shop, address, seconds):

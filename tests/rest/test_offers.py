@@ -6,14 +6,14 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped
 
 from shop.app import create_app
-from shop.domain.base import Entity
-from shop.domain.moves import ANYONE, move
-from shop.domain.shapes import InputSchema, StrictInteger
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Document
 from shop.doors.rest.moves import offer
-from shop.services.moves import find_entity
+from shop.model.entity import Entity
+from shop.model.fields import InputSchema, StrictInteger
+from shop.model.moves import ANYONE, move
+from shop.storage.execution import find_entity
 from tests.conftest import settings_for
 
 

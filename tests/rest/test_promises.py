@@ -2,10 +2,10 @@
 
 import pytest
 
-from shop.domain.moves import get_moves
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest.hal import METHODS, place
+from shop.model.moves import get_moves
 
 WORDS = {
     "update": {"email": "new@shop.example"},

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shop.domain.replay import Replay
+from shop.storage.idempotency import Replay
 from tests.rest.test_caching import at_once
 
 ORDER = {"items": [{"product_id": 1, "quantity": 1}]}
@@ -181,7 +181,7 @@ def test_a_key_may_be_used_anew_once_it_has_expired(customer, desk, session):
 
 
 def test_what_has_expired_is_swept_away_now_and_then(customer, desk, session, monkeypatch):
-    monkeypatch.setattr("shop.services.replays.SWEEP", 1.0)
+    monkeypatch.setattr("shop.storage.idempotency.PURGE_RATE", 1.0)
     place(customer)
     session.query(Replay).update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})
     session.commit()
@@ -195,13 +195,13 @@ def test_the_key_is_kept_in_the_transaction_of_the_order(customer, desk, session
     def broken(*_):
         raise RuntimeError("no answer")
 
-    monkeypatch.setattr("shop.services.replays.keep", broken)
+    monkeypatch.setattr("shop.storage.idempotency.store_answer", broken)
     assert (place(customer).status_code, count(customer), session.query(Replay).count()) == (500, 0, 0)
 
 
 def test_what_has_expired_is_forgotten_by_command(customer, desk, session, app):
-    from shop.services.context import Context
-    from shop.services.replays import purge_answers
+    from shop.storage.idempotency import purge_answers
+    from shop.storage.transactions import Context
 
     place(customer)
     session.query(Replay).update({"expires_at": datetime.now(UTC) - timedelta(seconds=1)})

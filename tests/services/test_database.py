@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from shop.services.database import configure_engine
-from shop.services.health import apart
+from shop.observability.health import apart
+from shop.storage.database import configure_engine
 
 
 @pytest.fixture

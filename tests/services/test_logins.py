@@ -3,7 +3,7 @@
 import pytest
 
 from shop.services import tokens
-from shop.services.context import Context
+from shop.storage.transactions import Context
 
 GROUNDS = ["sqlite", "postgresql"]
 

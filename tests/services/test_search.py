@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select, update
 
-from shop.domain.base import normalize_text, now
 from shop.domain.product import Product
-from shop.services import catalogue, imports, pages, products, search
-from shop.services.context import Context
+from shop.model.entity import normalize_text, now
+from shop.services import catalogue, imports, products, search
+from shop.storage import pagination
+from shop.storage.transactions import Context
 from tests.conftest import OPERATOR, empty
 from tests.load import until
 
@@ -43,7 +44,7 @@ SEARCHES = st.fixed_dictionaries(
 
 @contextmanager
 def thresholds(rare):
-    with patch.multiple(search, RARE=rare, SMALL=-1), patch.object(pages, "MANY", rare):
+    with patch.multiple(search, RARE=rare, SMALL=-1), patch.object(pagination, "MANY_ROWS", rare):
         yield
 
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from shop.domain.base import now
 from shop.domain.product import Product
-from shop.services.schema import find_drift
+from shop.model.entity import now
 from shop.services.search import KEPT_TOTAL
+from shop.storage.migration_state import find_drift
 
 ROW = {"name": "a", "name_key": "a", "description": "", "words": "a", "price": 1, "stock": 1, "version": 1}
 RETIRED = {**ROW, "retired_at": now()}

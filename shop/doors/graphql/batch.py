@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from shop.domain.base import Base
-from shop.domain.money import Currency
-from shop.services.context import Context
+from shop.model.entity import Base
+from shop.model.money import Currency
+from shop.storage.transactions import Context
 
 AT_ONCE = 5000  # what a statement may name
 

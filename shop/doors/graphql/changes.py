@@ -7,11 +7,11 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.errors import Invalid, NotFound
 from shop.domain.product import Product
 from shop.doors.graphql.fields import edges, page, products_of
-from shop.services import feed
-from shop.services.spans import check_first
+from shop.model.errors import Invalid, NotFound
+from shop.services import changes as feed
+from shop.storage.spans import check_first
 
 
 @dataclass(frozen=True)

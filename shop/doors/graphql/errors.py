@@ -9,10 +9,10 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from shop.domain.errors import DomainError
 from shop.doors.graphql.words import camel
 from shop.doors.web import MOST_ERRORS, list_errors, shorten
-from shop.services.database import translate_error
+from shop.model.errors import DomainError
+from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
 

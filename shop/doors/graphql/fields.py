@@ -5,19 +5,19 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.base import Entity
-from shop.domain.errors import NotFound
-from shop.domain.moves import find_available_moves
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.graphql.batch import Asking
 from shop.doors.graphql.mutations import KINDS, named
 from shop.doors.graphql.words import ID, number, shaped
+from shop.model.entity import Entity
+from shop.model.errors import NotFound
+from shop.model.moves import find_available_moves
 from shop.services import orders, products, users
 from shop.services.catalogue import list_product_span
-from shop.services.moves import find_entities, find_entity
-from shop.services.spans import Span, fetch_children, fetch_span, fetch_spans
+from shop.storage.execution import find_entities, find_entity
+from shop.storage.spans import Span, fetch_children, fetch_span, fetch_spans
 
 FIELDS: dict[str, Callable[..., Any]] = {}
 

@@ -8,11 +8,11 @@ from graphql import Executor, GraphQLError, print_ast
 from graphql.execution.executor import CollectedErrors
 from graphql.execution.values import get_argument_values
 
-from shop.domain.errors import DomainError, Invalid
 from shop.doors.graphql.errors import told
 from shop.doors.graphql.mutations import prepared
 from shop.doors.web import fingerprints, plain_key
-from shop.services.replays import StoredAnswer, execute_once
+from shop.model.errors import DomainError, Invalid
+from shop.storage.idempotency import StoredAnswer, execute_once
 
 JSON, KEY = "application/json", "idempotencyKey"
 

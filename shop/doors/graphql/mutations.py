@@ -7,18 +7,17 @@ from typing import Any
 from graphql import GraphQLError
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.base import Entity
-from shop.domain.moves import Move, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
-from shop.domain.shapes import Credentials, Refresh
-from shop.domain.user import User
+from shop.domain.user import Credentials, Refresh, User
 from shop.doors.graphql.batch import Asking, Batch
 from shop.doors.graphql.words import number, shaped
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, settings, signer, versions
+from shop.model.entity import Entity
+from shop.model.moves import Move, get_moves
 from shop.services import orders, tokens
-from shop.services.moves import check_permission, create, execute
+from shop.storage.execution import check_permission, create, execute
 
 KINDS: tuple[type[Entity], ...] = (Product, User, Order)
 OWN: dict[str, Callable[..., Any]] = {"buy": orders.buy_product, "placeOrder": orders.place_order}

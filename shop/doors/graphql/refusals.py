@@ -5,11 +5,11 @@ from graphql import GraphQLError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
-from shop.domain.errors import DomainError
 from shop.doors.graphql.errors import Refused, told
 from shop.doors.graphql.media import choose, said
 from shop.doors.media import JSON
-from shop.services.database import translate_error
+from shop.model.errors import DomainError
+from shop.storage.database import translate_error
 
 STATUS = {"unauthenticated": 401, "unavailable": 503}
 

@@ -9,10 +9,10 @@ from typing import Any
 from graphql import GraphQLError
 from marshmallow import Schema, ValidationError, fields
 
-from shop.domain.base import Entity
-from shop.domain.errors import Invalid
-from shop.domain.money import Currency
-from shop.domain.shapes import Money
+from shop.model.entity import Entity
+from shop.model.errors import Invalid
+from shop.model.fields import Money
+from shop.model.money import Currency
 
 ID = re.compile(r"(?:([A-Z][a-z]+):)?([1-9][0-9]{0,17})", re.ASCII)
 AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)

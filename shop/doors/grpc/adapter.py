@@ -22,13 +22,13 @@ from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.domain.errors import Invalid
 from shop.doors import quota
 from shop.doors.grpc.errors import Late, Refusal, retry, status, told
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.doors.grpc.rpcs import RPCS, resource
 from shop.doors.web import named, network
-from shop.services import patience
+from shop.model.errors import Invalid
+from shop.storage import timeouts
 
 log = logging.getLogger("shop.requests")
 HEARD = ("authorization", "x-request-id", "traceparent")
@@ -144,7 +144,7 @@ class Door:
         return await loop.run_in_executor(self.threads, partial(self.work, call, act, *words, about=about))
 
     def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
-        patience.DEADLINE.set(call.deadline)
+        timeouts.DEADLINE.set(call.deadline)
         with self.app.request_context(call.environ()):
             g.ids, g.counted = call.ids, call.limits
             with self.traced(call) as failed:
@@ -168,7 +168,7 @@ class Door:
         return await asyncio.get_running_loop().run_in_executor(self.threads, self.apart, act)
 
     def apart(self, act: Callable[[], Any]) -> Any:
-        patience.DEADLINE.set(FOR_EVER)
+        timeouts.DEADLINE.set(FOR_EVER)
         with self.app.app_context():
             return act()
 

@@ -20,11 +20,11 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.domain.errors import DomainError, Invalid
 from shop.doors import quota
 from shop.doors.grpc.words import NAMES
 from shop.doors.web import shorten
-from shop.services.database import translate_error
+from shop.model.errors import DomainError, Invalid
+from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
 

@@ -11,23 +11,22 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
-from shop.domain.base import Entity
-from shop.domain.errors import DomainError, Invalid, NotFound
-from shop.domain.moves import Move, get_moves
 from shop.domain.order import Order
 from shop.domain.product import Product
-from shop.domain.shapes import Credentials, Refresh
-from shop.domain.user import User
+from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import Refusal, Required, told
 from shop.doors.grpc.words import UPDATE, masked, said, shaped
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
+from shop.model.entity import Entity
+from shop.model.errors import DomainError, Invalid, NotFound
+from shop.model.moves import Move, get_moves
 from shop.services import orders, products, tokens, users
-from shop.services.context import Context
-from shop.services.moves import check_permission, create, execute, find_entity
-from shop.services.pages import Page, PageInput
-from shop.services.replays import StoredAnswer, execute_once
+from shop.storage.execution import check_permission, create, execute, find_entity
+from shop.storage.idempotency import StoredAnswer, execute_once
+from shop.storage.pagination import Page, PageInput
+from shop.storage.transactions import Context
 
 KINDS: tuple[type[Entity], ...] = (Product, User, Order)
 OWN: dict[str, Callable[..., Any]] = {"BuyProduct": orders.buy_product, "PlaceOrder": orders.place_order}

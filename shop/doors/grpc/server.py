@@ -12,13 +12,13 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from shop.domain.errors import DomainError
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.adapter import Door, handlers
 from shop.doors.grpc.standard_services import HEALTH, REFLECTION, Health, Reflection
 from shop.doors.grpc.streams import Streams
-from shop.services import patience
+from shop.model.errors import DomainError
 from shop.settings import Settings
+from shop.storage import timeouts
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
 LARGEST = 1024 * 1024  # bytes of a message that comes
@@ -48,7 +48,7 @@ def run(app: Flask, settings: Settings, host: str, port: int) -> None:
 
 async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     with app.app_context():
-        patience.limit_transactions(app.extensions["sqlalchemy"].engine)
+        timeouts.limit_transactions(app.extensions["sqlalchemy"].engine)
     threads = ThreadPoolExecutor(settings.threads, "shop-grpc")
     door = Door(app, threads)
     server = grpc.aio.server(options=list(OPTIONS.items()), maximum_concurrent_rpcs=CALLS)

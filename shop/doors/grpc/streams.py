@@ -11,11 +11,8 @@ from typing import Any
 from google.rpc import code_pb2 as code
 
 from shop.domain.change import CHANGED
-from shop.domain.errors import Invalid, NotFound
-from shop.domain.moves import get_moves
 from shop.domain.order import PLACED, Order
-from shop.domain.product import Product
-from shop.domain.shapes import NewProduct
+from shop.domain.product import NewProduct, Product
 from shop.doors import quota
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.adapter import Call, Door, parse
@@ -23,10 +20,12 @@ from shop.doors.grpc.errors import Late, Refusal, retry, status
 from shop.doors.grpc.rpcs import keyed, make
 from shop.doors.grpc.words import number, said, shaped
 from shop.doors.web import anonymous, context
-from shop.services import feed, imports
-from shop.services.context import Context
-from shop.services.feed import Row, Search, Stream
-from shop.services.moves import check_permission
+from shop.model.errors import Invalid, NotFound
+from shop.model.moves import get_moves
+from shop.services import changes, imports
+from shop.services.changes import Row, Search, Stream
+from shop.storage.execution import check_permission
+from shop.storage.transactions import Context
 
 ITEMS, BATCH_SECONDS = 1000, 60  # of a batch: how many at most, and in what time
 WATCHED = 1000  # products that one stream may name
@@ -44,7 +43,7 @@ class Streams:
             self.ctx = anonymous()
         self.changes, self.steps = (
             Stream(watcher, lambda cursor, read=read: door.read(lambda: after(read, cursor)))
-            for read in (feed.read_changes, feed.read_steps)
+            for read in (changes.read_changes, changes.read_steps)
         )
 
     def methods(self) -> dict[str, Callable[[Call, Any], Any]]:
@@ -59,7 +58,7 @@ class Streams:
         wanted = set(request.product_ids)
         if len(wanted) > WATCHED:
             raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {WATCHED}."]})
-        call.cursor = await self.door.run(call, begun, request, feed.find_newest_change)
+        call.cursor = await self.door.run(call, begun, request, changes.find_newest_change)
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.after(call.cursor):
             for row in rows:
@@ -70,11 +69,11 @@ class Streams:
 
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
         who = await self.door.run(call, context)
-        feed.filter_visible_steps(who, ())
-        call.cursor = await self.door.run(call, begun, request, feed.find_newest_step)
+        changes.filter_visible_steps(who, ())
+        call.cursor = await self.door.run(call, begun, request, changes.find_newest_step)
         yield pb.WatchOrdersResponse(cursor=call.cursor)
         async for rows in self.steps.after(call.cursor):
-            told = feed.filter_visible_steps(who, rows) and await self.door.run(call, mine, rows)
+            told = changes.filter_visible_steps(who, rows) and await self.door.run(call, mine, rows)
             for row in told:
                 yield pb.WatchOrdersResponse(
                     cursor=row.seq,
@@ -141,7 +140,7 @@ class Streams:
                 answer.refusal.CopyFrom(refusal.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.door.read(lambda: feed.find_newest_change(anonymous()))
+        yield await self.door.read(lambda: changes.find_newest_change(anonymous()))
 
     async def tell(self, call: Call) -> Messages:
         async for rows in self.changes.after(call.cursor):
@@ -182,7 +181,7 @@ def after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequenc
 
 
 def mine(rows: Sequence[Row]) -> Sequence[Row]:
-    return feed.filter_visible_steps(context(), rows)
+    return changes.filter_visible_steps(context(), rows)
 
 
 def then(row: Row) -> int:
@@ -200,7 +199,7 @@ def entered() -> int:
     ctx = context()
     if barred := get_moves(Product)["update"].bar(ctx.roles()):
         raise barred
-    return feed.find_newest_change(ctx)
+    return changes.find_newest_change(ctx)
 
 
 def priced(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:

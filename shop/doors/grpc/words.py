@@ -13,11 +13,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money as Amount
 from marshmallow import Schema, ValidationError, fields
 
-from shop.domain.errors import Invalid
-from shop.domain.money import Currency
-from shop.domain.moves import find_available_moves
-from shop.domain.shapes import Money
-from shop.services.context import Context
+from shop.model.errors import Invalid
+from shop.model.fields import Money
+from shop.model.money import Currency
+from shop.model.moves import find_available_moves
+from shop.storage.transactions import Context
 
 NANO = 10**9
 # What the shop calls otherwise.

@@ -10,9 +10,9 @@ from flask import Response, g, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from shop.domain.moves import ANYONE
 from shop.doors.rest.guard import context
 from shop.doors.rest.input import Parser
+from shop.model.moves import ANYONE
 
 View = Callable[..., Any]
 

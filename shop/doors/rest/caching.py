@@ -4,8 +4,8 @@ import hashlib
 
 from flask import Flask, Response, g, request
 
-from shop.domain.errors import Invalid
 from shop.doors.web import entity_tags, settings, versions
+from shop.model.errors import Invalid
 
 
 class Required(Exception):

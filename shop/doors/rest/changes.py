@@ -9,14 +9,14 @@ from flask import Response, after_this_request, current_app, request
 from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
-from shop.domain.moves import ANYONE
-from shop.domain.shapes import StrictInteger
 from shop.doors.rest.blueprint import Blueprint, wishes
 from shop.doors.rest.guard import caller, context, href
 from shop.doors.rest.hal import LINK, Resource, profile
 from shop.doors.rest.waiting_places import Place, WaitingPlaces
 from shop.doors.rest.writing import Frame, Price, Time
-from shop.services import feed
+from shop.model.fields import StrictInteger
+from shop.model.moves import ANYONE
+from shop.services import changes as feed
 from shop.services.products import find_sold_ids
 
 LONGEST = 25  # seconds of a wait, so that no proxy between gives up before

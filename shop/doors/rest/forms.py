@@ -13,11 +13,12 @@ from typing import Any
 from flask import g
 from marshmallow import Schema, fields, validate
 
-from shop.domain.money import Currency
-from shop.domain.shapes import Credentials, Email, Money, Refresh
+from shop.domain.user import Credentials, Refresh
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import FORM, JSON
 from shop.doors.rest.versions import V1
+from shop.model.fields import Email, Money
+from shop.model.money import Currency
 
 LONG = 200  # more characters than this want more than one line
 

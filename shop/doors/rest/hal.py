@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from flask import g, request
 from marshmallow import Schema, fields, missing
 
-from shop.domain.base import Entity
-from shop.domain.moves import Move, find_available_moves
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.writing import Frame, frame, writer
-from shop.services.context import Actor
-from shop.services.moves import find_newest_id
-from shop.services.pages import Cursor, Page
+from shop.model.entity import Entity
+from shop.model.moves import Move, find_available_moves
+from shop.storage.execution import find_newest_id
+from shop.storage.pagination import Cursor, Page
+from shop.storage.transactions import Actor
 
 METHODS = {"update": ("PUT", "PATCH"), "delete": ("DELETE",)}
 SOMETIMES = {"x-sometimes": True}  # a member that is there only when it has something to say

@@ -12,12 +12,12 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from shop.domain.errors import Invalid
-from shop.domain.shapes import Money
 from shop.doors.rest.guard import settings
 from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.doors.rest.versions import V1
 from shop.doors.strict import parse
+from shop.model.errors import Invalid
+from shop.model.fields import Money
 
 BODIES = [JSON, HAL, HAL_FORMS, FORM]
 LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")

@@ -15,12 +15,12 @@ from flask import Flask, Response, g, request
 from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
-from shop.domain.errors import DomainError
 from shop.doors.quota import Common
 from shop.doors.rest import journal
 from shop.doors.rest.limits import said
 from shop.doors.web import entity_tags, named, network
-from shop.services.reads import RecordedQuery, queries_still_match
+from shop.model.errors import DomainError
+from shop.storage.recorded_queries import RecordedQuery, queries_still_match
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
 WORDS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import g
 
-from shop.domain.moves import Move, get_moves
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import METHODS, Document, place, readonly
 from shop.doors.rest.replays import retriable
-from shop.services.moves import check_permission, create, execute
+from shop.model.moves import Move, get_moves
+from shop.storage.execution import check_permission, create, execute
 
 Service = Callable[..., Any]
 

@@ -9,12 +9,13 @@ from flask_smorest import Api as SmorestApi
 from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
-from shop.domain.shapes import COMMON_PASSWORDS, Money, Password
+from shop.domain.user import COMMON_PASSWORDS, Password
 from shop.doors.rest.hal import Collection
 from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
 from shop.doors.rest.profile import STATE
 from shop.doors.rest.versions import V1, Version
 from shop.doors.rest.writing import Price, Time
+from shop.model.fields import Money
 from shop.services.products import PriceBound
 from shop.settings import Settings
 

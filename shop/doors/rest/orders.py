@@ -5,15 +5,15 @@ from typing import Any
 from flask import request
 from marshmallow import Schema, fields
 
-from shop.domain.moves import MEMBER, OWNER, STAFF
 from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.writing import Frame, Price, Time
+from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services import orders as checkout
-from shop.services.moves import find_entity
+from shop.storage.execution import find_entity
 
 orders = Blueprint("orders", __name__, description="The orders.")
 

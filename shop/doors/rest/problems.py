@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.domain.errors import DomainError
-from shop.domain.shapes import Purchase
+from shop.domain.product import Purchase
 from shop.doors.rest import forms
 from shop.doors.rest.caching import Required
 from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
 from shop.doors.web import list_errors, shorten
-from shop.services.database import translate_error
+from shop.model.errors import DomainError
+from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
 

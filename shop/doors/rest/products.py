@@ -5,7 +5,6 @@ from typing import Any
 from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
-from shop.domain.moves import ANYONE
 from shop.domain.product import Product
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
@@ -13,6 +12,7 @@ from shop.doors.rest.hal import Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.writing import Price, Time
+from shop.model.moves import ANYONE
 from shop.services import orders
 from shop.services import products as catalogue
 

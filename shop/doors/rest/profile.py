@@ -4,13 +4,12 @@ from typing import Any
 
 from flask import current_app
 
-from shop.domain.moves import Move, get_moves
 from shop.doors.rest.guard import settings
 from shop.doors.rest.hal import METHODS, Document
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
-from shop.doors.rest.vocabulary import (  # fmt: skip
+from shop.doors.rest.vocabulary import (
     COLLECTION,
     COMMON,
     DOORS,
@@ -24,6 +23,7 @@ from shop.doors.rest.vocabulary import (  # fmt: skip
     TOKEN,
     WAYS,
 )
+from shop.model.moves import Move, get_moves
 
 DOCUMENTS: dict[str, type[Document]] = {
     "product": ProductDocument,

@@ -12,7 +12,7 @@ from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
 from shop.doors.web import fingerprints, plain_key
-from shop.services.replays import StoredAnswer, execute_once
+from shop.storage.idempotency import StoredAnswer, execute_once
 
 
 def key() -> str | None:

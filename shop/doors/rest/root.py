@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response, after_this_request, g
 from marshmallow import fields
 
-from shop.domain.moves import ANYONE, STAFF, find_available_moves
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest import forms
@@ -17,6 +16,7 @@ from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.profile import side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.doors.rest.writing import Frame
+from shop.model.moves import ANYONE, STAFF, find_available_moves
 
 root = Blueprint("home", __name__, description="The first URL.")
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from marshmallow import fields
 
-from shop.domain.moves import ANYONE, MEMBER
-from shop.domain.shapes import Credentials, Refresh
+from shop.domain.user import Credentials, Refresh
 from shop.doors.quota import limit_failed_logins
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import address, anonymous, context, href, signer
 from shop.doors.rest.hal import Resource, myself, profile
 from shop.doors.rest.writing import Frame
+from shop.model.moves import ANYONE, MEMBER
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")

@@ -5,8 +5,6 @@ from typing import Any
 from flask import g
 from marshmallow import fields, missing, validate
 
-from shop.domain.moves import OWNER, STAFF
-from shop.domain.shapes import InputSchema
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import context
@@ -14,10 +12,12 @@ from shop.doors.rest.hal import SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
 from shop.doors.rest.writing import Frame, Time
+from shop.model.fields import InputSchema
+from shop.model.moves import OWNER, STAFF
 from shop.services import orders as checkout
 from shop.services import users as accounts
-from shop.services.moves import find_entity
-from shop.services.pages import PageInput
+from shop.storage.execution import find_entity
+from shop.storage.pagination import PageInput
 
 users = Blueprint("users", __name__, description="The accounts.")
 

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from shop.domain.money import MAX, Currency
+from shop.model.money import MAX, Currency
 
 
 @dataclass(frozen=True)

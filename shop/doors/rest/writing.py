@@ -11,7 +11,7 @@ from marshmallow import Schema, fields
 
 from shop.doors.rest.guard import context, settings
 from shop.doors.rest.media import HAL_FORMS
-from shop.services.context import Context
+from shop.storage.transactions import Context
 
 
 @dataclass

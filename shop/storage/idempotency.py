@@ -6,22 +6,36 @@ The key, the change and the answer are one transaction. Whoever comes while it r
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Index, LargeBinary, String, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from shop.domain.base import now
-from shop.domain.errors import Conflict, DomainError, KeyReused
-from shop.domain.replay import Replay
-from shop.services.context import Context
-from shop.services.database import build_insert, translate_error
+from shop.model.entity import Base, Id, now
+from shop.model.errors import Conflict, DomainError, KeyReused
+from shop.storage.database import build_insert, translate_error
+from shop.storage.transactions import Context
 
 LIFETIME = timedelta(hours=24)
 ROOM, BESIDE = 16 * 1024 * 1024, 500  # bytes for the answers of an account, and for a row beside its body
 PURGE_RATE = 0.01  # how often a keyed request sweeps away what has expired
+
+
+class Replay(Base):
+    __tablename__ = "replays"
+
+    user_id: Mapped[int] = mapped_column(Id, primary_key=True)  # 0: somebody without an account
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    media: Mapped[str] = mapped_column(String(100))
+    location: Mapped[str | None] = mapped_column(String(2000))
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "expires_at"),)
 
 
 @dataclass(frozen=True)

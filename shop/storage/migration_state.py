@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from shop.domain.base import Base
+from shop.model.entity import Base
 
 TRIGGER_QUERIES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from shop.services.database import translate_error
+from shop.storage.database import translate_error
 
 
 @dataclass(frozen=True)

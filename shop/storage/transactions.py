@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Executable
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import Unavailable
-from shop.domain.moves import ANYONE, MEMBER, OWNER, STAFF
-from shop.services.reads import RecordedQuery, run_recorded
+from shop.model.errors import Unavailable
+from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
+from shop.storage.recorded_queries import RecordedQuery, run_recorded
 
 # SQLite has one writer and no queue for those who wait: ours is fair.
 WRITE_LOCK = Lock()

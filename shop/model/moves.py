@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
 
-from shop.domain.base import Entity
-from shop.domain.errors import Conflict, DomainError, Forbidden, Unauthenticated
-from shop.domain.shapes import EmptyInput, InputSchema
+from shop.model.entity import Entity
+from shop.model.errors import Conflict, DomainError, Forbidden, Unauthenticated
+from shop.model.fields import EmptyInput, InputSchema
 
 ANYONE, MEMBER, OWNER, STAFF = "anyone", "member", "owner", "staff"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic
 
-from shop import metrics, tracing
 from shop.app import create_app
-from shop.server import DRAIN, Server, listen
+from shop.observability import metrics, tracing
+from shop.serving.server import DRAIN, Server, listen
 from shop.settings import Settings
 
 STEADY = 10  # seconds after which a worker that dies is replaced at once

@@ -10,8 +10,8 @@ from threading import Condition, Thread
 
 from sqlalchemy import Engine
 
-from shop.domain.change import CHANNEL
-from shop.services.database import build_engine_options
+from shop.storage.change_log import CHANNEL
+from shop.storage.database import build_engine_options
 
 POLL_SECONDS = 0.05  # seconds between two looks at SQLite
 LISTEN_SECONDS, MAX_SILENT_ROUNDS = (

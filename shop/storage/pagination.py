@@ -15,9 +15,9 @@ from marshmallow import ValidationError, fields, validate
 from sqlalchemy import Select, func, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from shop.domain.errors import NotFound
-from shop.domain.shapes import FullPattern, InputSchema, StrictInteger
-from shop.services.context import Context
+from shop.model.errors import NotFound
+from shop.model.fields import FullPattern, InputSchema, StrictInteger
+from shop.storage.transactions import Context
 
 MAX_PAGE = 1_000_000
 MANY_ROWS = 2000  # of so many, those of a page are met soon enough on the way through their order

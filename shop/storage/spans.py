@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, lazyload
 
-from shop.domain.base import Base
-from shop.domain.errors import Invalid, NotFound
-from shop.services.pages import AFTER, NUMBER, Cursor, SortOrder, build_count
+from shop.model.entity import Base
+from shop.model.errors import Invalid, NotFound
+from shop.storage.pagination import AFTER, NUMBER, Cursor, SortOrder, build_count
 
 LARGEST = 100
 

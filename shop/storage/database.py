@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shop.domain.errors import Conflict, DomainError, Unavailable
-from shop.services import patience
+from shop.model.errors import Conflict, DomainError, Unavailable
+from shop.storage import timeouts
 
 UNIQUE_MEMBERS = {"username_key": "username", "email_key": "email"}
 
@@ -40,7 +40,7 @@ def configure_engine(engine: Engine) -> None:
         keep_private(engine)
         configure_sqlite(engine)
     else:
-        patience.limit_waits(engine)
+        timeouts.limit_waits(engine)
 
 
 def keep_private(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, DateTime, Integer, MetaData, type_coerce
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import NullType, TypeDecorator
 
-from shop.domain.errors import NotFound
+from shop.model.errors import NotFound
 
 # SQLite counts its own keys only in a column that is called INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.domain.errors import Unavailable
-from shop.services.database import build_engine_options, keep_private
-from shop.services.schema import describe_lag, get_revision, list_revisions
+from shop.model.errors import Unavailable
+from shop.storage.database import build_engine_options, keep_private
+from shop.storage.migration_state import describe_lag, get_revision, list_revisions
 
 PATIENCE, QUICK = 0.8, 0.2  # one after the other at worst: a second
 

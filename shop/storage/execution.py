@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
 
-from shop.domain.base import Entity
-from shop.domain.errors import Stale, Unauthenticated
-from shop.domain.moves import get_moves
-from shop.services.context import Context
+from shop.model.entity import Entity
+from shop.model.errors import Stale, Unauthenticated
+from shop.model.moves import get_moves
+from shop.storage.transactions import Context
 
 E = TypeVar("E", bound=Entity)
 

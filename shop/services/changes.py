@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
 
-from shop.domain.base import now
 from shop.domain.change import PURGED, Change
-from shop.domain.errors import CursorExpired, NotFound, Unauthenticated
-from shop.domain.moves import STAFF
 from shop.domain.order import Order, Step
-from shop.domain.shapes import InputSchema, StrictInteger
-from shop.services.context import Context
-from shop.services.watch import ChangeListener
+from shop.model.entity import now
+from shop.model.errors import CursorExpired, NotFound, Unauthenticated
+from shop.model.fields import InputSchema, StrictInteger
+from shop.model.moves import STAFF
+from shop.storage.change_listener import ChangeListener
+from shop.storage.transactions import Context
 
 LARGEST = 500
 GLANCE = 1.0  # seconds after which one who waits is asked whether he is still there

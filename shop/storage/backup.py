@@ -7,7 +7,7 @@ from tempfile import mkstemp
 
 from sqlalchemy import Engine
 
-from shop.domain.errors import Conflict, DomainError
+from shop.model.errors import Conflict, DomainError
 
 
 def find_integrity_errors(engine: Engine) -> list[str]:
@@ -20,7 +20,7 @@ def find_integrity_errors(engine: Engine) -> list[str]:
         return found + [f"{row[0]}: a row refers to nothing" for row in loose]
 
 
-def backup(engine: Engine, path: Path) -> None:
+def back_up(engine: Engine, path: Path) -> None:
     """All that was committed when it began, in one file for its owner alone; writers go on meanwhile."""
     if engine.dialect.name != "sqlite":
         raise DomainError(f"PostgreSQL has its own way: {build_dump_command(engine, path)}")

@@ -22,8 +22,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.doors.quota import DEFAULT, POLICIES
 from shop.doors.rest.memory import ANSWERS
-from shop.services.context import WRITE_WAIT_OBSERVERS
 from shop.settings import Settings
+from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)

@@ -13,9 +13,9 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
-from shop.dispatch import MOMENT, Dispatcher
+from shop.serving.http_parser import Busy, ErrorTask, Parser, Slow
+from shop.serving.thread_pool import MOMENT, Dispatcher
 from shop.settings import Settings
-from shop.wire import Busy, ErrorTask, Parser, Slow
 
 CONNECTIONS = 1000  # of each process, as long as it may have four times as many files
 LIMITS = {

@@ -1,0 +1,1 @@
+"""The production server: waitress with deadlines, and several processes on one socket."""

@@ -1,0 +1,1 @@
+"""Transactions, pages, idempotency, the change log and timeouts. Knows no use case."""
