@@ -3,6 +3,6 @@
 from shop.cli import main
 from shop.serving import server
 
-server.DEADLINES.update(idle=1.5, receiving=1.5, sending=1.5)
-server.PATIENCE = 0.5
+server.ACTIVITY_DEADLINES.update(idle=1.5, receiving=1.5, sending=1.5)
+server.QUEUE_TIMEOUT = 0.5
 main()

@@ -17,7 +17,7 @@ from shop.cli.common import Refusal, operator, schema, settings
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
 from shop.services import imports
-from shop.serving.workers import serve as run
+from shop.serving.workers import run_server as run
 from shop.settings import read_settings
 
 SAMPLE = Path(__file__).parent.with_name("catalogue.csv")

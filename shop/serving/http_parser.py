@@ -11,23 +11,23 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.rfc7230 import CHUNK_EXT_RE
 
-HOST = re.compile(rb"[^\s,@/?#\\]+")
-CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
-LONGEST_LINE, LONGEST_TRAILER = 1024, 8192  # bytes between and after chunks
-ONCE = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
+HOST_HEADER_PATTERN = re.compile(rb"[^\s,@/?#\\]+")
+CHUNK_SIZE_PATTERN = re.compile(rb"[0-9A-Fa-f]{1,16}")
+MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES = 1024, 8192  # bytes between and after chunks
+SINGLE_HEADERS = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
 
 log = logging.getLogger("shop.requests")
 
 
-class Busy(utilities.Error):
+class ServiceUnavailable(utilities.Error):
     code, reason = 503, "Service Unavailable"
 
 
-class Slow(utilities.Error):
+class RequestTimeout(utilities.Error):
     code, reason = 408, "Request Timeout"
 
 
-class Parser(HTTPRequestParser):
+class StrictParser(HTTPRequestParser):
     """Refuses what two servers in a row might read in two ways."""
 
     def received(self, data: bytes) -> int:
@@ -41,8 +41,8 @@ class Parser(HTTPRequestParser):
             super().parse_header(header_plus)
         except ValueError:  # Python reads no number of more than 4,300 digits
             raise ParsingError("Content-Length is invalid") from None
-        if flaw := ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
-            raise ParsingError(flaw)
+        if problem := find_ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
+            raise ParsingError(problem)
         if self.chunked:
             self.body_rcv = ChunkReader(self.body_rcv.buf, self.adj.max_request_body_size)
 
@@ -53,80 +53,80 @@ class ChunkReader(ChunkedReceiver):
     The one of waitress believes a size of any length and waits for all of it, and for the end of any line.
     """
 
-    expected, line, trailer_size = "size", b"", 0
+    expected_part, line, trailer_size = "size", b"", 0
 
-    def __init__(self, buf: Any, most: int) -> None:
+    def __init__(self, buf: Any, max_size: int) -> None:
         super().__init__(buf)
-        self.most = most
+        self.max_size = max_size
 
     def received(self, data: bytes) -> int:
         """Take in what belongs to the body, and return how many bytes that was: all, where it is wrong."""
         rest = data
         while rest and not self.completed and not self.error:
-            rest = self.take_content(rest) if self.chunk_remainder else self.take_line(rest)
+            rest = self.read_content(rest) if self.chunk_remainder else self.read_line(rest)
         return len(data) if self.error else len(data) - len(rest)
 
-    def take_content(self, data: bytes) -> bytes:
+    def read_content(self, data: bytes) -> bytes:
         content = data[: self.chunk_remainder]
         self.buf.append(content)
         self.chunk_remainder -= len(content)
         return data[len(content) :]
 
-    def take_line(self, data: bytes) -> bytes:
+    def read_line(self, data: bytes) -> bytes:
         line, end, rest = (self.line + data).partition(b"\r\n")
-        if len(line) > LONGEST_LINE:
+        if len(line) > MAX_CHUNK_LINE_BYTES:
             self.error = utilities.BadRequest("A line between the chunks is too long.")
             return rest
         if not end:
             self.line = line
             return b""
         self.line = b""
-        {"size": self.read_size, "end": self.read_end, "trailer": self.read_trailer}[self.expected](line)
+        {"size": self.read_size, "end": self.read_end, "trailer": self.read_trailer}[self.expected_part](line)
         return rest
 
     def read_size(self, line: bytes) -> None:
         size, semicolon, extension = line.partition(b";")
-        valid_extension = not semicolon or CHUNK_EXT_RE.match(semicolon + extension)
-        if not CHUNK_SIZE.fullmatch(size) or not valid_extension or b"\n" in line:
+        extension_is_valid = not semicolon or CHUNK_EXT_RE.match(semicolon + extension)
+        if not CHUNK_SIZE_PATTERN.fullmatch(size) or not extension_is_valid or b"\n" in line:
             self.error = utilities.BadRequest("This is not the size of a chunk.")
             return
         self.chunk_remainder = int(size, 16)
-        self.expected = "end" if self.chunk_remainder else "trailer"
-        if len(self) + self.chunk_remainder >= self.most:
+        self.expected_part = "end" if self.chunk_remainder else "trailer"
+        if len(self) + self.chunk_remainder >= self.max_size:
             self.error = utilities.RequestEntityTooLarge("The chunks are too large.")
 
     def read_end(self, line: bytes) -> None:
-        self.expected = "size"
+        self.expected_part = "size"
         if line:
             self.error = utilities.BadRequest("A chunk is longer than its size.")
 
     def read_trailer(self, line: bytes) -> None:
         self.trailer_size += len(line) + 2
         self.completed = not line
-        if self.trailer_size > LONGEST_TRAILER:
+        if self.trailer_size > MAX_TRAILER_BYTES:
             self.error = utilities.BadRequest("There are too many trailers.")
 
 
-def ambiguity(version: str, lines: list[bytes]) -> str | None:
+def find_ambiguity(version: str, lines: list[bytes]) -> str | None:
     """What is wrong with a head; most have nothing of what is looked for but a Host."""
-    once: dict[bytes, bytes] = {}
+    values: dict[bytes, bytes] = {}
     for line in lines:
         name, _, value = line.partition(b":")
         if line[:1] in (b" ", b"\t"):
             return "A header goes on in a second line."
-        if (name := name.lower()) in ONCE:
-            if name in once:
+        if (name := name.lower()) in SINGLE_HEADERS:
+            if name in values:
                 return "A header that may come once came twice."
-            once[name] = value.strip()
+            values[name] = value.strip()
     if version not in ("1.0", "1.1"):
         return "This version of HTTP is not spoken here."
-    if version == "1.1" and b"host" not in once:
+    if version == "1.1" and b"host" not in values:
         return "There is no Host header."
-    if b"host" in once and not HOST.fullmatch(once[b"host"]):
+    if b"host" in values and not HOST_HEADER_PATTERN.fullmatch(values[b"host"]):
         return "This is not the name of a host."
-    if (coding := once.get(b"transfer-encoding")) is None:
+    if (encoding := values.get(b"transfer-encoding")) is None:
         return None
-    if version == "1.0" or b"content-length" in once or coding.lower() != b"chunked":
+    if version == "1.0" or b"content-length" in values or encoding.lower() != b"chunked":
         return "Transfer-Encoding stands alone, and is chunked."
     return None
 
@@ -135,16 +135,18 @@ class ErrorTask(task.ErrorTask):
     """What never reaches the shop is refused in its manner, with a line in its log."""
 
     def execute(self) -> None:
-        error, number = self.request.error, token_hex(8)
+        error, request_id = self.request.error, token_hex(8)
         problem = {"type": "about:blank", "title": error.reason, "status": error.code, "detail": error.body}
-        body = json.dumps({**problem, "request_id": number}).encode()
+        body = json.dumps({**problem, "request_id": request_id}).encode()
         self.status, self.content_length = f"{error.code} {error.reason}", len(body)
-        self.response_headers += [("Content-Type", "application/problem+json"), ("X-Request-ID", number)]
+        self.response_headers += [("Content-Type", "application/problem+json"), ("X-Request-ID", request_id)]
         self.response_headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
-        if error.code == Busy.code:
+        if error.code == ServiceUnavailable.code:
             self.response_headers.append(("Retry-After", "2"))
         self.set_close_on_finish()
-        facts = {"request_id": number, "method": "?", "route": "unmatched", "status": error.code, "ms": 0.0,
-                 "bytes": len(body), "user": None, "remote": self.channel.addr[0]}  # fmt: skip
-        log.info("request", extra={"request": facts})
+        log_fields = {
+            "request_id": request_id, "method": "?", "route": "unmatched", "status": error.code, "ms": 0.0,
+            "bytes": len(body), "user": None, "remote": self.channel.addr[0],
+        }  # fmt: skip
+        log.info("request", extra={"request": log_fields})
         self.write(body)

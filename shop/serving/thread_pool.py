@@ -12,54 +12,54 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
-MOMENT = 0.002  # seconds in which a thread that gets on begins the next request
-FEW = 2  # requests that wait
+HANDOVER_SECONDS = 0.002  # seconds in which a thread that gets on begins the next request
+LOW_QUEUE_LENGTH = 2  # requests that wait
 
 
-class Dispatcher(ThreadedTaskDispatcher):
+class ThreadPool(ThreadedTaskDispatcher):
     def __init__(self) -> None:
         super().__init__()
-        self.few = Condition(self.lock)
-        self.began: dict[int, float] = {}  # when each thread began what it is at
+        self.queue_is_low = Condition(self.lock)
+        self.start_times: dict[int, float] = {}  # when each thread began what it is at
 
-    def brisk(self) -> bool:
+    def has_recent_start(self) -> bool:
         """Whether somebody at work will come for the next request presently."""
         now = monotonic()
-        return any(now - began < MOMENT for began in self.began.values())
+        return any(now - started_at < HANDOVER_SECONDS for started_at in self.start_times.values())
 
     def add_task(self, task: Any) -> None:
         with self.lock:
             self.queue.append(task)
-            if not self.brisk():
+            if not self.has_recent_start():
                 self.queue_cv.notify()
 
-    def stand_back(self) -> None:
+    def wait_for_low_queue(self) -> None:
         with self.lock:
-            self.few.wait_for(lambda: len(self.queue) < FEW, MOMENT)
-            if self.queue and not self.brisk():
+            self.queue_is_low.wait_for(lambda: len(self.queue) < LOW_QUEUE_LENGTH, HANDOVER_SECONDS)
+            if self.queue and not self.has_recent_start():
                 self.queue_cv.notify()
 
     def handler_thread(self, number: int) -> None:
-        while task := self.take(number):
+        while task := self.take_task(number):
             try:
                 task.service()
             except BaseException:
                 self.logger.exception("Exception when servicing %r", task)
 
-    def take(self, number: int) -> Any:
+    def take_task(self, number: int) -> Any:
         with self.lock:
-            self.began.pop(number, None)
-            while not self.stop_count and (not self.queue or self.brisk()):
+            self.start_times.pop(number, None)
+            while not self.stop_count and (not self.queue or self.has_recent_start()):
                 self.queue_cv.wait()
             if self.stop_count:
-                self.leave(number)
+                self.remove_thread(number)
                 return None
-            if len(self.queue) <= FEW:
-                self.few.notify()
-            self.began[number] = monotonic()
+            if len(self.queue) <= LOW_QUEUE_LENGTH:
+                self.queue_is_low.notify()
+            self.start_times[number] = monotonic()
             return self.queue.popleft()
 
-    def leave(self, number: int) -> None:
+    def remove_thread(self, number: int) -> None:
         self.stop_count -= 1
         self.threads.discard(number)
         self.thread_exit_cv.notify()

@@ -13,34 +13,34 @@ from time import monotonic
 
 from shop.app import create_app
 from shop.observability import metrics, tracing
-from shop.serving.server import DRAIN, Server, listen
+from shop.serving.server import DRAIN_TIMEOUT, Server, open_socket
 from shop.settings import Settings
 
-STEADY = 10  # seconds after which a worker that dies is replaced at once
-ENDS = (signal.SIGTERM, signal.SIGINT)
+STEADY_SECONDS = 10  # seconds after which a worker that dies is replaced at once
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("shop")
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
+def run_server(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop by SIGTERM or SIGINT."""
-    for number in ENDS:
-        signal.signal(number, lambda *_: sys.exit(0))  # whoever knocks now may already want it to end
+    for signal_number in STOP_SIGNALS:
+        signal.signal(signal_number, lambda *_: sys.exit(0))  # whoever knocks now may already want it to end
     metrics.open(settings)
-    sock = listen(host, port)
+    sock = open_socket(host, port)
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     if settings.workers == 1:
-        work(settings, sock)
+        run_worker(settings, sock)
     else:
-        Team(settings, sock).run()
+        WorkerPool(settings, sock).run()
 
 
-def work(settings: Settings, sock: socket.socket) -> None:
+def run_worker(settings: Settings, sock: socket.socket) -> None:
     """What one process does; all that holds a connection or a thread begins here, after the fork."""
     app = create_app(settings)
     server = Server(app, settings, sock)
-    for number in ENDS:
-        signal.signal(number, server.stop)
+    for signal_number in STOP_SIGNALS:
+        signal.signal(signal_number, server.stop)
     app.extensions["shop-housekeeper"].start()
     server.run()
     app.extensions["shop-housekeeper"].stop()
@@ -48,73 +48,77 @@ def work(settings: Settings, sock: socket.socket) -> None:
 
 
 @dataclass
-class Team:
+class WorkerPool:
     """The parent of the workers: it serves nobody, and opens nothing but the socket."""
 
     settings: Settings
     sock: socket.socket
-    born: dict[int, float] = field(default_factory=dict)
-    pause: float = 0
-    due: float = 0
+    start_times: dict[int, float] = field(default_factory=dict)
+    restart_delay: float = 0
+    restart_at: float = 0
     stopping: bool = False
 
     def run(self) -> None:
-        self.leash, self.held = os.pipe()
-        for number in ENDS:
-            signal.signal(number, self.stop)
+        self.parent_pipe, self.held_pipe = os.pipe()
+        for signal_number in STOP_SIGNALS:
+            signal.signal(signal_number, self.stop)
         while not self.stopping:
-            self.replace()
+            self.start_missing_workers()
             time.sleep(0.1)
-        self.end()
+        self.stop_workers()
 
     def stop(self, *_: object) -> None:
         self.stopping = True
 
-    def replace(self) -> None:
-        self.bury()
-        while not self.stopping and len(self.born) < self.settings.workers and monotonic() >= self.due:
-            self.born[fork(self.begin)] = monotonic()
+    def start_missing_workers(self) -> None:
+        self.reap_workers()
+        while (
+            not self.stopping
+            and len(self.start_times) < self.settings.workers
+            and monotonic() >= self.restart_at
+        ):
+            self.start_times[fork_process(self.run_child)] = monotonic()
 
-    def bury(self) -> None:
+    def reap_workers(self) -> None:
         """Note who has died; whoever did so young is replaced later and later."""
-        for pid in [pid for pid in self.born if os.waitpid(pid, os.WNOHANG)[0]]:
+        for pid in [pid for pid in self.start_times if os.waitpid(pid, os.WNOHANG)[0]]:
             metrics.gone(pid)
-            young = monotonic() - self.born.pop(pid) < STEADY
-            self.pause = min(self.pause * 2 or 0.5, 30) if young else 0
-            self.due = monotonic() + self.pause
+            died_early = monotonic() - self.start_times.pop(pid) < STEADY_SECONDS
+            self.restart_delay = min(self.restart_delay * 2 or 0.5, 30) if died_early else 0
+            self.restart_at = monotonic() + self.restart_delay
             if not self.stopping:
-                log.error("worker %s died; another begins in %.1f s", pid, self.pause)
+                log.error("worker %s died; another begins in %.1f s", pid, self.restart_delay)
 
-    def begin(self) -> None:
-        for number in ENDS:
-            signal.signal(number, signal.SIG_DFL)
-        os.close(self.held)
-        Thread(target=follow, args=(self.leash,), daemon=True).start()
-        work(self.settings, self.sock)
+    def run_child(self) -> None:
+        for signal_number in STOP_SIGNALS:
+            signal.signal(signal_number, signal.SIG_DFL)
+        os.close(self.held_pipe)
+        Thread(target=stop_with_parent, args=(self.parent_pipe,), daemon=True).start()
+        run_worker(self.settings, self.sock)
 
-    def end(self) -> None:
+    def stop_workers(self) -> None:
         """Close the door first, so that whoever comes now is refused and not left waiting."""
         self.sock.close()
-        self.tell(signal.SIGTERM)
-        deadline = monotonic() + DRAIN + 5
-        while self.born and monotonic() < deadline:
-            self.bury()
+        self.signal_workers(signal.SIGTERM)
+        deadline = monotonic() + DRAIN_TIMEOUT + 5
+        while self.start_times and monotonic() < deadline:
+            self.reap_workers()
             time.sleep(0.05)
-        self.tell(signal.SIGKILL)
+        self.signal_workers(signal.SIGKILL)
 
-    def tell(self, number: int) -> None:
-        for pid in self.born:
-            os.kill(pid, number)
+    def signal_workers(self, signal_number: int) -> None:
+        for pid in self.start_times:
+            os.kill(pid, signal_number)
 
 
-def fork(begin: Callable[[], None]) -> int:
+def fork_process(run: Callable[[], None]) -> int:
     """A process that does this and ends, without what its parent would do at its own end."""
     sys.stdout.flush()
     if pid := os.fork():
         return pid
     code = 1
     try:
-        begin()
+        run()
         code = 0
     except Exception:
         log.exception("a worker failed")
@@ -122,7 +126,7 @@ def fork(begin: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def follow(leash: int) -> None:
+def stop_with_parent(parent_pipe: int) -> None:
     """When the parent is gone, however it went, nothing more comes through this pipe."""
-    os.read(leash, 1)
+    os.read(parent_pipe, 1)
     os.kill(os.getpid(), signal.SIGTERM)
