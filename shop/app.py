@@ -16,7 +16,7 @@ from shop.doors.rest import open_door
 from shop.model.entity import Base
 from shop.observability import metrics, tracing
 from shop.observability.health import Health
-from shop.observability.logging import set_up
+from shop.observability.logging import configure_logging
 from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
@@ -32,7 +32,7 @@ class Shop(Flask):
 
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or read_settings()
-    set_up(settings)
+    configure_logging(settings)
     app = Shop("shop", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=1024 * 1024,
@@ -73,8 +73,8 @@ def observe(app: Flask, settings: Settings) -> None:
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
     if settings.metrics_port:
-        metrics.watch(app, engine)
-    app.extensions["shop-traced"] = tracing.watch(app, engine)
+        metrics.install_metrics(app, engine)
+    app.extensions["shop-traced"] = tracing.install_tracing(app, engine)
 
 
 def migrations() -> Path:

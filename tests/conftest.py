@@ -29,7 +29,7 @@ from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.entity import Base
 from shop.model.moves import STAFF
-from shop.observability.logging import LIBRARIES
+from shop.observability.logging import LIBRARY_LOGGERS
 from shop.services import tokens, users
 from shop.settings import Settings, read_settings
 from shop.storage.migration_state import list_revisions
@@ -304,7 +304,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own_logs() -> Iterator[None]:
     """A shop that a test opens writes to the test's stderr; afterwards the loggers are as they were."""
-    loggers = [logging.getLogger(name) for name in ("shop", *LIBRARIES)]
+    loggers = [logging.getLogger(name) for name in ("shop", *LIBRARY_LOGGERS)]
     kept = [(each.handlers, each.propagate, each.level) for each in loggers]
     yield
     for each, (handlers, propagate, level) in zip(loggers, kept, strict=True):

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, request
 from sqlalchemy import text
 
-from shop.observability.logging import JSONLines, TextLines
+from shop.observability.logging import JSONFormatter, TextFormatter
 from tests.conftest import KEY, PASSWORD, enrolled
 
 ID = "request-id-of-the-caller"
@@ -167,13 +167,13 @@ def test_input_cannot_begin_a_line_in_text(logged, failing, words):
 @pytest.mark.parametrize("message", ["\ud800", "\x00\x1b[2J\n", {"a": 2**70}, float("nan"), object])
 def test_whatever_is_logged_becomes_one_line_of_json(message):
     record = logging.LogRecord("shop", logging.ERROR, "", 0, "%s", (message,), None)
-    line = JSONLines().format(record)
+    line = JSONFormatter().format(record)
     assert (json.loads(line)["message"], "\n" in line) == (record.getMessage(), False)
 
 
 def test_a_text_line_of_several_lines_is_indented():
     record = logging.LogRecord("shop", logging.ERROR, "", 0, "one\ntwo\r\nthree", (), None)
-    assert TextLines("%(levelname)s %(message)s").format(record) == "ERROR one\n    two\\r\n    three"
+    assert TextFormatter("%(levelname)s %(message)s").format(record) == "ERROR one\n    two\\r\n    three"
 
 
 # ---- Faults ----------------------------------------------------------------------------------------

@@ -152,12 +152,12 @@ def test_the_dashboard_and_the_alerts_ask_only_for_what_is_told(day):
 
 FAMILY = """
 import os, signal, sys
-from shop import metrics
+from shop.observability import metrics
 from shop.app import create_app
 from shop.settings import read_settings
 
 settings = read_settings()
-metrics.open(settings)
+metrics.start_exporter(settings)
 children = []
 for _ in range(2):
     here, there = os.pipe()
@@ -173,7 +173,7 @@ for line in sys.stdin:
     pid = int(line)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    metrics.gone(pid)
+    metrics.mark_worker_dead(pid)
     print("gone", flush=True)
 """
 
@@ -241,9 +241,9 @@ def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
         **os.environ,
         "SHOP_SECRET_KEY": KEY,
         "SHOP_METRICS_PORT": str(free_port()),
-        metrics.FOLDER: str(tmp_path),
+        metrics.FOLDER_VARIABLE: str(tmp_path),
     }
-    code = "from shop import metrics, settings; metrics.open(settings.read_settings())"
+    code = "from shop import settings; from shop.observability import metrics; metrics.start_exporter(settings.read_settings())"
     subprocess.run([sys.executable, "-c", code], env=environ, check=True, timeout=30)
     assert list(tmp_path.iterdir()) == []
 

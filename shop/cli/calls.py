@@ -32,7 +32,7 @@ def serve(host: str, port: int, threads: int | None) -> None:
         current_app.extensions["sqlalchemy"].engine.dispose()
     app.extensions["shop-housekeeper"].start()
     run(app, chosen, host, port)
-    tracing.flush()
+    tracing.flush_spans()
     os._exit(0)  # a statement that hangs must not hold up the end
 
 

@@ -13,57 +13,60 @@ from shop.model.errors import Unavailable
 from shop.storage.database import build_engine_options, keep_private
 from shop.storage.migration_state import describe_lag, get_revision, list_revisions
 
-PATIENCE, QUICK = 0.8, 0.2  # one after the other at worst: a second
+DATABASE_TIMEOUT, REDIS_TIMEOUT = 0.8, 0.2  # one after the other at worst: a second
 
 
-class Question:
+class SharedCheck:
     """Asked in a thread of its own, so that only the thread hangs where nobody answers.
 
     Whoever asks meanwhile waits for the same answer: however many ask, one connection is enough.
     """
 
-    def __init__(self, ask: Callable[[], Any]) -> None:
-        self.ask, self.lock, self.asked = ask, Lock(), Future[Any]()
-        self.asked.set_result(None)
+    def __init__(self, check: Callable[[], Any]) -> None:
+        self.check, self.lock, self.result = check, Lock(), Future[Any]()
+        self.result.set_result(None)
 
-    def put(self) -> Future[Any]:
+    def start(self) -> Future[Any]:
         with self.lock:
-            if self.asked.done():
-                self.asked = Future()
-                Thread(target=self.answer, args=(self.asked,), daemon=True).start()
-            return self.asked
+            if self.result.done():
+                self.result = Future()
+                Thread(target=self.run, args=(self.result,), daemon=True).start()
+            return self.result
 
-    def answer(self, asked: Future[Any]) -> None:
+    def run(self, result: Future[Any]) -> None:
         try:
-            asked.set_result(self.ask())
+            result.set_result(self.check())
         except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
-            asked.set_exception(error)
+            result.set_exception(error)
 
 
 class Health:
     def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
-        engine = apart(database_url)
-        self.known = list_revisions(folder)
-        self.step = Question(lambda: get_revision(engine))
-        self.redis = Question(lambda: ping(redis_url)) if redis_url else None
+        engine = create_private_engine(database_url)
+        self.known_revisions = list_revisions(folder)
+        self.revision_check = SharedCheck(lambda: get_revision(engine))
+        self.redis_check = SharedCheck(lambda: ping_redis(redis_url)) if redis_url else None
 
-    def ready(self, *, stopping: bool = False) -> dict[str, str]:
+    def check_readiness(self, *, stopping: bool = False) -> dict[str, str]:
         """The state of everything, or Unavailable with the state of everything. Redis is never required."""
         if stopping:
             raise Unavailable("This process is about to stop.", retry_after=1)
-        step, redis = self.step.put(), self.redis and self.redis.put()
-        state = {"redis": met(redis), "database": "up"}
+        revision_result, redis_result = (
+            self.revision_check.start(),
+            self.redis_check and self.redis_check.start(),
+        )
+        state = {"redis": describe_redis(redis_result), "database": "up"}
         try:
-            state["schema"] = (found := step.result(PATIENCE)) or "none"
+            state["schema"] = (revision := revision_result.result(DATABASE_TIMEOUT)) or "none"
         except (SQLAlchemyError, TimeoutError):
             down = {**state, "database": "down"}
             raise Unavailable("The database does not answer.", retry_after=2, state=down) from None
-        if behind := describe_lag(found, self.known):
+        if behind := describe_lag(revision, self.known_revisions):
             raise Unavailable(f"The database is {behind}.", retry_after=5, state=state)
         return state
 
 
-def apart(url: str) -> Engine:
+def create_private_engine(url: str) -> Engine:
     """Connections of its own: a pool that is busy is no reason to send requests elsewhere."""
     engine = create_engine(url, poolclass=NullPool, connect_args=build_engine_options(url, 1)["connect_args"])
     if engine.dialect.name == "sqlite":
@@ -71,21 +74,25 @@ def apart(url: str) -> Engine:
     return engine
 
 
-def ping(url: str) -> None:
+def ping_redis(url: str) -> None:
     from redis import Redis  # an extra
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    wire = {"socket_timeout": QUICK, "socket_connect_timeout": QUICK, "retry": Retry(NoBackoff(), 0)}
-    with Redis.from_url(url, **wire) as client:
+    options = {
+        "socket_timeout": REDIS_TIMEOUT,
+        "socket_connect_timeout": REDIS_TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    with Redis.from_url(url, **options) as client:
         client.ping()
 
 
-def met(asked: Future[Any] | None) -> str:
-    if asked is None:
+def describe_redis(result: Future[Any] | None) -> str:
+    if result is None:
         return "unset"
     try:
-        asked.result(QUICK)
+        result.result(REDIS_TIMEOUT)
     except Exception:  # noqa: BLE001 - redis is an extra, and so are its errors
         return "down"
     return "up"

@@ -25,19 +25,19 @@ from shop.doors.rest.memory import ANSWERS
 from shop.settings import Settings
 from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-BUSY = 5  # what SQLite calls SQLITE_BUSY
-TICK = 1.0
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+SQLITE_BUSY = 5  # what SQLite calls SQLITE_BUSY
+SAMPLE_SECONDS = 1.0
 
 
-def open(settings: Settings) -> None:  # noqa: A001
+def start_exporter(settings: Settings) -> None:
     """In the parent, before it forks: a folder to count in, and a port on loopback to tell from."""
     if not settings.metrics_port:
         return
-    folder = os.environ.get(FOLDER) or fresh()
-    for old in Path(folder).glob("*.db"):
-        old.unlink()
+    folder = os.environ.get(FOLDER_VARIABLE) or create_folder()
+    for file in Path(folder).glob("*.db"):
+        file.unlink()
     from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
     registry = CollectorRegistry()
@@ -46,117 +46,126 @@ def open(settings: Settings) -> None:  # noqa: A001
     os.register_at_fork(after_in_child=server.socket.close)  # the port is free again when the parent is gone
 
 
-def fresh() -> str:
+def create_folder() -> str:
     folder, parent = tempfile.mkdtemp(prefix="shop-metrics-"), os.getpid()
-    os.environ[FOLDER] = folder
+    os.environ[FOLDER_VARIABLE] = folder
     atexit.register(lambda: os.getpid() == parent and shutil.rmtree(folder, ignore_errors=True))
     return folder
 
 
-def gone(pid: int) -> None:
+def mark_worker_dead(pid: int) -> None:
     """In the parent, when a worker has died: what it counted stays, what it held is held no more."""
-    if os.environ.get(FOLDER):
+    if os.environ.get(FOLDER_VARIABLE):
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(pid)
 
 
 @cache
-def series() -> SimpleNamespace:
+def get_collectors() -> SimpleNamespace:
     from prometheus_client import Counter, Gauge, Histogram
 
-    def gauge(name: str, said: str, mode: Any = "livesum") -> Gauge:
-        return Gauge(f"shop_{name}", said, multiprocess_mode=mode)
+    def make_gauge(name: str, description: str, mode: Any = "livesum") -> Gauge:
+        return Gauge(f"shop_{name}", description, multiprocess_mode=mode)
 
-    made = SimpleNamespace(
+    collectors = SimpleNamespace(
         requests=Counter("shop_requests", "Requests answered.", ["route", "method", "status"]),
         errors=Counter("shop_server_errors", "Answers of 500 and above."),
         seconds=Histogram(
-            "shop_request_seconds", "From the first look to the answer.", ["route", "method"], buckets=SECONDS
+            "shop_request_seconds",
+            "From the first look to the answer.",
+            ["route", "method"],
+            buckets=DURATION_BUCKETS,
         ),
-        running=gauge("requests_in_flight", "Requests being answered."),
-        queued=gauge("queue_depth", "Requests waiting for a thread."),
-        connections=gauge("db_connections_in_use", "Connections out of the pool."),
-        exhausted=Counter("shop_db_pool_timeouts", "Requests that no connection was left for."),
-        busy=Counter("shop_sqlite_busy", "Statements that SQLite refused because another process writes."),
-        waited=Histogram("shop_sqlite_lock_seconds", "Waiting to be the writer of SQLite.", buckets=SECONDS),
-        short=Counter("shop_stock_conflicts", "Orders for more than there is."),
+        running=make_gauge("requests_in_flight", "Requests being answered."),
+        queued=make_gauge("queue_depth", "Requests waiting for a thread."),
+        connections=make_gauge("db_connections_in_use", "Connections out of the pool."),
+        pool_timeouts=Counter("shop_db_pool_timeouts", "Requests that no connection was left for."),
+        busy_errors=Counter(
+            "shop_sqlite_busy", "Statements that SQLite refused because another process writes."
+        ),
+        lock_waits=Histogram(
+            "shop_sqlite_lock_seconds", "Waiting to be the writer of SQLite.", buckets=DURATION_BUCKETS
+        ),
+        stock_conflicts=Counter("shop_stock_conflicts", "Orders for more than there is."),
         stale=Counter("shop_stale", "Changes of a version that no longer stands (412)."),
-        replayed=Counter("shop_replays", "Answers given again under an Idempotency-Key."),
-        limited=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
-        fallback=gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
-        failed=Counter("shop_login_failures", "Logins refused."),
+        replays=Counter("shop_replays", "Answers given again under an Idempotency-Key."),
+        limited_requests=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
+        fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
+        login_failures=Counter("shop_login_failures", "Logins refused."),
     )
     for policy in POLICIES:
-        made.limited.labels(policy)
-    return made
+        collectors.limited_requests.labels(policy)
+    return collectors
 
 
-def watch(app: Flask, engine: Engine) -> None:
+def install_metrics(app: Flask, engine: Engine) -> None:
     """Before the doors are opened, so as to come first into every request and to be the last to leave it."""
-    app.before_request(lambda: begin(app, engine))
-    app.after_request(end)
-    app.teardown_request(leave)
-    event.listen(engine, "handle_error", busy)
-    WRITE_WAIT_OBSERVERS.add(waited)
-    ANSWERS.add(answered)
+    app.before_request(lambda: count_request_start(app, engine))
+    app.after_request(count_response)
+    app.teardown_request(count_request_end)
+    event.listen(engine, "handle_error", count_busy_error)
+    WRITE_WAIT_OBSERVERS.add(observe_lock_wait)
+    ANSWERS.add(observe_request)
 
 
-def begin(app: Flask, engine: Engine) -> None:
-    g.seen = perf_counter()
-    series().running.inc()
-    look_around(os.getpid(), app, engine)
+def count_request_start(app: Flask, engine: Engine) -> None:
+    g.started_at = perf_counter()
+    get_collectors().running.inc()
+    start_sampling(os.getpid(), app, engine)
 
 
-def end(response: Response) -> Response:
-    made, status = series(), response.status_code
+def count_response(response: Response) -> Response:
+    collectors, status = get_collectors(), response.status_code
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in HTTPMethod.__members__ else "other"
-    answered(route, status, perf_counter() - g.seen, method)
+    observe_request(route, status, perf_counter() - g.started_at, method)
     if status == 429:
-        made.limited.labels(g.get("violated", [DEFAULT])[0]).inc()
-    for counter, happened in (
-        (made.errors, status >= 500),
-        (made.exhausted, isinstance(g.pop("fault", None), PoolTimeout)),
-        (made.short, g.pop("code", "") == "out_of_stock"),
-        (made.stale, status == 412),
-        (made.replayed, "Idempotency-Replayed" in response.headers),
-        (made.failed, status == 401 and (request.endpoint or "").endswith("tokens.login")),
+        collectors.limited_requests.labels(g.get("violated", [DEFAULT])[0]).inc()
+    for collector, applies in (
+        (collectors.errors, status >= 500),
+        (collectors.pool_timeouts, isinstance(g.pop("fault", None), PoolTimeout)),
+        (collectors.stock_conflicts, g.pop("code", "") == "out_of_stock"),
+        (collectors.stale, status == 412),
+        (collectors.replays, "Idempotency-Replayed" in response.headers),
+        (collectors.login_failures, status == 401 and (request.endpoint or "").endswith("tokens.login")),
     ):
-        if happened:
-            counter.inc()
+        if applies:
+            collector.inc()
     return response
 
 
-def waited(seconds: float) -> None:
-    series().waited.observe(seconds)
+def observe_lock_wait(seconds: float) -> None:
+    get_collectors().lock_waits.observe(seconds)
 
 
-def answered(route: str, status: int, seconds: float, method: str = "GET") -> None:
-    series().requests.labels(route, method, status).inc()
-    series().seconds.labels(route, method).observe(seconds)
+def observe_request(route: str, status: int, seconds: float, method: str = "GET") -> None:
+    get_collectors().requests.labels(route, method, status).inc()
+    get_collectors().seconds.labels(route, method).observe(seconds)
 
 
-def leave(_: BaseException | None) -> None:
-    if g.pop("seen", None):
-        series().running.dec()
+def count_request_end(_: BaseException | None) -> None:
+    if g.pop("started_at", None):
+        get_collectors().running.dec()
 
 
-def busy(context: Any) -> None:
-    if getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF == BUSY:
-        series().busy.inc()
+def count_busy_error(context: Any) -> None:
+    if getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF == SQLITE_BUSY:
+        get_collectors().busy_errors.inc()
 
 
 @cache
-def look_around(_pid: int, app: Flask, engine: Engine) -> None:
+def start_sampling(_pid: int, app: Flask, engine: Engine) -> None:
     """Once in a process, and not before the fork: look every second after what nobody tells."""
-    threading.Thread(target=look, args=(app, engine), daemon=True).start()
+    threading.Thread(target=sample_gauges, args=(app, engine), daemon=True).start()
 
 
-def look(app: Flask, engine: Engine) -> None:
-    made, queue = series(), app.extensions.get("shop-queue", ())
+def sample_gauges(app: Flask, engine: Engine) -> None:
+    collectors, queue = get_collectors(), app.extensions.get("shop-queue", ())
     while True:
-        made.queued.set(len(queue))
-        made.connections.set(engine.pool.checkedout())
-        made.fallback.set(any(each.limiter.storage is not each.storage for each in app.extensions["limiter"]))
-        sleep(TICK)
+        collectors.queued.set(len(queue))
+        collectors.connections.set(engine.pool.checkedout())
+        collectors.fallback.set(
+            any(limiter.limiter.storage is not limiter.storage for limiter in app.extensions["limiter"])
+        )
+        sleep(SAMPLE_SECONDS)

@@ -17,39 +17,43 @@ from sqlalchemy import Engine, event
 
 from shop.settings import SettingsError, demand
 
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
-FLUSHES: list[Callable[[int], object]] = []
-PATIENCE = 1.0  # seconds for a collector, because the end of the process waits for it too
+ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+TIMEOUT_VARIABLE = "OTEL_EXPORTER_OTLP_TIMEOUT"
+FLUSH_FUNCTIONS: list[Callable[[int], object]] = []
+EXPORT_TIMEOUT = 1.0  # seconds for a collector, because the end of the process waits for it too
 
 
-def watch(app: Flask, engine: Engine) -> bool:
+def install_tracing(app: Flask, engine: Engine) -> bool:
     """Before the doors are opened, so as to come first into every request and to leave it last."""
-    named = [name for name in ENDPOINTS if os.environ.get(name)]
-    if not named:
+    variables = [name for name in ENDPOINT_VARIABLES if os.environ.get(name)]
+    if not variables:
         return False
     try:
         demand("opentelemetry", "otel")
     except SettingsError as error:
-        raise SettingsError(f"{named[0]}: {error}") from None
-    app.extensions["shop-calls"] = lambda path: follow(tools(app), path)
-    app.before_request(lambda: begin(tools(app)))
-    app.after_request(end)
-    app.teardown_request(leave)
-    event.listen(engine, "before_cursor_execute", lambda *facts: ask(tools(app), *facts))
-    event.listen(engine, "after_cursor_execute", lambda *facts: answered(facts[4]))
-    event.listen(engine, "handle_error", lambda error: answered(error.execution_context, failed=True))
+        raise SettingsError(f"{variables[0]}: {error}") from None
+    app.extensions["shop-calls"] = lambda path: trace_call(get_tracer(app), path)
+    app.before_request(lambda: start_request_span(get_tracer(app)))
+    app.after_request(describe_response)
+    app.teardown_request(end_request_span)
+    event.listen(
+        engine, "before_cursor_execute", lambda *arguments: start_statement_span(get_tracer(app), *arguments)
+    )
+    event.listen(engine, "after_cursor_execute", lambda *arguments: end_statement_span(arguments[4]))
+    event.listen(
+        engine, "handle_error", lambda error: end_statement_span(error.execution_context, failed=True)
+    )
     return True
 
 
-def flush() -> None:
+def flush_spans() -> None:
     """Send what is left, where a process ends without what Python does at its end."""
-    for send in FLUSHES:
-        send(int(PATIENCE * 1000))
+    for flush in FLUSH_FUNCTIONS:
+        flush(int(EXPORT_TIMEOUT * 1000))
 
 
 @cache
-def tools(app: Flask) -> SimpleNamespace:
+def get_tracer(app: Flask) -> SimpleNamespace:
     """Made at the first request, and so after the fork: the exporter sends from a thread of its own."""
     from opentelemetry import context, trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -60,19 +64,19 @@ def tools(app: Flask) -> SimpleNamespace:
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "shop")
     provider = TracerProvider(resource=Resource.create())
-    exporter = OTLPSpanExporter(timeout=None if TIMEOUT in os.environ else PATIENCE)
+    exporter = OTLPSpanExporter(timeout=None if TIMEOUT_VARIABLE in os.environ else EXPORT_TIMEOUT)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    follow_redis(app, provider)
-    FLUSHES.append(provider.force_flush)
+    trace_redis(app, provider)
+    FLUSH_FUNCTIONS.append(provider.force_flush)
     return SimpleNamespace(
         context=context,
         trace=trace,
         tracer=provider.get_tracer("shop"),
-        given=TraceContextTextMapPropagator(),
+        propagator=TraceContextTextMapPropagator(),
     )
 
 
-def follow_redis(app: Flask, provider: Any) -> None:
+def trace_redis(app: Flask, provider: Any) -> None:
     if not app.extensions["shop"].redis_url:
         return
     from opentelemetry.instrumentation.redis import RedisInstrumentor
@@ -81,17 +85,17 @@ def follow_redis(app: Flask, provider: Any) -> None:
         RedisInstrumentor.instrument_client(limiter.storage.storage, tracer_provider=provider)
 
 
-def begin(otel: SimpleNamespace) -> None:
+def start_request_span(otel: SimpleNamespace) -> None:
     if request.path.startswith("/health/"):
         return  # asked every few seconds, and never the story
-    parent = otel.given.extract(request.headers)
+    parent = otel.propagator.extract(request.headers)
     span = otel.tracer.start_span("request", parent, kind=otel.trace.SpanKind.SERVER)
     g.span, g.traced = span, f"{span.get_span_context().trace_id:032x}"
     token = otel.context.attach(otel.trace.set_span_in_context(span))
-    g.unspan = lambda: (span.end(), otel.context.detach(token))
+    g.end_span = lambda: (span.end(), otel.context.detach(token))
 
 
-def end(response: Response) -> Response:
+def describe_response(response: Response) -> Response:
     if "span" not in g:
         return response
     route, status = request.url_rule.rule if request.url_rule else "unmatched", response.status_code
@@ -101,29 +105,31 @@ def end(response: Response) -> Response:
         {"http.request.method": method, "http.route": route, "http.response.status_code": status}
     )
     if status >= 500:
-        fail(g.span)
-    ours = g.span.get_span_context()
-    response.headers["traceresponse"] = f"00-{ours.trace_id:032x}-{ours.span_id:016x}-{ours.trace_flags:02x}"
+        mark_span_failed(g.span)
+    span_context = g.span.get_span_context()
+    response.headers["traceresponse"] = (
+        f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"
+    )
     return response
 
 
 @contextmanager
-def follow(otel: SimpleNamespace, path: str) -> Iterator[Callable[[], None]]:
+def trace_call(otel: SimpleNamespace, path: str) -> Iterator[Callable[[], None]]:
     """The span of a call that no hook of the app sees, and how to say that it failed."""
-    begin(otel)
+    start_request_span(otel)
     service, _, method = path[1:].partition("/")
     g.span.update_name(path[1:])
     g.span.set_attributes({"rpc.system": "grpc", "rpc.service": service, "rpc.method": method})
-    yield lambda: fail(g.span)
+    yield lambda: mark_span_failed(g.span)
 
 
-def leave(_: BaseException | None) -> None:
-    if finish := g.pop("unspan", None):
+def end_request_span(_: BaseException | None) -> None:
+    if finish := g.pop("end_span", None):
         finish()
         g.pop("span")
 
 
-def ask(
+def start_statement_span(
     otel: SimpleNamespace,
     connection: Any,
     _cursor: Any,
@@ -134,22 +140,22 @@ def ask(
 ) -> None:
     """A span for a statement that a request makes; others have no story to be a part of."""
     if otel.trace.get_current_span().is_recording():
-        word = statement.split(None, 1)[0].upper()
-        said = {"db.operation.name": word, "db.query.text": statement[:2000]}
-        system = {"db.system.name": connection.dialect.name}
+        operation = statement.split(None, 1)[0].upper()
+        query_attributes = {"db.operation.name": operation, "db.query.text": statement[:2000]}
+        system_attributes = {"db.system.name": connection.dialect.name}
         context.span = otel.tracer.start_span(
-            word, kind=otel.trace.SpanKind.CLIENT, attributes={**system, **said}
+            operation, kind=otel.trace.SpanKind.CLIENT, attributes={**system_attributes, **query_attributes}
         )
 
 
-def answered(context: Any, *, failed: bool = False) -> None:
+def end_statement_span(context: Any, *, failed: bool = False) -> None:
     if span := vars(context or SimpleNamespace()).pop("span", None):
         if failed:
-            fail(span)
+            mark_span_failed(span)
         span.end()
 
 
-def fail(span: Any) -> None:
+def mark_span_failed(span: Any) -> None:
     """Without the words of the error, which may hold values."""
     from opentelemetry.trace import StatusCode
 

@@ -26,7 +26,7 @@ def run_server(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop by SIGTERM or SIGINT."""
     for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, lambda *_: sys.exit(0))  # whoever knocks now may already want it to end
-    metrics.open(settings)
+    metrics.start_exporter(settings)
     sock = open_socket(host, port)
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     if settings.workers == 1:
@@ -44,7 +44,7 @@ def run_worker(settings: Settings, sock: socket.socket) -> None:
     app.extensions["shop-housekeeper"].start()
     server.run()
     app.extensions["shop-housekeeper"].stop()
-    tracing.flush()
+    tracing.flush_spans()
 
 
 @dataclass
@@ -82,7 +82,7 @@ class WorkerPool:
     def reap_workers(self) -> None:
         """Note who has died; whoever did so young is replaced later and later."""
         for pid in [pid for pid in self.start_times if os.waitpid(pid, os.WNOHANG)[0]]:
-            metrics.gone(pid)
+            metrics.mark_worker_dead(pid)
             died_early = monotonic() - self.start_times.pop(pid) < STEADY_SECONDS
             self.restart_delay = min(self.restart_delay * 2 or 0.5, 30) if died_early else 0
             self.restart_at = monotonic() + self.restart_delay

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from shop.observability.health import apart
+from shop.observability.health import create_private_engine
 from shop.storage.database import configure_engine
 
 
@@ -38,13 +38,13 @@ def write(tmp_path, usual_umask):
     return write
 
 
-@pytest.mark.parametrize("make", [create_engine, apart])
+@pytest.mark.parametrize("make", [create_engine, create_private_engine])
 def test_a_fresh_database_can_be_read_by_its_owner_alone(write, make):
     assert write(make) == dict.fromkeys(("shop.db", "shop.db-wal", "shop.db-shm"), "0o600")
 
 
 def test_asking_for_health_first_makes_no_file_for_others(tmp_path, usual_umask):
-    with apart(f"sqlite:///{tmp_path}/shop.db").connect() as connection:
+    with create_private_engine(f"sqlite:///{tmp_path}/shop.db").connect() as connection:
         connection.execute(text("SELECT 1 FROM sqlite_master"))
     assert set(modes(tmp_path).values()) <= {"0o600"}
 

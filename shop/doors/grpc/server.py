@@ -83,7 +83,7 @@ async def look(app: Flask, pulse: health.aio.HealthServicer) -> None:
     apart = ThreadPoolExecutor(1, "shop-health")  # to be busy is no reason to send calls elsewhere
     while True:
         try:
-            await asyncio.get_running_loop().run_in_executor(apart, app.extensions["health"].ready)
+            await asyncio.get_running_loop().run_in_executor(apart, app.extensions["health"].check_readiness)
             state = HealthCheckResponse.SERVING
         except DomainError:
             state = HealthCheckResponse.NOT_SERVING

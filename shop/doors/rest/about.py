@@ -49,7 +49,9 @@ def ready() -> tuple[dict[str, str], dict[str, str]]:
     """Whether to send requests here: asked by proxies and supervisors, and never answered late."""
     known = current_app.extensions
     stopping = "shop-draining" in known and known["shop-draining"].is_set()
-    return {"status": "ready", **known["health"].ready(stopping=stopping)}, {"Cache-Control": "no-store"}
+    return {"status": "ready", **known["health"].check_readiness(stopping=stopping)}, {
+        "Cache-Control": "no-store"
+    }
 
 
 @about.get("/openapi/<any(v1,v2):version>.json")
