@@ -15,7 +15,7 @@ from threading import Timer
 import pytest
 import requests
 
-from shop.cli.running import SAMPLE
+from shop.cli.running import SAMPLE_CATALOGUE
 from tests.conftest import HEAD, KEY, PASSWORD, Ran, fresh_postgres
 from tests.servers import free_port, listening
 
@@ -96,7 +96,7 @@ def test_a_folder_cannot_be_the_database(run, here):
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ADD, ["user", "disable", "ada"], ["export", "a.csv"], ["import", SAMPLE]]
+    "command", [["serve"], ADD, ["user", "disable", "ada"], ["export", "a.csv"], ["import", SAMPLE_CATALOGUE]]
 )
 def test_a_database_without_tables_is_said_with_the_way_out(run, command):
     assert refused(run(*command), f"the database is at step none, not {HEAD}: run `shop db upgrade`")
@@ -151,7 +151,9 @@ def test_an_unknown_step_is_one_line(real):
     assert (ran.code, ran.err) == (1, "Error: Can't locate revision identified by 'nonsense'\n")
 
 
-@pytest.mark.parametrize("name", ["/sys/catalogue.csv", "missing/catalogue.csv", f"{SAMPLE}/catalogue.csv"])
+@pytest.mark.parametrize(
+    "name", ["/sys/catalogue.csv", "missing/catalogue.csv", f"{SAMPLE_CATALOGUE}/catalogue.csv"]
+)
 def test_a_file_that_cannot_be_made_is_one_line(ready, name):
     assert refused(ready("export", name), name)
 
@@ -362,7 +364,7 @@ def test_a_demo_serves_until_it_is_told_to_stop(here, bare_environment, monkeypa
     with started("demo", port=port) as process:
         total = requests.get(f"http://127.0.0.1:{port}/api/v1/products", timeout=5).json()["total"]
         ran = stopped(process, number)
-    assert (ran.code, total) == (0, len(SAMPLE.read_text().splitlines()) - 1)
+    assert (ran.code, total) == (0, len(SAMPLE_CATALOGUE.read_text().splitlines()) - 1)
     assert f"Begin at http://127.0.0.1:{port}/" in ran.out
     assert "Traceback" not in ran.err
     assert list(here.iterdir()) == []  # nothing of the demo is left

@@ -53,7 +53,7 @@ def shelf(app):
 def complaints(content: str | bytes, name: str = "goods.csv") -> list[tuple[int, str]]:
     """The lines that reading a file finds wrong; no database is needed to know."""
     raw, found = content if isinstance(content, bytes) else content.encode(), []
-    for number, row in files.rows(Path(name), BytesIO(raw), USD, lambda _: None):
+    for number, row in files.read_rows(Path(name), BytesIO(raw), USD, lambda _: None):
         try:
             imports.load_row(row)
         except ValueError as error:
@@ -109,7 +109,7 @@ def test_a_bad_line_after_thousands_of_good_ones_takes_them_all_back(take, shelf
 
 def test_a_line_without_end_after_thousands_of_good_ones_takes_them_all_back(take, shelf):
     good = "".join(f"Thing {number},,1,1\n" for number in range(2500))
-    assert (take(HEADER + good + "x" * files.LONGEST, "--skip-bad").code, shelf()) == (1, [])
+    assert (take(HEADER + good + "x" * files.MAX_LINE_BYTES, "--skip-bad").code, shelf()) == (1, [])
 
 
 def test_an_import_adds_to_what_is_there(take, shelf, product):
@@ -170,10 +170,10 @@ PRODUCTS = st.builds(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_export_reads_back_as_the_same_products(suffix, goods, currency):
     path, written = Path(f"goods{suffix}"), StringIO(newline="")
-    files.write(path, written, goods, currency)
-    read = files.rows(path, BytesIO(written.getvalue().encode()), currency, lambda _: None)
+    files.write_products(path, written, goods, currency)
+    read = files.read_rows(path, BytesIO(written.getvalue().encode()), currency, lambda _: None)
     assert [imports.load_row(row) for _, row in read] == [
-        {name: getattr(each, name) for name in files.FIELDS} for each in goods
+        {name: getattr(each, name) for name in files.COLUMNS} for each in goods
     ]
 
 
@@ -321,7 +321,7 @@ def test_an_empty_csv_is_refused(take):
 @pytest.mark.parametrize("name", ["goods.csv", "goods.jsonl"])
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(name):
     with pytest.raises(files.FileError, match="line 2 is longer than a MiB"):
-        complaints(f"{HEADER if name == 'goods.csv' else chr(10)}{'x' * files.LONGEST}\n", name)
+        complaints(f"{HEADER if name == 'goods.csv' else chr(10)}{'x' * files.MAX_LINE_BYTES}\n", name)
 
 
 def test_what_a_file_says_cannot_make_lines_of_its_own_or_move_the_cursor(take):

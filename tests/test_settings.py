@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from shop.settings import Settings, SettingsError, read_settings, variable
+from shop.settings import Settings, SettingsError, get_variable_name, read_settings
 from tests.conftest import KEY
 
 OTHER = "nT6yW1qLr9Zx3Vb8Hc5Mj2Kd7Fs4Gp0a"
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
-DEFAULTS = {variable(each.name): each.metadata["default"] or "" for each in fields(Settings)}
+DEFAULTS = {get_variable_name(each.name): each.metadata["default"] or "" for each in fields(Settings)}
 
 GOOD = [
     ("secret_key", KEY, (KEY,)),
@@ -104,7 +104,7 @@ def _bare(bare_environment):
 
 def read(**settings: str) -> Settings:
     return read_settings(
-        {"SHOP_SECRET_KEY": KEY, **{variable(name): text for name, text in settings.items()}}
+        {"SHOP_SECRET_KEY": KEY, **{get_variable_name(name): text for name, text in settings.items()}}
     )
 
 
@@ -122,7 +122,9 @@ def test_a_setting_holds_what_was_meant(name, text, meant):
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BAD.items() for text in texts])
 def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(name, text):
     allowed = {each.name: each.metadata["allowed"] for each in fields(Settings)}[name]
-    assert re.fullmatch(rf"{variable(name)} holds .+; allowed: {re.escape(allowed)}", refusal(**{name: text}))
+    assert re.fullmatch(
+        rf"{get_variable_name(name)} holds .+; allowed: {re.escape(allowed)}", refusal(**{name: text})
+    )
 
 
 def test_every_setting_has_good_and_bad_examples_here():

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shop.app import create_app
 from shop.cli import accounts, calls, goods, linting, running, upkeep
-from shop.cli.common import cause, line
+from shop.cli.common import describe_database_error, to_one_line
 from shop.model.errors import Conflict, DomainError
 from shop.settings import SettingsError
 from shop.storage.database import translate_error
@@ -20,10 +20,12 @@ def cli() -> None:
     """A small shop behind hypermedia links."""
 
 
-for command in (
-    running.demo, running.init, running.serve, db, accounts.user, goods.take, goods.give,
-    upkeep.backup, upkeep.check, upkeep.purge, linting.lint, calls.serve,
-):  # fmt: skip
+COMMANDS = (
+    running.run_demo, running.initialize, running.serve_http, db, accounts.user_commands,
+    goods.import_file, goods.export_file,
+    upkeep.back_up_database, upkeep.check_database, upkeep.purge_expired, linting.lint_api, calls.serve_grpc,
+)  # fmt: skip
+for command in COMMANDS:
     cli.add_command(command)
 
 
@@ -32,16 +34,18 @@ def main() -> None:
     try:
         cli(obj=ScriptInfo(create_app=lambda: create_app()), standalone_mode=True)
     except (SettingsError, DomainError) as error:
-        stop(str(error))
+        exit_with_error(str(error))
     except SQLAlchemyError as error:
-        known = translate_error(error)
-        stop(str(known) if isinstance(known, Conflict) else cause(error))
+        domain_error = translate_error(error)
+        exit_with_error(
+            str(domain_error) if isinstance(domain_error, Conflict) else describe_database_error(error)
+        )
     except UnicodeError:
-        stop("what was given is not text in UTF-8")
+        exit_with_error("what was given is not text in UTF-8")
     except OSError as error:
-        stop(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        exit_with_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
 
 
-def stop(reason: str) -> None:
-    click.echo(f"shop: {line(reason)}", err=True)
+def exit_with_error(reason: str) -> None:
+    click.echo(f"shop: {to_one_line(reason)}", err=True)
     sys.exit(1)

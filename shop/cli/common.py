@@ -15,52 +15,54 @@ from shop.storage.migration_state import describe_lag, get_revision, list_revisi
 from shop.storage.transactions import OPERATOR, Context
 
 
-class Refusal(click.ClickException):
+class CommandError(click.ClickException):
     """One line on stderr, and exit code 1."""
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"shop: {line(self.format_message())}", err=True)
+        click.echo(f"shop: {to_one_line(self.format_message())}", err=True)
 
 
-def line(said: str) -> str:
+def to_one_line(text: str) -> str:
     """One line of what may come from a file or a database: no line of its own, no words to the terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in said)[:500]
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )[:500]
 
 
-def settings() -> Settings:
+def get_settings() -> Settings:
     return current_app.extensions["shop"]
 
 
-def engine() -> Engine:
+def get_engine() -> Engine:
     return current_app.extensions["sqlalchemy"].engine
 
 
-def operator() -> Context:
+def create_operator_context() -> Context:
     return Context(current_app.extensions["sqlalchemy"].session(), OPERATOR)
 
 
-def on_database(command: Callable[..., None]) -> Callable[..., None]:
+def require_current_schema(command: Callable[..., None]) -> Callable[..., None]:
     """Run the command where the settings are good and the database is at the newest step."""
 
     @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        if behind := schema():
-            raise Refusal(behind)
+    def run_command(*args: Any, **kwargs: Any) -> None:
+        if schema_error := find_schema_error():
+            raise CommandError(schema_error)
         command(*args, **kwargs)
 
-    return with_appcontext(run)
+    return with_appcontext(run_command)
 
 
-def known() -> list[str]:
+def list_known_revisions() -> list[str]:
     return list_revisions(current_app.extensions["migrate"].directory)
 
 
-def schema() -> str | None:
+def find_schema_error() -> str | None:
     """What keeps the database from being served; None when nothing does."""
-    behind = describe_lag(get_revision(engine()), known())
-    return behind and f"the database is {behind}: run `shop db upgrade`"
+    schema_error = describe_lag(get_revision(get_engine()), list_known_revisions())
+    return schema_error and f"the database is {schema_error}: run `shop db upgrade`"
 
 
-def cause(error: SQLAlchemyError) -> str:
+def describe_database_error(error: SQLAlchemyError) -> str:
     """What the database itself says, in its first line."""
     return f"the database refuses: {getattr(error, 'orig', None) or error}".splitlines()[0]

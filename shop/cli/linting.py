@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from shop.cli.common import Refusal, line
+from shop.cli.common import CommandError, to_one_line
 
 
-@click.command()
+@click.command("lint")
 @click.argument("url", default="http://127.0.0.1:8000/")
 @click.option(
     "--as", "names", multiple=True, metavar="NAME", help="See it as this account too; asks for the password."
@@ -23,7 +23,7 @@ from shop.cli.common import Refusal, line
 @click.option(
     "--deadline", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds for all."
 )
-def lint(
+def lint_api(
     url: str, names: tuple[str, ...], password_stdin: bool, pages: int, timeout: float, deadline: float
 ) -> None:
     """Crawl a HAL API from its first URL and check every link, form and document."""
@@ -32,36 +32,36 @@ def lint(
     try:
         from shop.lint import Crawl, Refused
     except ModuleNotFoundError:
-        raise Refusal("this needs an extra that is not installed: pip install '.[client]'") from None
-    callers = [("", ""), *((name, secret(name, password_stdin)) for name in names)]
-    crawl, flaws = Crawl(url, pages, timeout, deadline, overwrite), {}
+        raise CommandError("this needs an extra that is not installed: pip install '.[client]'") from None
+    callers = [("", ""), *((name, read_account_password(name, password_stdin)) for name in names)]
+    crawl, seen_flaws = Crawl(url, pages, timeout, deadline, show_progress), {}
     try:
         for name, password in callers:
-            for at, flaw in crawl.run(name, password):
-                if (at, flaw) not in flaws:
-                    overwrite("")
-                    click.echo(line(f"{at}: {flaw}{f' (as {name})' if name else ''}"))
-                flaws.setdefault((at, flaw))
+            for flaw_url, flaw in crawl.run(name, password):
+                if (flaw_url, flaw) not in seen_flaws:
+                    show_progress("")
+                    click.echo(to_one_line(f"{flaw_url}: {flaw}{f' (as {name})' if name else ''}"))
+                seen_flaws.setdefault((flaw_url, flaw))
     except Refused as error:
-        raise Refusal(str(error)) from None
-    overwrite("")
-    for stop in crawl.stops():
-        click.echo(stop, err=True)
+        raise CommandError(str(error)) from None
+    show_progress("")
+    for reason in crawl.stops():
+        click.echo(reason, err=True)
     click.echo(crawl.summary())
-    if flaws:
-        raise Refusal(f"flaws: {len(flaws)}, URLs: {len({at for at, _ in flaws})}")
+    if seen_flaws:
+        raise CommandError(f"flaws: {len(seen_flaws)}, URLs: {len({flaw_url for flaw_url, _ in seen_flaws})}")
 
 
-def secret(name: str, stdin: bool) -> str:
+def read_account_password(name: str, stdin: bool) -> str:
     """The password of an account that is there: from a person once, from a pipe a line."""
     if not stdin and sys.stdin.isatty():
         return click.prompt(f"Password of {name}", hide_input=True, err=True)
-    if found := sys.stdin.readline().rstrip("\r\n"):
-        return found
+    if password := sys.stdin.readline().rstrip("\r\n"):
+        return password
     raise click.UsageError(f"there is no line with the password of {name} on stdin")
 
 
-def overwrite(said: str) -> None:
+def show_progress(text: str) -> None:
     """The line that tells a person how far it is."""
     if sys.stderr.isatty():
-        click.echo(f"\r\033[K{line(said)[:79]}", nl=False, err=True)
+        click.echo(f"\r\033[K{to_one_line(text)[:79]}", nl=False, err=True)

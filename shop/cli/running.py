@@ -12,75 +12,75 @@ from flask_migrate import upgrade
 
 from shop import files
 from shop.app import create_app
-from shop.cli.accounts import ask, enrol
-from shop.cli.common import Refusal, operator, schema, settings
+from shop.cli.accounts import create_account, read_new_password
+from shop.cli.common import CommandError, create_operator_context, find_schema_error, get_settings
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
 from shop.services import imports
-from shop.serving.workers import run_server as run
+from shop.serving.workers import run_server
 from shop.settings import read_settings
 
-SAMPLE = Path(__file__).parent.with_name("catalogue.csv")
+SAMPLE_CATALOGUE = Path(__file__).parent.with_name("catalogue.csv")
 
 
-@click.command()
+@click.command("demo")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-def demo(port: int) -> None:
+def run_demo(port: int) -> None:
     """Try the shop: a fresh database with a catalogue and two accounts, gone when you stop it."""
     with TemporaryDirectory(prefix="shop-") as folder:
-        chosen = read_settings({
+        settings = read_settings({
             "SHOP_SECRET_KEY": token_urlsafe(48),
             "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
             "SHOP_LOG_FORMAT": "text",
         })  # fmt: skip
-        with create_app(chosen).app_context():
-            furnish(port)
-        run(chosen, "127.0.0.1", port)
+        with create_app(settings).app_context():
+            fill_demo_shop(port)
+        run_server(settings, "127.0.0.1", port)
 
 
-def furnish(port: int) -> None:
+def fill_demo_shop(port: int) -> None:
     upgrade()
-    with SAMPLE.open("rb") as file:
-        rows = files.rows(SAMPLE, file, settings().currency, lambda _: None)
-        count, _ = imports.import_products(operator(), rows, lambda *_: None)
+    with SAMPLE_CATALOGUE.open("rb") as file:
+        rows = files.read_rows(SAMPLE_CATALOGUE, file, get_settings().currency, lambda _: None)
+        count, _ = imports.import_products(create_operator_context(), rows, lambda *_: None)
     click.echo(f"{count} products, and two accounts that last as long as this demo:")
     for role in (STAFF, CUSTOMER):
         password = token_urlsafe(12)
-        enrol(role, f"{role}@shop.example", role, password)
+        create_account(role, f"{role}@shop.example", role, password)
         click.echo(f"  {role:9} password {password}")
     click.echo(f"Begin at http://127.0.0.1:{port}/ (the manual is at /docs; stop with Ctrl+C)")
 
 
-@click.command()
+@click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
 @click.option("--workers", type=click.IntRange(1, 64), help="How many processes; the setting, if not said.")
-def serve(host: str, port: int, **given: int | None) -> None:
+def serve_http(host: str, port: int, **options: int | None) -> None:
     """Serve the shop."""
-    chosen = replace(read_settings(), **{name: value for name, value in given.items() if value})
-    with create_app(chosen).app_context():
-        behind = schema()
+    settings = replace(read_settings(), **{name: value for name, value in options.items() if value})
+    with create_app(settings).app_context():
+        schema_error = find_schema_error()
         current_app.extensions["sqlalchemy"].engine.dispose()  # no connection of this process goes to others
-    if behind:
-        raise Refusal(behind)
-    run(chosen, host, port)
+    if schema_error:
+        raise CommandError(schema_error)
+    run_server(settings, host, port)
 
 
-@click.command()
-def init() -> None:
+@click.command("init")
+def initialize() -> None:
     """Write .env with a fresh secret, migrate the database, ask for a staff account."""
     try:
         with open(".env", "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(f"SHOP_SECRET_KEY={token_urlsafe(48)}\n")
     except FileExistsError:
-        raise Refusal(".env is there already; it is left as it is") from None
+        raise CommandError(".env is there already; it is left as it is") from None
     try:
         with create_app().app_context():
             upgrade()
             name = click.prompt("Name of the first staff account")
             email = click.prompt("Its e-mail address")
-            enrol(name, email, STAFF, ask())
+            create_account(name, email, STAFF, read_new_password())
     except BaseException:  # or a second try would find the .env of the first
         Path(".env").unlink()
         raise

@@ -6,54 +6,64 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.cli.common import Refusal, cause, engine, known, line, on_database, operator, schema, settings
+from shop.cli.common import (
+    CommandError,
+    create_operator_context,
+    describe_database_error,
+    find_schema_error,
+    get_engine,
+    get_settings,
+    list_known_revisions,
+    require_current_schema,
+    to_one_line,
+)
 from shop.services import housekeeping
 from shop.storage.backup import back_up, find_integrity_errors
 from shop.storage.migration_state import find_drift, get_revision
 
 
-@click.command()
-@on_database
-def purge() -> None:
+@click.command("purge")
+@require_current_schema
+def purge_expired() -> None:
     """Cancel orders that were not paid in time; forget old answers to repeated requests, and old changes."""
-    times = {"unpaid_hours": settings().unpaid_hours, "changes_days": settings().changes_days}
-    for what, count in housekeeping.clean_up(operator(), **times).items():
-        click.echo(f"{count} {what}.")
+    times = {"unpaid_hours": get_settings().unpaid_hours, "changes_days": get_settings().changes_days}
+    for label, count in housekeeping.clean_up(create_operator_context(), **times).items():
+        click.echo(f"{count} {label}.")
 
 
-@click.command()
+@click.command("backup")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@on_database
-def backup(path: Path) -> None:
+@require_current_schema
+def back_up_database(path: Path) -> None:
     """Copy the SQLite database to a file, whole, while the shop is open."""
-    back_up(engine(), path)
+    back_up(get_engine(), path)
     click.echo(f"{path} holds all that was there.")
 
 
-@click.command()
+@click.command("check")
 @with_appcontext
-def check() -> None:
+def check_database() -> None:
     """Report on settings, schema and integrity; end with 1 if something is wrong."""
-    wrong = 0
+    failures = 0
     click.echo("settings   ok")
-    for name, examine in (("schema", structure), ("integrity", integrity)):
+    for name, find_error in (("schema", find_schema_drift), ("integrity", find_integrity_error)):
         try:
-            flaw = examine()
+            error_text = find_error()
         except SQLAlchemyError as error:
-            flaw = cause(error)
-        click.echo(f"{name:10} {line(flaw or 'ok')}")
-        wrong += bool(flaw)
-    if wrong:
-        raise Refusal("the check found something wrong")
+            error_text = describe_database_error(error)
+        click.echo(f"{name:10} {to_one_line(error_text or 'ok')}")
+        failures += bool(error_text)
+    if failures:
+        raise CommandError("the check found something wrong")
 
 
-def structure() -> str | None:
-    if (flaw := schema()) or get_revision(engine()) != known()[
+def find_schema_drift() -> str | None:
+    if (error_text := find_schema_error()) or get_revision(get_engine()) != list_known_revisions()[
         0
     ]:  # what a newer version made is not ours to judge
-        return flaw
-    return "; ".join(find_drift(engine())[:5]) or None
+        return error_text
+    return "; ".join(find_drift(get_engine())[:5]) or None
 
 
-def integrity() -> str | None:
-    return "; ".join(find_integrity_errors(engine())[:5]) or None
+def find_integrity_error() -> str | None:
+    return "; ".join(find_integrity_errors(get_engine())[:5]) or None

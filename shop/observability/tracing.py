@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy import Engine, event
 
-from shop.settings import SettingsError, demand
+from shop.settings import SettingsError, require_extra
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TIMEOUT_VARIABLE = "OTEL_EXPORTER_OTLP_TIMEOUT"
@@ -29,7 +29,7 @@ def install_tracing(app: Flask, engine: Engine) -> bool:
     if not variables:
         return False
     try:
-        demand("opentelemetry", "otel")
+        require_extra("opentelemetry", "otel")
     except SettingsError as error:
         raise SettingsError(f"{variables[0]}: {error}") from None
     app.extensions["shop-calls"] = lambda path: trace_call(get_tracer(app), path)
