@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from math import ceil
 from time import time
 
-from flask import current_app, g
+from flask import current_app
 from flask_limiter import Limiter, RequestLimit
 from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
 from shop.doors.web import address, anonymous, caller, settings
+from shop.hypermedia.request import request_state
 from shop.model.entity import normalize_text
 from shop.model.errors import Unauthenticated
 from shop.services.tokens import is_known_address
@@ -68,7 +69,7 @@ class Common:
         buckets = self.buckets(caller(), address(), is_free=is_free)
         if not self.hit(buckets):
             return False
-        g.counted = [RequestLimit(self.guard, item, [PREFIX, who, policy], False, False)
+        request_state().limits = [RequestLimit(self.guard, item, [PREFIX, who, policy], False, False)
                      for item, who, policy in buckets]  # fmt: skip
         return True
 
@@ -107,7 +108,7 @@ def hit(limit: RequestLimit, cost: int = 1) -> bool:
 
 def counted() -> list[RequestLimit]:
     """The limits that this request was counted by, the short way or the long one."""
-    return g.get("counted") or keeper().current_limits
+    return request_state().limits or keeper().current_limits
 
 
 def policy_of(limit: RequestLimit) -> str:
@@ -139,7 +140,7 @@ def spend(cost: int) -> None:
 
 
 def refuse(breached: list[RequestLimit], detail: str) -> None:
-    g.violated = [policy_of(limit) for limit in breached]
+    request_state().violated_policies = [policy_of(limit) for limit in breached]
     raise TooManyRequests(detail)
 
 

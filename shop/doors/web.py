@@ -12,9 +12,10 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
-from flask import current_app, g, request
+from flask import current_app, request
 from flask_sqlalchemy import SQLAlchemy
 
+from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Unauthenticated
 from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
@@ -57,8 +58,8 @@ def bearer() -> str | None:
 
 
 def claims() -> dict[str, Any] | None:
-    found = g._get_current_object()  # once, because each look through a proxy costs a microsecond
-    if "claims" not in found:
+    found = request_state()
+    if found.claims is UNREAD:
         token = bearer()
         found.claims = None if token is None else signer().read(token, ACCESS)
     return found.claims
@@ -72,8 +73,8 @@ def anonymous() -> Context:
 
 def context() -> Context:
     """The context of this request; the caller is looked up once, and at every request."""
-    found = g._get_current_object()
-    if "context" not in found:
+    found = request_state()
+    if found.context is None:
         held, ctx = claims(), anonymous()
         found.context = replace(ctx, actor=identify_actor(ctx, held)) if held else ctx
     return found.context

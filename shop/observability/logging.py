@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from logging import LogRecord
 from typing import Any
 
-from flask import g, has_request_context
+from flask import has_request_context
 
+from shop.hypermedia.request import request_state
 from shop.settings import Settings
 
 # The libraries that may have a warning to give while they serve.
@@ -19,8 +20,8 @@ JSON_ENCODER = json.JSONEncoder(default=str)  # not orjson: it refuses text that
 def get_log_fields(record: LogRecord) -> dict[str, Any]:
     """The facts that a line carries: all of a request at its end, and until then which one it is."""
     fields: dict[str, Any] = getattr(record, "request", {})
-    if not fields and has_request_context() and "ids" in g:
-        return g.ids
+    if not fields and has_request_context():
+        return request_state().ids
     return fields
 
 

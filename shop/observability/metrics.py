@@ -16,12 +16,13 @@ from time import perf_counter, sleep
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.doors.quota import DEFAULT, POLICIES
 from shop.doors.rest.memory import ANSWERS
+from shop.hypermedia.request import request_state
 from shop.settings import Settings
 from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
@@ -110,7 +111,7 @@ def install_metrics(app: Flask, engine: Engine) -> None:
 
 
 def count_request_start(app: Flask, engine: Engine) -> None:
-    g.started_at = perf_counter()
+    request_state().measured_at = perf_counter()
     get_collectors().running.inc()
     start_sampling(os.getpid(), app, engine)
 
@@ -119,13 +120,13 @@ def count_response(response: Response) -> Response:
     collectors, status = get_collectors(), response.status_code
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in HTTPMethod.__members__ else "other"
-    observe_request(route, status, perf_counter() - g.started_at, method)
+    observe_request(route, status, perf_counter() - request_state().measured_at, method)
     if status == 429:
-        collectors.limited_requests.labels(g.get("violated", [DEFAULT])[0]).inc()
+        collectors.limited_requests.labels((request_state().violated_policies or [DEFAULT])[0]).inc()
     for collector, applies in (
         (collectors.errors, status >= 500),
-        (collectors.pool_timeouts, isinstance(g.pop("fault", None), PoolTimeout)),
-        (collectors.stock_conflicts, g.pop("code", "") == "out_of_stock"),
+        (collectors.pool_timeouts, isinstance(request_state().fault, PoolTimeout)),
+        (collectors.stock_conflicts, request_state().error_code == "out_of_stock"),
         (collectors.stale, status == 412),
         (collectors.replays, "Idempotency-Replayed" in response.headers),
         (collectors.login_failures, status == 401 and (request.endpoint or "").endswith("tokens.login")),
@@ -145,7 +146,8 @@ def observe_request(route: str, status: int, seconds: float, method: str = "GET"
 
 
 def count_request_end(_: BaseException | None) -> None:
-    if g.pop("started_at", None):
+    if request_state().measured_at:
+        request_state().measured_at = 0.0
         get_collectors().running.dec()
 
 

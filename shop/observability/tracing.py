@@ -12,9 +12,10 @@ from http import HTTPMethod
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy import Engine, event
 
+from shop.hypermedia.request import request_state
 from shop.settings import SettingsError, require_extra
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -90,23 +91,23 @@ def start_request_span(otel: SimpleNamespace) -> None:
         return  # asked every few seconds, and never the story
     parent = otel.propagator.extract(request.headers)
     span = otel.tracer.start_span("request", parent, kind=otel.trace.SpanKind.SERVER)
-    g.span, g.traced = span, f"{span.get_span_context().trace_id:032x}"
+    request_state().span, request_state().trace_id = span, f"{span.get_span_context().trace_id:032x}"
     token = otel.context.attach(otel.trace.set_span_in_context(span))
-    g.end_span = lambda: (span.end(), otel.context.detach(token))
+    request_state().end_span = lambda: (span.end(), otel.context.detach(token))
 
 
 def describe_response(response: Response) -> Response:
-    if "span" not in g:
+    if request_state().span is None:
         return response
     route, status = request.url_rule.rule if request.url_rule else "unmatched", response.status_code
     method = request.method if request.method in HTTPMethod.__members__ else "_OTHER"
-    g.span.update_name(f"{method} {route}")
-    g.span.set_attributes(
+    request_state().span.update_name(f"{method} {route}")
+    request_state().span.set_attributes(
         {"http.request.method": method, "http.route": route, "http.response.status_code": status}
     )
     if status >= 500:
-        mark_span_failed(g.span)
-    span_context = g.span.get_span_context()
+        mark_span_failed(request_state().span)
+    span_context = request_state().span.get_span_context()
     response.headers["traceresponse"] = (
         f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"
     )
@@ -118,15 +119,15 @@ def trace_call(otel: SimpleNamespace, path: str) -> Iterator[Callable[[], None]]
     """The span of a call that no hook of the app sees, and how to say that it failed."""
     start_request_span(otel)
     service, _, method = path[1:].partition("/")
-    g.span.update_name(path[1:])
-    g.span.set_attributes({"rpc.system": "grpc", "rpc.service": service, "rpc.method": method})
-    yield lambda: mark_span_failed(g.span)
+    request_state().span.update_name(path[1:])
+    request_state().span.set_attributes({"rpc.system": "grpc", "rpc.service": service, "rpc.method": method})
+    yield lambda: mark_span_failed(request_state().span)
 
 
 def end_request_span(_: BaseException | None) -> None:
-    if finish := g.pop("end_span", None):
+    if finish := request_state().end_span:
+        request_state().span = request_state().end_span = None
         finish()
-        g.pop("span")
 
 
 def start_statement_span(

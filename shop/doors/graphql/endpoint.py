@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 from graphql import ExecutionResult, OperationType, execute, get_operation_ast
 from graphql.execution.values import get_variable_values
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, UnsupportedMediaType
@@ -20,6 +20,7 @@ from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend
 from shop.doors.strict import parse
 from shop.doors.web import MOST_ERRORS, context, settings
+from shop.hypermedia.request import request_state
 
 KINDS = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
 PAGE = (files("shop.doors.graphql") / "static" / "index.html").read_text("utf-8")
@@ -40,7 +41,7 @@ def get() -> Response:
     if "query" in request.args or "extensions" in request.args:
         words = {name: request.args[name] for name in KINDS if name in request.args}
         return answered({name: spoken(name, word) for name, word in words.items()})
-    g.public = True
+    request_state().is_public = True
     if settings().graphiql and choose(HTML) == HTML:
         return page()
     if not settings().graphql_introspection:
@@ -78,7 +79,7 @@ def answered(words: dict[str, Any]) -> Response:
     body: dict[str, Any] = {"data": result.data}
     body |= {"errors": errors.list_failures(result.errors)} if result.errors else {}
     body |= {"extensions": {"replayed": replayed}} if replayed else {}
-    g.public = True
+    request_state().is_public = True
     return waiting(said(body, 200, kind), body)
 
 

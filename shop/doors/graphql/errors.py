@@ -4,13 +4,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from flask import g
 from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from shop.doors.graphql.words import camel
 from shop.doors.web import MOST_ERRORS, list_errors, shorten
+from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error
 
@@ -75,16 +75,16 @@ def list_failures(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
 
 def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
     if isinstance(cause, SQLAlchemyError):
-        g.fault = cause
+        request_state().fault = cause
         cause = translate_error(cause) or cause
     if isinstance(cause, DomainError):
-        g.code = cause.code
+        request_state().error_code = cause.code
         return cause.detail, {"code": CODES[cause.code], **facts(cause)}
     if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
         return cause.description or "", {"code": STATUS.get(cause.code, "BAD_REQUEST")}
     log.error("failed", exc_info=cause)
     sorry = "Something went wrong here. Quote the requestId when you ask about it."
-    return sorry, {"code": FAILED, "requestId": g.ids["request_id"]}
+    return sorry, {"code": FAILED, "requestId": request_state().ids["request_id"]}
 
 
 def facts(error: DomainError) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
-from flask import Flask, g
+from flask import Flask
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -27,6 +27,7 @@ from shop.doors.grpc.errors import Late, Refusal, retry, status, told
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.doors.grpc.rpcs import RPCS, resource
 from shop.doors.web import named, network
+from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Invalid
 from shop.storage import timeouts
 
@@ -130,7 +131,7 @@ class Door:
 
     def count_now(self, call: Call) -> None:
         with self.app.request_context(call.environ()):
-            g.ids = call.ids
+            request_state().ids = call.ids
             try:
                 quota.count()
             except Exception as error:  # noqa: BLE001
@@ -146,7 +147,7 @@ class Door:
     def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
         timeouts.DEADLINE.set(call.deadline)
         with self.app.request_context(call.environ()):
-            g.ids, g.counted = call.ids, call.limits
+            request_state().ids, request_state().limits = call.ids, call.limits
             with self.traced(call) as failed:
                 try:
                     if monotonic() >= call.deadline:
@@ -161,7 +162,7 @@ class Door:
                         failed()
                     raise refusal from None
                 finally:
-                    call.user, call.replayed = find_user(), g.get("replayed", False)
+                    call.user, call.replayed = find_user(), request_state().is_replayed
 
     async def read(self, act: Callable[[], Any]) -> Any:
         """A look on behalf of many, and of nobody in particular."""
@@ -177,15 +178,15 @@ class Door:
         """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
         follow = self.app.extensions.get("shop-calls", lambda _: nullcontext(lambda: None))
         with follow(call.path) as failed:
-            if "traced" in g:
-                g.ids = call.ids = {**call.ids, "trace_id": g.traced}
+            if trace_id := request_state().trace_id:
+                request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
             yield failed
 
 
 def find_user() -> int | None:
     """The id of the account whose token this request has."""
-    claims = g.get("claims")
-    return int(claims["sub"]) if claims else None
+    claims = request_state().claims
+    return int(claims["sub"]) if claims and claims is not UNREAD else None
 
 
 def parse(kind: type[Message], raw: bytes) -> Message:

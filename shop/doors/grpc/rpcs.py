@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from flask import g
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
@@ -19,6 +18,7 @@ from shop.doors.grpc.errors import Refusal, Required, told
 from shop.doors.grpc.words import UPDATE, masked, said, shaped
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
+from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.errors import DomainError, Invalid, NotFound
 from shop.model.moves import Move, get_moves
@@ -92,7 +92,7 @@ def keyed(ctx: Context, name: str, words: Sequence[Message], act: Callable[[], M
     answer = execute_once(
         ctx, key, call_fingerprints(name, words), lambda: kept(act()), lambda error: refused(error)
     )
-    g.replayed = answer.replayed
+    request_state().is_replayed = answer.replayed
     if answer.status == 200:
         return answers(name).FromString(answer.body)
     raise Refusal(Status.FromString(answer.body))

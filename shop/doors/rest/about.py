@@ -1,7 +1,7 @@
 """What stands outside the versions: health, the documentation pages, the OpenAPI documents."""
 
 import orjson
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 
 from shop.doors.rest.html import page
 from shop.doors.rest.media import HTML, negotiate
@@ -9,6 +9,7 @@ from shop.doors.rest.openapi import document
 from shop.doors.rest.problems import STATUS
 from shop.doors.rest.profile import TERMS, alps, side_doors
 from shop.doors.rest.versions import VERSIONS
+from shop.hypermedia.request import request_state
 
 about = Blueprint(
     "about", __name__, template_folder="pages", static_folder="pages/static", static_url_path="/static"
@@ -20,11 +21,11 @@ CATALOGUE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/
 @about.get("/.well-known/api-catalog")
 def catalogue() -> Response:
     """Where the versions of the API are, and what describes them (RFC 9727)."""
-    place = f"{g.root}/.well-known/api-catalog"
-    homes = [f"{g.root}/api/{name}/" for name in VERSIONS]
+    place = f"{request_state().root}/.well-known/api-catalog"
+    homes = [f"{request_state().root}/api/{name}/" for name in VERSIONS]
     described = [{"anchor": home, **about_version(name)} for home, name in zip(homes, VERSIONS, strict=True)]
     linkset = {"linkset": [{"anchor": place, "item": [{"href": home} for home in homes]}, *described]}
-    g.public = True
+    request_state().is_public = True
     response = Response(orjson.dumps(linkset), content_type=CATALOGUE)
     response.headers["Link"] = f'<{place}>; rel="api-catalog"'
     return response
@@ -32,10 +33,10 @@ def catalogue() -> Response:
 
 def about_version(name: str) -> dict[str, list[dict[str, str]]]:
     return {
-        "service-desc": [{"href": f"{g.root}/openapi/{name}.json", "type": "application/json"}],
-        "service-doc": [{"href": f"{g.root}/docs?version={name}", "type": "text/html"}],
-        "status": [{"href": f"{g.root}/health/ready", "type": "application/json"}],
-        "profile": [{"href": f"{g.root}/profile", "type": "text/html"}],
+        "service-desc": [{"href": f"{request_state().root}/openapi/{name}.json", "type": "application/json"}],
+        "service-doc": [{"href": f"{request_state().root}/docs?version={name}", "type": "text/html"}],
+        "status": [{"href": f"{request_state().root}/health/ready", "type": "application/json"}],
+        "profile": [{"href": f"{request_state().root}/profile", "type": "text/html"}],
     }
 
 
@@ -57,20 +58,22 @@ def ready() -> tuple[dict[str, str], dict[str, str]]:
 @about.get("/openapi/<any(v1,v2):version>.json")
 def openapi(version: str) -> Response:
     spec = document(current_app.extensions["shop-apis"][version])
-    g.public = True
-    return Response(orjson.dumps({**spec, "servers": [{"url": g.root}]}), content_type="application/json")
+    request_state().is_public = True
+    return Response(
+        orjson.dumps({**spec, "servers": [{"url": request_state().root}]}), content_type="application/json"
+    )
 
 
 @about.get("/docs")
 def docs() -> Response:
-    return page("docs.html", versions=list(VERSIONS), doors=side_doors(), root=g.root)
+    return page("docs.html", versions=list(VERSIONS), doors=side_doors(), root=request_state().root)
 
 
 @about.get("/profile")
 def profile() -> Response:
     """What every word means: a page for people, ALPS for programs that name it."""
     if negotiate(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
-        g.public = True
-        return Response(orjson.dumps(alps(g.root)), content_type=ALPS)
+        request_state().is_public = True
+        return Response(orjson.dumps(alps(request_state().root)), content_type=ALPS)
     terms = {**TERMS, "home": {**TERMS["home"], **side_doors()}}
-    return page("profile.html", terms=terms, problems=STATUS, root=g.root)
+    return page("profile.html", terms=terms, problems=STATUS, root=request_state().root)

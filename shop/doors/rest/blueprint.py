@@ -6,19 +6,20 @@ from functools import wraps
 from typing import Any
 
 import orjson
-from flask import Response, g, request
+from flask import Response, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
 from shop.doors.rest.guard import context
 from shop.doors.rest.input import Parser
+from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE
 
 View = Callable[..., Any]
 
 
 def answer(state: dict[str, Any], status: int = 200, **headers: str) -> Response:
-    return Response(orjson.dumps(state), status, headers, content_type=g.media)
+    return Response(orjson.dumps(state), status, headers, content_type=request_state().media_type)
 
 
 def nothing(status: int = 204, **headers: str) -> Response:
@@ -65,12 +66,12 @@ class Blueprint(SmorestBlueprint):
         def decorate(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
-                result, g.public = view(*args, **kwargs), public
+                result, request_state().is_public = view(*args, **kwargs), public
                 if public:
-                    g.reads = context().reads
+                    request_state().queries = context().reads
                 if not shown:
                     return nothing()
-                g.tag = getattr(result, "tag", None)
+                request_state().tag = getattr(result, "tag", None)
                 state = shown.dump(result)
                 where = pointers(state["_links"].get("self"), status)
                 return minimal(status, where) if where and little() else answer(state, status, **where)

@@ -2,9 +2,10 @@
 
 import hashlib
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from shop.doors.web import entity_tags, settings, versions
+from shop.hypermedia.request import request_state
 from shop.model.errors import Invalid
 
 
@@ -17,7 +18,7 @@ def tags() -> set[str] | None:
     asked = request.args.to_dict() if request.method == "DELETE" else {}  # where forms of DELETE say it
     said = (
         asked
-        | g.get("members", {})
+        | request_state().hidden_members
         | ({"_etag": request.headers["If-Match"]} if "If-Match" in request.headers else {})
     )
     if "_etag" not in said:
@@ -43,7 +44,7 @@ def finish(response: Response) -> Response:
 def tag(response: Response) -> None:
     """The tag covers every byte: state, links and media type; so it changes when an offer does."""
     digest = hashlib.blake2b(response.get_data(), digest_size=8, key=response.content_type.encode()[:64])
-    tag = "-".join(filter(None, (g.get("tag"), digest.hexdigest())))
+    tag = "-".join(filter(None, (request_state().tag, digest.hexdigest())))
     response.headers["ETag"] = f'"{tag}"'
     response.headers.setdefault("Cache-Control", freshness())
     if entity_tags(request.headers.get("If-None-Match", "")) & {tag, "*"}:
@@ -52,7 +53,7 @@ def tag(response: Response) -> None:
 
 
 def freshness() -> str:
-    if g.get("public") and "Authorization" not in request.headers:
+    if request_state().is_public and "Authorization" not in request.headers:
         return f"public, max-age={settings().cache_seconds}"
     return "private, no-cache"
 

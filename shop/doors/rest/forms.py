@@ -10,13 +10,13 @@ import hmac
 from functools import lru_cache
 from typing import Any
 
-from flask import g
 from marshmallow import Schema, fields, validate
 
 from shop.domain.user import Credentials, Refresh
 from shop.doors.rest.guard import context, href, settings
 from shop.doors.rest.media import FORM, JSON
 from shop.doors.rest.versions import V1
+from shop.hypermedia.request import request_state
 from shop.model.fields import Email, Money
 from shop.model.money import Currency
 
@@ -46,7 +46,7 @@ def sayable(shape: type[Schema]) -> bool:
 
 def labelled(shape: Schema) -> bool:
     """Where money is an object, only the other body type says it in one field."""
-    return g.version is not V1 and any(type(field) is Money for field in shape.fields.values())
+    return request_state().version is not V1 and any(type(field) is Money for field in shape.fields.values())
 
 
 def described(shape: Schema, name: str, value: Any) -> Node:

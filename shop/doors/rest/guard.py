@@ -4,12 +4,13 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, g, request
+from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
 from shop.doors.rest.media import HAL, HAL_FORMS, JSON, named_version, negotiate
 from shop.doors.rest.versions import V1, VERSIONS
 from shop.doors.web import address, anonymous, caller, claims, context, settings, signer
+from shop.hypermedia.request import request_state
 
 __all__ = ["address", "anonymous", "caller", "claims", "context", "href", "settings", "signer"]
 
@@ -23,10 +24,10 @@ PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 def locate() -> None:
     """Note the version, and the root and prefix that every link of the answer stays inside."""
-    found = g._get_current_object()  # once, because each look through a proxy costs a microsecond
+    found = request_state()
     place = PLACE.match(request.path)
-    found.asked = named_version(request.headers.get("Accept", ""))
-    found.version = VERSIONS.get((place and place[1]) or found.asked or "", V1)
+    found.named_version = named_version(request.headers.get("Accept", ""))
+    found.version = VERSIONS.get((place and place[1]) or found.named_version or "", V1)
     found.prefix = "/api" if place and not place[1] else f"/api/{found.version.name}"
     found.host = read_host()
     found.root = settings().public_url or (f"{request.scheme}://{found.host}" if found.host else "")
@@ -44,9 +45,9 @@ def check_host() -> None:
     """Refuse a Host that is no name, or not ours. Supervisors ask for health by whatever name they have."""
     if request.path.startswith("/health/"):
         return
-    if not g.root:
+    if not request_state().root:
         raise BadRequest("Host must be a host name, with or without a port.")
-    if settings().trusted_hosts and not is_trusted(g.host, settings().trusted_hosts):
+    if settings().trusted_hosts and not is_trusted(request_state().host, settings().trusted_hosts):
         raise BadRequest("Host must be a name of this shop (SHOP_TRUSTED_HOSTS).")
 
 
@@ -59,7 +60,7 @@ def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
 
 def href(path: str, **query: Any) -> str:
     """An absolute URL inside the version and prefix that the client came by."""
-    return f"{g.root}{g.prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+    return f"{request_state().root}{request_state().prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def refuse_long_headers() -> None:
@@ -78,15 +79,18 @@ def agree() -> None:
     """
     if request.routing_exception or request.blueprint in BESIDE or request.method == "OPTIONS":
         return
-    g.media = negotiate(request.headers.get("Accept", ""), offers())
+    request_state().media_type = negotiate(request.headers.get("Accept", ""), offers())
     if request.method == "DELETE":
         return
-    if not g.media or g.asked not in (None, g.version.name):
+    if not request_state().media_type or request_state().named_version not in (
+        None,
+        request_state().version.name,
+    ):
         raise NotAcceptable(f"This place answers with {', '.join(offers())}.")
 
 
 def offers() -> tuple[str, ...]:
-    return HAL_FORMS, HAL, JSON, g.version.media
+    return HAL_FORMS, HAL, JSON, request_state().version.media
 
 
 def install(app: Flask) -> None:

@@ -3,12 +3,13 @@
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from flask import g, request
+from flask import request
 from marshmallow import Schema, fields, missing
 
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.writing import Frame, frame, writer
+from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.moves import Move, find_available_moves
 from shop.storage.execution import find_newest_id
@@ -26,7 +27,7 @@ def place(move: Move) -> str:
 
 
 def profile(name: str) -> dict[str, str]:
-    return {"href": f"{g.root}/profile#{name}"}
+    return {"href": f"{request_state().root}/profile#{name}"}
 
 
 def myself(actor: Actor) -> dict[str, str]:

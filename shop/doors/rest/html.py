@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import Response, g, render_template
+from flask import Response, render_template
 
 from shop.doors.rest.media import HTML
+from shop.hypermedia.request import request_state
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -15,5 +16,5 @@ POLICY = (
 def page(name: str, **facts: Any) -> Response:
     response = Response(render_template(name, **facts), content_type=f"{HTML}; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
-    g.public = True
+    request_state().is_public = True
     return response

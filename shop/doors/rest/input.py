@@ -7,7 +7,7 @@ from json import loads
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
-from flask import g, request
+from flask import request
 from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -16,6 +16,7 @@ from shop.doors.rest.guard import settings
 from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.doors.rest.versions import V1
 from shop.doors.strict import parse
+from shop.hypermedia.request import request_state
 from shop.model.errors import Invalid
 from shop.model.fields import Money
 
@@ -78,14 +79,18 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Any, schema: Schema) -> dict[str, Any]:
         members = body()
-        g.members = {name: value for name, value in members.items() if name.startswith("_")}
-        ignored = {*g.members, *getattr(schema, "ignored", ())}
+        request_state().hidden_members = {
+            name: value for name, value in members.items() if name.startswith("_")
+        }
+        ignored = {*request_state().hidden_members, *getattr(schema, "ignored", ())}
         data = {name: value for name, value in members.items() if name not in ignored}
         if req.mimetype == FORM:
             return self.said(schema, data)
-        if g.members.keys() & HIDDEN:
+        if request_state().hidden_members.keys() & HIDDEN:
             data = {name: typed(schema.fields.get(name), value) for name, value in data.items()}
-        return {name: self.money(schema, name, value, g.version) for name, value in data.items()}
+        return {
+            name: self.money(schema, name, value, request_state().version) for name, value in data.items()
+        }
 
     def load_querystring(self, req: Any, schema: Schema) -> dict[str, Any]:
         try:

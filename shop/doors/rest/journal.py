@@ -4,10 +4,11 @@ import logging
 import re
 from time import perf_counter
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from shop.doors.rest.guard import settings
 from shop.doors.web import named
+from shop.hypermedia.request import UNREAD, request_state
 
 log = logging.getLogger("shop.requests")
 METHOD = re.compile(r"[A-Z]{1,10}")
@@ -20,8 +21,8 @@ HEADERS = {
 
 
 def begin() -> None:
-    g.began = perf_counter()
-    g.ids = named(request.environ, g.pop("traced", None))
+    request_state().started_at = perf_counter()
+    request_state().ids = named(request.environ, request_state().trace_id)
 
 
 def end(response: Response) -> Response:
@@ -29,17 +30,17 @@ def end(response: Response) -> Response:
     response.headers.extend((name, value) for name, value in HEADERS.items() if name not in present)
     if settings().public_url.startswith("https:"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers["X-Request-ID"] = g.ids["request_id"]
-    facts, asked = g._get_current_object(), request._get_current_object()
-    held = facts.get("claims")
+    response.headers["X-Request-ID"] = request_state().ids["request_id"]
+    facts, asked = request_state(), request._get_current_object()
+    held = facts.claims
     write(
         facts.ids,
         asked.method if METHOD.fullmatch(asked.method) else "?",
         asked.url_rule.rule if asked.url_rule else "unmatched",
         response.status_code,
-        perf_counter() - facts.began,
+        perf_counter() - facts.started_at,
         response.content_length or 0,
-        int(held["sub"]) if held else None,
+        int(held["sub"]) if held and held is not UNREAD else None,
         asked.remote_addr,
     )
     return response

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits import RateLimitItem, WindowStats
 from limits.errors import StorageError
@@ -13,6 +13,7 @@ from shop.doors.quota import ADDRESS, CEILING, DEFAULT, PREFIX, Common, parse_li
 from shop.doors.rest.counters import Counters
 from shop.doors.rest.explorer import wanted as is_page_wanted
 from shop.doors.web import address, caller
+from shop.hypermedia.request import request_state
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
@@ -48,8 +49,12 @@ def limiter(settings: Settings) -> Limiter:
         # Without the dot: Flask-Limiter never limits an endpoint that is called `static`.
         request_identifier=lambda: (request.endpoint or "unmatched").replace(".", ":"),
         key_prefix=PREFIX,
-        on_breach=lambda limit: setattr(g, "violated", [policy_of(limit)]),
+        on_breach=note_violation,
     )  # fmt: skip
+
+
+def note_violation(limit: RequestLimit) -> None:
+    request_state().violated_policies = [policy_of(limit)]
 
 
 def install(app: Flask, common: Common) -> None:

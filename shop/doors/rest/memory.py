@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
@@ -19,6 +19,7 @@ from shop.doors.quota import Common
 from shop.doors.rest import journal
 from shop.doors.rest.limits import said
 from shop.doors.web import entity_tags, named, network
+from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.recorded_queries import RecordedQuery, queries_still_match
 
@@ -86,7 +87,7 @@ class Memory:
     def keep(self, response: Response) -> Response:
         """Remember an answer that depends on nothing but the words of the request and the rows of it."""
         asked = words(request.environ)
-        reads = g.get("reads")
+        reads = request_state().queries
         if reads is None or not asked or response.status_code != 200:
             return response
         if sum(len(each.rows) for each in reads) <= MOST:

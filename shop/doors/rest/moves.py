@@ -4,13 +4,12 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from flask import g
-
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import METHODS, Document, place, readonly
 from shop.doors.rest.replays import retriable
+from shop.hypermedia.request import request_state
 from shop.model.moves import Move, get_moves
 from shop.storage.execution import check_permission, create, execute
 
@@ -69,7 +68,7 @@ def guarded(move: Move, document: type[Document], view: View) -> View:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         id = kwargs.get("id")
-        g.here = href(f"{document.path}/{id}")
+        request_state().entity_url = href(f"{document.path}/{id}")
         check_permission(context(), document.kind, move.name, id)
         return view(*args, **kwargs)
 

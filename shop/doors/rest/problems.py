@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
@@ -16,6 +16,7 @@ from shop.doors.rest.caching import Required
 from shop.doors.rest.guard import href
 from shop.doors.rest.media import PROBLEM
 from shop.doors.web import list_errors, shorten
+from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error
 
@@ -50,7 +51,7 @@ def problem(
         "status": status,
         "detail": shorten(detail),
         "instance": shorten(quote(request.path[:LONGEST_PATH]), LONGEST_PATH),
-        "request_id": g.ids["request_id"],
+        "request_id": request_state().ids["request_id"],
         **members,
     }
     ways = {rel: {"href": href(path)} for rel, path in WAYS.get(status, {}).items()}
@@ -62,9 +63,9 @@ def problem(
 
 
 def refused(error: DomainError) -> Response:
-    g.code = error.code
+    request_state().error_code = error.code
     status, title = STATUS[error.code]
-    kind = f"{g.root}/profile#{error.code}"
+    kind = f"{request_state().root}/profile#{error.code}"
     response = problem(status, error.detail, kind=kind, title=title, **members(error))
     if status == 401:
         bad = ', error="invalid_token"' if error.facts.get("token") else ""
@@ -81,7 +82,8 @@ def members(error: DomainError) -> dict[str, Any]:
         found["errors"] = list_errors(errors)
     if "tag" in facts:
         found["_etag"] = f'"{facts["tag"]}"'
-        found["_links"] = {"self": {"href": g.here}}
+        if entity_url := request_state().entity_url:
+            found["_links"] = {"self": {"href": entity_url}}
     if "stock" in facts:
         found["stock"] = facts["stock"]
     found |= facts.get("state", {})
@@ -116,7 +118,7 @@ def missing_precondition(_: Required) -> Response:
 
 def limited(error: TooManyRequests) -> Response:
     return problem(429, "Too many requests; Retry-After says when.", kind=QUOTA, title="Too many requests",
-                   **{"violated-policies": g.get("violated", [])})  # fmt: skip
+                   **{"violated-policies": request_state().violated_policies})  # fmt: skip
 
 
 def spoken(error: HTTPException) -> Response:
@@ -133,7 +135,7 @@ def spoken(error: HTTPException) -> Response:
 
 
 def broken(error: SQLAlchemyError) -> Response:
-    g.fault = error
+    request_state().fault = error
     if known := translate_error(error):
         if STATUS[known.code][0] >= 500:
             log.warning("database: %s", str(getattr(error, "orig", error)).partition("\n")[0])

@@ -4,7 +4,7 @@ from functools import wraps
 from typing import Any
 
 import orjson
-from flask import Response, g, request
+from flask import Response, request
 from werkzeug.exceptions import BadRequest
 
 from shop.doors.rest.blueprint import View
@@ -12,12 +12,13 @@ from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
 from shop.doors.web import fingerprints, plain_key
+from shop.hypermedia.request import request_state
 from shop.storage.idempotency import StoredAnswer, execute_once
 
 
 def key() -> str | None:
     """The key of this request, as a header (quoted or bare) or as a member."""
-    said = g.get("members", {}).get("_idempotency_key", absent := object())
+    said = request_state().hidden_members.get("_idempotency_key", absent := object())
     if "Idempotency-Key" in request.headers:
         said = ",".join(request.headers.getlist("Idempotency-Key"))
     if said is absent:

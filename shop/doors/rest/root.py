@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, after_this_request, g
+from flask import Response, after_this_request
 from marshmallow import fields
 
 from shop.domain.product import Product
@@ -16,6 +16,7 @@ from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.profile import side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.doors.rest.writing import Frame
+from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE, STAFF, find_available_moves
 
 root = Blueprint("home", __name__, description="The first URL.")
@@ -23,7 +24,7 @@ root = Blueprint("home", __name__, description="The first URL.")
 
 class HomeDocument(Resource):
     name = fields.Constant("Shop")
-    version = fields.Function(lambda _: g.version.name, metadata={"type": "string"})
+    version = fields.Function(lambda _: request_state().version.name, metadata={"type": "string"})
     currency = fields.Function(lambda _: str(settings().currency), metadata={"type": "string"})
 
     def links(self, _: Any, __: Frame) -> dict[str, dict[str, Any]]:
@@ -64,24 +65,30 @@ class HomeDocument(Resource):
 
 def described() -> dict[str, dict[str, str]]:
     return {
-        "service-desc": {"href": f"{g.root}/openapi/{g.version.name}.json", "type": "application/json"},
-        "service-doc": {"href": f"{g.root}/docs", "type": "text/html"},
-        "status": {"href": f"{g.root}/health/ready", "type": "application/json"},
+        "service-desc": {
+            "href": f"{request_state().root}/openapi/{request_state().version.name}.json",
+            "type": "application/json",
+        },
+        "service-doc": {"href": f"{request_state().root}/docs", "type": "text/html"},
+        "status": {"href": f"{request_state().root}/health/ready", "type": "application/json"},
     }
 
 
 def beside() -> dict[str, dict[str, str]]:
     """The side doors that are open; one that has a page for people says so."""
     paged = {"type": "text/html"} if settings().graphiql else {}
-    return {rel: {"href": f"{g.root}/{rel}", "title": text, **paged} for rel, text in side_doors().items()}
+    return {
+        rel: {"href": f"{request_state().root}/{rel}", "title": text, **paged}
+        for rel, text in side_doors().items()
+    }
 
 
 def point(response: Response) -> Response:
     """What is said in the body, also for those who only ask for the head."""
     places = {
-        "profile": f"{g.root}/profile",
+        "profile": f"{request_state().root}/profile",
         **{rel: way["href"] for rel, way in described().items()},
-        "api-catalog": f"{g.root}/.well-known/api-catalog",
+        "api-catalog": f"{request_state().root}/.well-known/api-catalog",
     }
     response.headers["Link"] = ", ".join(f'<{place}>; rel="{rel}"' for rel, place in places.items())
     return response
@@ -89,10 +96,14 @@ def point(response: Response) -> Response:
 
 def neighbours() -> dict[str, dict[str, str]]:
     names = list(VERSIONS)
-    here = names.index(g.version.name)
-    before = {"predecessor-version": {"href": f"{g.root}/api/{names[here - 1]}/"}} if here else {}
+    here = names.index(request_state().version.name)
+    before = (
+        {"predecessor-version": {"href": f"{request_state().root}/api/{names[here - 1]}/"}} if here else {}
+    )
     after = (
-        {"successor-version": {"href": f"{g.root}/api/{names[here + 1]}/"}} if here + 1 < len(names) else {}
+        {"successor-version": {"href": f"{request_state().root}/api/{names[here + 1]}/"}}
+        if here + 1 < len(names)
+        else {}
     )
     return {**before, **after}
 

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, time
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.http import http_date
 
 from shop.doors.rest.guard import PLACE, settings
 from shop.doors.rest.versions import V1, V2
+from shop.hypermedia.request import request_state
 
 
 def install(app: Flask) -> None:
@@ -17,13 +18,15 @@ def install(app: Flask) -> None:
 def warn(response: Response) -> Response:
     """v1 is deprecated from the day that v2 came, or from its own last day if that is sooner."""
     last = settings().v1_sunset
-    if last and g.version is V1 and PLACE.match(request.path):
+    if last and request_state().version is V1 and PLACE.match(request.path):
         began = datetime.combine(min(V2.since, last), time.min, UTC)
         response.headers["Deprecation"] = f"@{int(began.timestamp())}"
         response.headers["Sunset"] = http_date(datetime.combine(last, time(23, 59, 59), UTC))
         response.headers.add("Link", f'<{successor()}>; rel="successor-version"')
         for rel in ("deprecation", "sunset"):
-            response.headers.add("Link", f'<{g.root}/profile#versions>; rel="{rel}"; type="text/html"')
+            response.headers.add(
+                "Link", f'<{request_state().root}/profile#versions>; rel="{rel}"; type="text/html"'
+            )
     return response
 
 
@@ -31,4 +34,4 @@ def successor() -> str:
     """Return the same place in v2, quoted: a path may hold what would end the header, or add a link to it."""
     place = PLACE.match(request.path)
     rest = request.path[place.end(1) if place[1] else len("/api") :]
-    return f"{g.root}/api/v2{quote(rest)}"
+    return f"{request_state().root}/api/v2{quote(rest)}"

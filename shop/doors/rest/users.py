@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import g
+from flask import request
 from marshmallow import fields, missing, validate
 
 from shop.domain.user import CUSTOMER, User
@@ -42,7 +42,7 @@ class UserDocument(Document):
 
     def embed(self, user: User, _: Frame) -> Any:
         """The first page of the orders, for those who would ask for it next."""
-        if not g.get("embed"):
+        if request.method != "GET" or "embed" not in request.args:
             return missing
         page = checkout.list_orders_of_user(context(), user.id, checkout.UserOrderSearch().load({}))
         return {"orders": UserOrderCollection().dump(page)}
@@ -67,7 +67,6 @@ def browse(search: dict[str, Any]) -> Any:
 @users.gives(200, UserDocument)
 def get(search: dict[str, Any], id: int) -> Any:
     """Look at an account, if you wish with its orders."""
-    g.embed = search.get("embed")
     return find_entity(context(), User, id)
 
 

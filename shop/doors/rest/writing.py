@@ -6,11 +6,11 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
-from flask import g
 from marshmallow import Schema, fields
 
 from shop.doors.rest.guard import context, settings
 from shop.doors.rest.media import HAL_FORMS
+from shop.hypermedia.request import request_state
 from shop.storage.transactions import Context
 
 
@@ -29,8 +29,8 @@ class Frame:
 
 
 def frame() -> Frame:
-    found, currency = g._get_current_object(), settings().currency
-    write, forms = found.version.write, found.get("media") == HAL_FORMS
+    found, currency = request_state()
+    write, forms = found.version.write, found.media_type == HAL_FORMS
     return Frame(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
 
 
@@ -38,7 +38,7 @@ class Price(fields.Field):
     """Money as the version writes it."""
 
     def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
-        return g.version.write(value, settings().currency)
+        return request_state().version.write(value, settings().currency)
 
 
 class Time(fields.Field):

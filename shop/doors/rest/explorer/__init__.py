@@ -4,12 +4,13 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, request, send_from_directory
+from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
 from shop.doors.rest.guard import BESIDE, offers
 from shop.doors.rest.html import page
 from shop.doors.rest.media import HTML, negotiate, ranges
+from shop.hypermedia.request import request_state
 
 HERE = Path(__file__).parent
 PARTS = sorted(part.name for part in HERE.iterdir() if part.suffix in (".css", ".js"))
@@ -44,9 +45,13 @@ def show() -> Response | None:
     """The page; that there is no such place, or nothing to get at it, is said by its status too."""
     if not wanted():
         return None
-    base = urlsplit(g.root).path
+    base = urlsplit(request_state().root).path
     response = page(
-        "index.html", base=base, parts=f"{base}/static/explorer/{TAG}", prefix=g.prefix, modules=MODULES
+        "index.html",
+        base=base,
+        parts=f"{base}/static/explorer/{TAG}",
+        prefix=request_state().prefix,
+        modules=MODULES,
     )
     if isinstance(wrong := request.routing_exception, HTTPException):
         refusal = wrong.get_response(request.environ)
