@@ -1,6 +1,7 @@
 """The application object for any WSGI server."""
 
 from shop.app import create_app
+from shop.runtime import get_runtime
 
 app = create_app()
-app.extensions["shop-housekeeper"].start()
+get_runtime(app).housekeeper.start()

@@ -68,12 +68,12 @@ def stocked(url: str, count: int) -> Flask:
     app = create_app(read_settings(settings))
     with app.app_context():
         upgrade()
-        with app.extensions["sqlalchemy"].engine.begin() as connection:
+        with app.extensions["shop"].engine.begin() as connection:
             moment = BEGINNING
             for batch in rows(count):
                 moment += timedelta(hours=1)
                 connection.execute(insert(Product.__table__), [entry(each, moment) for each in batch])
-        app.extensions["sqlalchemy"].engine.dispose()
+        app.extensions["shop"].engine.dispose()
     return app
 
 

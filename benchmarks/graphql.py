@@ -66,7 +66,7 @@ def crowded(app: Flask) -> str:
                 session.add(made)
         users[0].role = "staff"
         session.commit()
-        return open_login(Context(session), app.extensions["signer"], users[0].id).access_token
+        return open_login(Context(session), app.extensions["shop"].signer, users[0].id).access_token
 
 
 def by_graphql(tally: Tally) -> None:
@@ -114,7 +114,7 @@ def measured(app: Flask, token: str, way: Callable[[Tally], None]) -> tuple[Tall
             tally.statements += [statement] * (not statement.startswith("BEGIN"))
 
         with app.app_context():
-            engine = app.extensions["sqlalchemy"].engine
+            engine = app.extensions["shop"].engine
         event.listen(engine, "before_cursor_execute", count)
         began = time.perf_counter()
         way(tally)

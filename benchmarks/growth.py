@@ -95,7 +95,7 @@ def shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
 def settled(app: Flask) -> None:
     """What the shop and PostgreSQL do by themselves within minutes, done now."""
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
     with Session(engine) as session, Context(session).writing():
         while index_batch(session.connection()):
             pass

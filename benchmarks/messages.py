@@ -34,7 +34,7 @@ def main() -> None:
             ctx = Context(db.session(), Actor(1, "customer", ""))
             for _ in range(ORDERS):
                 orders.place_order(ctx, LINES)
-            token = open_login(ctx, app.extensions["signer"], 1).access_token
+            token = open_login(ctx, app.extensions["shop"].signer, 1).access_token
             pages = protobuf(Context(db.session(), Actor(1, "customer", "")))
         client = app.test_client()
         headers = {"Authorization": f"Bearer {token}"}

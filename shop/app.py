@@ -5,18 +5,20 @@ from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
 
+from shop import runtime
 from shop.doors.rest import open_door
 from shop.model.entity import Base
 from shop.observability import metrics, tracing
 from shop.observability.health import Health
 from shop.observability.logging import configure_logging
+from shop.runtime import Runtime, get_runtime
 from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
@@ -41,13 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=build_engine_options(settings.database_url, settings.threads),
     )
-    app.extensions["shop"] = settings
-    app.extensions["shop-draining"] = Event()
-    app.extensions["signer"] = Signer(
-        settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds
-    )
-    app.extensions["health"] = Health(settings.database_url, settings.redis_url, migrations())
-    keep(app)
+    app.extensions[runtime.NAME] = create_runtime(settings, open_database(app))
     observe(app, settings)
     open_door(app, settings)
     if find_spec("graphql") and find_spec("graphql.execution.executor"):  # older ones have none
@@ -55,26 +51,32 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def keep(app: Flask) -> None:
-    """The database: Flask-SQLAlchemy over the domain's own tables, and its migrations."""
+def open_database(app: Flask) -> Engine:
+    """Flask-SQLAlchemy over the tables of the domain, and its migrations."""
     db = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
         configure_engine(db.engine)
-        app.extensions["shop-watcher"] = ChangeListener(db.engine)
-        known = app.extensions["shop"]
-        app.extensions["shop-housekeeper"] = Housekeeper(
-            db.engine, known.currency, known.unpaid_hours, known.changes_days
-        )
+        return db.engine
+
+
+def create_runtime(settings: Settings, engine: Engine) -> Runtime:
+    return Runtime(
+        settings=settings,
+        engine=engine,
+        signer=Signer(settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds),
+        health=Health(settings.database_url, settings.redis_url, migrations()),
+        change_listener=ChangeListener(engine),
+        housekeeper=Housekeeper(engine, settings.currency, settings.unpaid_hours, settings.changes_days),
+    )
 
 
 def observe(app: Flask, settings: Settings) -> None:
-    """Before the doors are opened: what watches comes first into a request and leaves it last."""
-    with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+    """Before the doors are opened, because observers come first into a request and leave it last."""
+    known = get_runtime(app)
     if settings.metrics_port:
-        metrics.install_metrics(app, engine)
-    app.extensions["shop-traced"] = tracing.install_tracing(app, engine)
+        metrics.install_metrics(app, known.engine)
+    known.is_traced = tracing.install_tracing(app, known.engine)
 
 
 def migrations() -> Path:

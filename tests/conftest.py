@@ -139,7 +139,7 @@ def shops(database_url: str, ground: str) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app in made:
-        app.extensions["shop-watcher"].stop()
+        app.extensions["shop"].change_listener.stop()
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +152,7 @@ def migrated(shops: Callable[..., Flask]) -> Flask:
 
 def empty(app: Flask) -> None:
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
         with engine.begin() as connection:
             names = [table.name for table in reversed(Base.metadata.sorted_tables)]
             if engine.dialect.name == "postgresql":
@@ -222,7 +222,7 @@ def enrolled(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         data = {"username": username, "email": f"{username}@shop.example", "password_hash": HASH}
         id = users.add_user(ctx, data, role).id
-        return id, asdict(tokens.open_login(ctx, app.extensions["signer"], id))
+        return id, asdict(tokens.open_login(ctx, app.extensions["shop"].signer, id))
 
 
 def login(client: FlaskClient, username: str) -> dict[str, Any]:
@@ -263,7 +263,7 @@ def session(app: Flask) -> Iterator[Session]:
 def statements(app: Flask) -> Iterator[list[str]]:
     """Every statement that the database is sent."""
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
     sent: list[str] = []
 
     def note(*facts: Any) -> None:
@@ -379,4 +379,4 @@ def exchange() -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def line(app: Flask, exchange: Callable[[str], Any]) -> Any:
-    return exchange(app.extensions["shop"].database_url)
+    return exchange(app.extensions["shop"].settings.database_url)

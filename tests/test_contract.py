@@ -24,7 +24,7 @@ Judge = Callable[..., tuple[int, str]]
 def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[str]:
     """The root of a shop in a process of its own."""
     product()
-    port, settings = free_port(), app.extensions["shop"]
+    port, settings = free_port(), app.extensions["shop"].settings
     environment = {
         "PATH": os.environ["PATH"],
         "SHOP_SECRET_KEY": KEY,
@@ -66,7 +66,7 @@ def token(app: Flask) -> str:
             User(id=7_777_777, username="judge", email="j@shop.example", password_hash=HASH, role=STAFF)
         )
         session.commit()
-        return tokens.open_login(Context(session), app.extensions["signer"], 7_777_777).access_token
+        return tokens.open_login(Context(session), app.extensions["shop"].signer, 7_777_777).access_token
 
 
 # The long phase, coverage, tries everything once, and money once more: the versions differ in nothing else.
@@ -77,7 +77,7 @@ DEPTH = {("sqlite", "v1"): (), ("postgresql+psycopg", "v2"): ("--include-tag", "
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_staff_find_nothing_that_the_documentation_does_not_say(app, judge, version, token):
     staff = ("--header", f"Authorization: Bearer {token}", "--exclude-operation-id", "tokens_logout")
-    kind = app.extensions["shop"].database_url.partition(":")[0]
+    kind = app.extensions["shop"].settings.database_url.partition(":")[0]
     assert judge(version, "--max-examples", "5", *staff, *DEPTH.get((kind, version), QUICK)) == (0, "")
 
 

@@ -43,7 +43,7 @@ def lamp(ctx):
 @pytest.fixture
 def watcher(app):
     with app.app_context():
-        found = ChangeListener(app.extensions["sqlalchemy"].engine)
+        found = ChangeListener(app.extensions["shop"].engine)
     yield found
     found.stop()
 
@@ -200,7 +200,7 @@ class TestReading:
 
 def test_every_reader_gets_every_change_once_and_in_order(app, ctx, watcher):
     goods = [create(ctx, Product, "create", LAMP).id for _ in range(WRITERS)]
-    url, last = app.extensions["shop"].database_url, WRITERS * (1 + COMMITS)
+    url, last = app.extensions["shop"].settings.database_url, WRITERS * (1 + COMMITS)
     with ThreadPoolExecutor(READERS) as pool:
         readers = [pool.submit(follow, app, watcher, last) for _ in range(READERS)]
         writers = [writer(url, ctx.actor.id, id) for id in goods]
@@ -255,7 +255,7 @@ class TestWaiting:
         assert time.monotonic() - began < 5
 
     def test_goes_on_after_the_connection_broke(self, app, ctx, lamp, watcher):
-        if "postgresql" not in app.extensions["shop"].database_url:
+        if "postgresql" not in app.extensions["shop"].settings.database_url:
             pytest.skip("SQLite has no connection to break")
         seen = watcher.seen()
         watcher.wait(seen, 5)

@@ -256,7 +256,7 @@ def watched(url, token, own_logs):
     """A shop in this process, which counts."""
     app = create_app(settings_for(url, metrics_port="9", threads="1"))
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
     yield app, engine
     transactions.WRITE_WAIT_OBSERVERS.clear()
     engine.dispose()

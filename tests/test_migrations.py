@@ -69,12 +69,12 @@ def shop(url, own_logs) -> Iterator[Flask]:
     app = create_app(settings_for(url))
     with app.app_context():
         yield app
-        app.extensions["sqlalchemy"].engine.dispose()
+        app.extensions["shop"].engine.dispose()
 
 
 @pytest.fixture
 def engine(shop) -> Engine:
-    return shop.extensions["sqlalchemy"].engine
+    return shop.extensions["shop"].engine
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def furnished(shop) -> Flask:
     upgrade()
     enrolled(shop, "grace", "staff")
     token = login(shop.test_client(), "grace")["access_token"]
-    run(shop.extensions["sqlalchemy"].engine, """INSERT INTO products
+    run(shop.extensions["shop"].engine, """INSERT INTO products
         (name, name_key, description, words, price, stock, created_at, updated_at, version)
         VALUES ('a', 'a', '', 'a', 1, 1, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "furniture"}
@@ -340,7 +340,7 @@ def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, own_l
         )
         with app.app_context():
             upgrade()
-            run(engine := app.extensions["sqlalchemy"].engine, GOODS)
+            run(engine := app.extensions["shop"].engine, GOODS)
             catch_up_index(engine)
             answer = (
                 one(engine, "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),

@@ -4,11 +4,11 @@ import os
 from dataclasses import replace
 
 import click
-from flask import current_app
 
 from shop.app import create_app
 from shop.cli.common import CommandError, find_schema_error
 from shop.observability import tracing
+from shop.runtime import get_runtime
 from shop.settings import Settings, SettingsError, read_settings, require_extra
 
 REQUIRED_MODULES = ("grpc", "grpc_health", "grpc_reflection")
@@ -29,8 +29,8 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
     with app.app_context():
         if schema_error := find_schema_error():
             raise CommandError(schema_error)
-        current_app.extensions["sqlalchemy"].engine.dispose()
-    app.extensions["shop-housekeeper"].start()
+        get_runtime().engine.dispose()
+    get_runtime(app).housekeeper.start()
     run(app, settings, host, port)
     tracing.flush_spans()
     os._exit(0)  # a statement that hangs must not hold up the end

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shop.runtime import get_runtime
 from shop.settings import Settings
 from shop.storage.migration_state import describe_lag, get_revision, list_revisions
 from shop.storage.transactions import OPERATOR, Context
@@ -30,11 +31,11 @@ def to_one_line(text: str) -> str:
 
 
 def get_settings() -> Settings:
-    return current_app.extensions["shop"]
+    return get_runtime().settings
 
 
 def get_engine() -> Engine:
-    return current_app.extensions["sqlalchemy"].engine
+    return get_runtime().engine
 
 
 def create_operator_context() -> Context:

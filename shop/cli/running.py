@@ -7,7 +7,6 @@ from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
 
 import click
-from flask import current_app
 from flask_migrate import upgrade
 
 from shop import files
@@ -16,6 +15,7 @@ from shop.cli.accounts import create_account, read_new_password
 from shop.cli.common import CommandError, create_operator_context, find_schema_error, get_settings
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
+from shop.runtime import get_runtime
 from shop.services import imports
 from shop.serving.workers import run_server
 from shop.settings import read_settings
@@ -61,7 +61,7 @@ def serve_http(host: str, port: int, **options: int | None) -> None:
     settings = replace(read_settings(), **{name: value for name, value in options.items() if value})
     with create_app(settings).app_context():
         schema_error = find_schema_error()
-        current_app.extensions["sqlalchemy"].engine.dispose()  # no connection of this process goes to others
+        get_runtime().engine.dispose()  # no connection of this process goes to others
     if schema_error:
         raise CommandError(schema_error)
     run_server(settings, host, port)

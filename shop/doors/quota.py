@@ -23,6 +23,7 @@ from shop.doors.web import address, anonymous, caller, settings
 from shop.hypermedia.request import request_state
 from shop.model.entity import normalize_text
 from shop.model.errors import Unauthenticated
+from shop.runtime import get_runtime
 from shop.services.tokens import is_known_address
 
 DEFAULT, ADDRESS = "default", "address"
@@ -93,7 +94,7 @@ class Common:
 
 def count() -> None:
     """Count a request that does not come through the hooks of the app."""
-    common: Common = current_app.extensions["shop-limits"]
+    common: Common = get_runtime().limits
     if not common.within():
         common.guard._check_request_limit()
 

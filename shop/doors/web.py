@@ -17,6 +17,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Unauthenticated
+from shop.runtime import get_runtime
 from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
 from shop.storage.transactions import Context
@@ -44,11 +45,11 @@ def named(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
 
 
 def settings() -> Settings:
-    return current_app.extensions["shop"]
+    return get_runtime().settings
 
 
 def signer() -> Signer:
-    return current_app.extensions["signer"]
+    return get_runtime().signer
 
 
 def bearer() -> str | None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shop.doors.quota import DEFAULT, POLICIES
 from shop.doors.rest.memory import ANSWERS
 from shop.hypermedia.request import request_state
+from shop.runtime import get_runtime
 from shop.settings import Settings
 from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
@@ -163,7 +164,7 @@ def start_sampling(_pid: int, app: Flask, engine: Engine) -> None:
 
 
 def sample_gauges(app: Flask, engine: Engine) -> None:
-    collectors, queue = get_collectors(), app.extensions.get("shop-queue", ())
+    collectors, queue = get_collectors(), get_runtime(app).task_queue
     while True:
         collectors.queued.set(len(queue))
         collectors.connections.set(engine.pool.checkedout())

@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine, event
 
 from shop.hypermedia.request import request_state
+from shop.runtime import get_runtime
 from shop.settings import SettingsError, require_extra
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -33,7 +34,7 @@ def install_tracing(app: Flask, engine: Engine) -> bool:
         require_extra("opentelemetry", "otel")
     except SettingsError as error:
         raise SettingsError(f"{variables[0]}: {error}") from None
-    app.extensions["shop-calls"] = lambda path: trace_call(get_tracer(app), path)
+    get_runtime(app).trace_call = lambda path: trace_call(get_tracer(app), path)
     app.before_request(lambda: start_request_span(get_tracer(app)))
     app.after_request(describe_response)
     app.teardown_request(end_request_span)
@@ -78,7 +79,7 @@ def get_tracer(app: Flask) -> SimpleNamespace:
 
 
 def trace_redis(app: Flask, provider: Any) -> None:
-    if not app.extensions["shop"].redis_url:
+    if not get_runtime(app).settings.redis_url:
         return
     from opentelemetry.instrumentation.redis import RedisInstrumentor
 

@@ -13,6 +13,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
+from shop.runtime import get_runtime
 from shop.serving.http_parser import ErrorTask, RequestTimeout, ServiceUnavailable, StrictParser
 from shop.serving.thread_pool import HANDOVER_SECONDS, ThreadPool
 from shop.settings import Settings
@@ -89,7 +90,7 @@ class Server(TcpWSGIServer):
     last_sweep = 0.0
 
     def __init__(self, app: Flask, settings: Settings, sock: socket.socket) -> None:
-        self.draining: Event = app.extensions["shop-draining"]
+        self.draining: Event = get_runtime(app).stopping
         options = {
             "threads": settings.threads,
             "connection_limit": raise_file_limit(),
@@ -101,7 +102,7 @@ class Server(TcpWSGIServer):
         dispatcher = ThreadPool()
         dispatcher.set_thread_count(adj.threads)
         super().__init__(app, _sock=sock, dispatcher=dispatcher, adj=adj, sockinfo=info, bind_socket=False)
-        app.extensions["shop-queue"] = self.task_dispatcher.queue
+        get_runtime(app).task_queue = self.task_dispatcher.queue
 
     def add_task(self, channel: Channel) -> None:
         channel.queued_at = monotonic()

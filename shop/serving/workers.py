@@ -13,6 +13,7 @@ from time import monotonic
 
 from shop.app import create_app
 from shop.observability import metrics, tracing
+from shop.runtime import get_runtime
 from shop.serving.server import DRAIN_TIMEOUT, Server, open_socket
 from shop.settings import Settings
 
@@ -41,9 +42,9 @@ def run_worker(settings: Settings, sock: socket.socket) -> None:
     server = Server(app, settings, sock)
     for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, server.stop)
-    app.extensions["shop-housekeeper"].start()
+    get_runtime(app).housekeeper.start()
     server.run()
-    app.extensions["shop-housekeeper"].stop()
+    get_runtime(app).housekeeper.stop()
     tracing.flush_spans()
 
 

@@ -27,7 +27,7 @@ def place(customer, product_id=1, quantity=5, **headers):
 
 
 def make_older(app, hours=HOURS):
-    with app.app_context(), Session(app.extensions["sqlalchemy"].engine) as session:
+    with app.app_context(), Session(app.extensions["shop"].engine) as session:
         begun = now() - timedelta(hours=hours, seconds=1)
         session.execute(update(Order).values(created_at=begun))
         session.commit()
@@ -66,7 +66,7 @@ class TestAnOrderThatIsNotPaid:
 
     def test_does_not_hold_up_the_others_where_its_goods_have_no_room(self, app, customer, desk, product):
         places = [place(customer, id) for id in (1, product("Lamp"))]
-        with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
+        with app.app_context(), app.extensions["shop"].engine.begin() as connection:
             connection.execute(text("UPDATE products SET stock = 2147483647 WHERE id = 1"))
         make_older(app)
         statuses = (
@@ -86,7 +86,7 @@ class TestAnOrderThatIsNotPaid:
         place(customer)
         make_older(app)
         with app.app_context():
-            Housekeeper(app.extensions["sqlalchemy"].engine, "USD", HOURS, 30).clean_up()
+            Housekeeper(app.extensions["shop"].engine, "USD", HOURS, 30).clean_up()
         assert customer.get(desk).json["stock"] == 12
 
 
@@ -135,7 +135,7 @@ class TestACustomer:
 
 class TestAnswersForRepeatedRequests:
     def kept(self, app) -> list[str]:
-        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+        with app.app_context(), app.extensions["shop"].engine.connect() as connection:
             return [*connection.scalars(select(Replay.key).order_by(Replay.expires_at))]
 
     @pytest.fixture
@@ -155,6 +155,6 @@ class TestAnswersForRepeatedRequests:
         monkeypatch.setattr(idempotency, "ROOM", 6000)
         for number in range(9):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
-        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+        with app.app_context(), app.extensions["shop"].engine.connect() as connection:
             size = connection.scalar(select(func.sum(func.length(Replay.body) + idempotency.BESIDE)))
         assert size < 6000 + 2500

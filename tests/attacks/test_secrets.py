@@ -18,7 +18,7 @@ def stored(app):
     """All that the database holds, as one text."""
 
     def read():
-        with app.app_context(), app.extensions["sqlalchemy"].engine.connect() as connection:
+        with app.app_context(), app.extensions["shop"].engine.connect() as connection:
             names = ("users", "logins", "replays", "known_addresses", "order_steps", "changes")
             rows = [connection.execute(text(f"SELECT * FROM {name}")).all() for name in names]
         return repr(rows)

@@ -25,7 +25,7 @@ def scene(cluster: Cluster) -> Iterator[Stage]:
         made = stage(url)
         yield made
         with made.app.app_context():
-            made.app.extensions["sqlalchemy"].engine.dispose()
+            made.app.extensions["shop"].engine.dispose()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_when_all_connections_are_in_use_nobody_waits_long(scene):
         serving(scene.url, SHOP_THREADS="2") as (shop,),
         shopping([shop.root], scene.token, clients=4) as load,
     ):
-        with scene.app.app_context(), scene.app.extensions["sqlalchemy"].engine.begin() as connection:
+        with scene.app.app_context(), scene.app.extensions["shop"].engine.begin() as connection:
             connection.execute(text("LOCK TABLE orders"))
             time.sleep(6)
             assert load.refused() > 0

@@ -107,7 +107,7 @@ def test_a_text_that_is_new_costs_a_request_more(client):
 def test_a_text_beyond_the_limit_is_not_kept(variant):
     client = variant(rate_limit="2/minute").test_client()
     answers = [get(client, f"{{ shop {{ b{n}: name }} }}").status_code for n in range(2)]
-    assert (answers, list(client.application.extensions["shop-queries"].texts)) == (
+    assert (answers, list(client.application.extensions["shop"].persisted_queries.texts)) == (
         [200, 429],
         [hashed("{ shop { b0: name } }")],
     )
@@ -121,7 +121,7 @@ def test_strangers_leave_nothing_in_redis(variant, redis):
 
 
 def test_a_client_of_several_processes_gets_all_its_answers_and_seldom_sends_a_text(app):
-    with serving(app.extensions["shop"].database_url, workers="3") as (shop,):
+    with serving(app.extensions["shop"].settings.database_url, workers="3") as (shop,):
         found = [ask_by_hash(shop.home) for _ in range(60)]
     names, sent = zip(*found, strict=True)
     assert (set(names), sum(sent) <= 3 * 4) == ({"Shop"}, True)

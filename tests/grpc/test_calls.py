@@ -177,7 +177,7 @@ def test_a_repeated_call_says_that_it_was(line, ada, lamp):
 
 def test_a_limit_is_shared_and_says_when_to_come_back(app):
     with calling(
-        app.extensions["shop"].database_url, SHOP_RATE_LIMIT="2/hour", SHOP_GRPC_REFLECTION="off"
+        app.extensions["shop"].settings.database_url, SHOP_RATE_LIMIT="2/hour", SHOP_GRPC_REFLECTION="off"
     ) as shop:
         line = Line(shop.port)
         answers = [refusal(line, "GetProduct", id=99) for _ in range(3)]
@@ -191,10 +191,10 @@ def test_a_limit_is_shared_and_says_when_to_come_back(app):
 def test_a_limit_is_shared_with_the_front_door_where_redis_counts(app, person, redis):
     Redis.from_url(redis).flushdb()
     limits = {"redis_url": redis, "rate_limit": "3/day"}
-    ada = person("ada", at=create_app(settings_for(app.extensions["shop"].database_url, **limits)))
+    ada = person("ada", at=create_app(settings_for(app.extensions["shop"].settings.database_url, **limits)))
     over_rest = [ada.get("/api/v1/products/99").status_code for _ in range(2)]
     given = {"SHOP_REDIS_URL": redis, "SHOP_RATE_LIMIT": "3/day"}
-    with calling(app.extensions["shop"].database_url, **given) as shop:
+    with calling(app.extensions["shop"].settings.database_url, **given) as shop:
         token, line = ada.tokens["access_token"], Line(shop.port)
         over_grpc = [refusal(line, "GetProduct", token, id=99).code for _ in range(2)]
     assert (over_rest, over_grpc) == ([404, 404], ["NOT_FOUND", "RESOURCE_EXHAUSTED"])

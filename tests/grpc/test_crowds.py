@@ -22,7 +22,7 @@ CHECK, WATCH_HEALTH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Wa
 
 @pytest.fixture
 def url(app):
-    return app.extensions["shop"].database_url
+    return app.extensions["shop"].settings.database_url
 
 
 @pytest.fixture

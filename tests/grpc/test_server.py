@@ -23,7 +23,7 @@ NEVER = {"UNKNOWN", "INTERNAL"}
 
 @pytest.fixture
 def url(app):
-    return app.extensions["shop"].database_url
+    return app.extensions["shop"].settings.database_url
 
 
 def outcome(line, name, given, token="", **how):

@@ -183,7 +183,7 @@ class TestLivePrices:
 
 def test_who_is_cut_off_again_and_again_loses_nothing(app, staff, boss, product):
     """Three writers in processes of their own; a watcher whose server is killed under it."""
-    goods, url = [product(stock=0) for _ in range(WRITERS)], app.extensions["shop"].database_url
+    goods, url = [product(stock=0) for _ in range(WRITERS)], app.extensions["shop"].settings.database_url
     command = [sys.executable, "-m", "tests.writers", url, str(staff.id)]
     writers = [subprocess.Popen([*command, str(id), str(COMMITS)]) for id in goods]
     stocks, cursor = {id: [] for id in goods}, 0
@@ -225,7 +225,7 @@ def test_a_deadline_ends_the_statement_that_waits(kind, app, line, boss, lamp):
     if kind == "sqlite":
         pytest.skip("SQLite waits for nobody but a writer, and that briefly")
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with engine.connect() as holder, engine.connect() as observer:
         holder.execute(text("SELECT * FROM products FOR UPDATE"))

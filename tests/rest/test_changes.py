@@ -187,14 +187,14 @@ class TestAWait:
 
     def test_ends_when_the_server_is_about_to(self, variant, lamp):
         shop, began = variant(), time.monotonic()
-        threading.Timer(0.1, shop.extensions["shop-draining"].set).start()
+        threading.Timer(0.1, shop.extensions["shop"].stopping.set).start()
         shop.test_client().get(f"{CHANGES}?wait=20")
         assert time.monotonic() - began < 10
 
     def test_holds_no_connection(self, app, variant, lamp):
         shop = variant(threads="2")
         with shop.app_context():
-            pool = shop.extensions["sqlalchemy"].engine.pool
+            pool = shop.extensions["shop"].engine.pool
         waiting = threading.Thread(target=lambda: shop.test_client().get(f"{CHANGES}?wait=1"))
         waiting.start()
         held = []

@@ -39,7 +39,7 @@ def port_of(server):
 
 def at_step(app, step):
     with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :step"), {"step": step})
 
@@ -124,8 +124,7 @@ def test_a_database_ahead_of_this_version_is_ready(client, stepping):
 
 def test_a_shop_that_is_about_to_stop_is_not_ready(variant):
     shop = variant()
-    shop.extensions["shop-draining"] = threading.Event()
-    shop.extensions["shop-draining"].set()
+    shop.extensions["shop"].stopping.set()
     answer = shop.test_client().get("/health/ready")
     assert (answer.status_code, answer.json["detail"]) == (503, "This process is about to stop.")
 

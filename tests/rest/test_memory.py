@@ -99,7 +99,7 @@ def test_a_change_made_by_anybody_is_seen_at_once(
     client: FlaskClient, app: Flask, product: str, path: str, change: str
 ) -> None:
     before = said(client.get(PRODUCTS + path))
-    with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
+    with app.app_context(), app.extensions["shop"].engine.begin() as connection:
         connection.execute(text("DELETE FROM changes"))
         connection.execute(text(change))
     after = said(client.get(PRODUCTS + path))
@@ -188,7 +188,7 @@ def test_nobody_waits_twice_for_a_connection(variant: Callable[..., Flask], prod
     client = app.test_client()
     client.get(product)
     with app.app_context(), ExitStack() as stack:
-        engine = app.extensions["sqlalchemy"].engine
+        engine = app.extensions["shop"].engine
         for _ in range(3):
             stack.enter_context(engine.connect())
         began = time.monotonic()

@@ -53,7 +53,7 @@ def client(tmp_path):
 
     offer(lamps, LampDocument)
     app = create_app(settings_for(f"sqlite:///{tmp_path / 'lamps.db'}"))
-    app.extensions["shop-apis"]["v1"].register_blueprint(lamps, url_prefix="/api/v1/lamps", name="v1_lamps")
+    app.extensions["shop"].apis["v1"].register_blueprint(lamps, url_prefix="/api/v1/lamps", name="v1_lamps")
     with app.app_context():
         db = app.extensions["sqlalchemy"]
         Lamp.metadata.create_all(db.engine)

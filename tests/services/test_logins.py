@@ -13,7 +13,7 @@ def log_in(app, customer):
     def act(address="10.0.0.1"):
         with app.app_context():
             ctx = Context(app.extensions["sqlalchemy"].session())
-            return tokens.open_login(ctx, app.extensions["signer"], customer.id, address)
+            return tokens.open_login(ctx, app.extensions["shop"].signer, customer.id, address)
 
     return act
 

@@ -26,7 +26,7 @@ EVERY = {
 @pytest.fixture
 def engine(app):
     with app.app_context():
-        return app.extensions["sqlalchemy"].engine
+        return app.extensions["shop"].engine
 
 
 def kept_and_counted(engine):

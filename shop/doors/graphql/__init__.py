@@ -5,6 +5,7 @@ from flask import Flask
 from shop.doors.graphql import refusals
 from shop.doors.graphql.endpoint import door
 from shop.doors.graphql.persisted import PersistedQueries
+from shop.runtime import get_runtime
 from shop.settings import Settings
 
 refusals.install(door)
@@ -12,5 +13,5 @@ refusals.install(door)
 
 def open_door(app: Flask, settings: Settings) -> None:
     """The journal, limits, tags and CORS of the app are the front door's, and stand before this one too."""
-    app.extensions["shop-queries"] = PersistedQueries()
+    get_runtime(app).persisted_queries = PersistedQueries()
     app.register_blueprint(door)

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from graphql import ExecutionResult, OperationType, execute, get_operation_ast
 from graphql.execution.values import get_variable_values
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, UnsupportedMediaType
@@ -21,6 +21,7 @@ from shop.doors.quota import spend
 from shop.doors.strict import parse
 from shop.doors.web import MOST_ERRORS, context, settings
 from shop.hypermedia.request import request_state
+from shop.runtime import get_runtime
 
 KINDS = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
 PAGE = (files("shop.doors.graphql") / "static" / "index.html").read_text("utf-8")
@@ -84,7 +85,7 @@ def answered(words: dict[str, Any]) -> Response:
 
 
 def stored_queries() -> PersistedQueries:
-    return current_app.extensions["shop-queries"]
+    return get_runtime().persisted_queries
 
 
 def text(query: str | None, digest: str | None) -> str:

@@ -29,6 +29,7 @@ from shop.doors.grpc.rpcs import RPCS, resource
 from shop.doors.web import named, network
 from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Invalid
+from shop.runtime import get_runtime
 from shop.storage import timeouts
 
 log = logging.getLogger("shop.requests")
@@ -110,7 +111,7 @@ class Door:
 
     @property
     def proxy(self) -> str:
-        return self.app.extensions["shop"].trusted_proxy
+        return get_runtime(self.app).settings.trusted_proxy
 
     @asynccontextmanager
     async def admit(self, call: Call, *, free: bool) -> AsyncIterator[None]:
@@ -176,8 +177,7 @@ class Door:
     @contextmanager
     def traced(self, call: Call) -> Iterator[Callable[[], Any]]:
         """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
-        follow = self.app.extensions.get("shop-calls", lambda _: nullcontext(lambda: None))
-        with follow(call.path) as failed:
+        with get_runtime(self.app).trace_call(call.path) as failed:
             if trace_id := request_state().trace_id:
                 request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
             yield failed

@@ -17,6 +17,7 @@ from shop.doors.grpc.adapter import Door, handlers
 from shop.doors.grpc.standard_services import HEALTH, REFLECTION, Health, Reflection
 from shop.doors.grpc.streams import Streams
 from shop.model.errors import DomainError
+from shop.runtime import get_runtime
 from shop.settings import Settings
 from shop.storage import timeouts
 
@@ -48,7 +49,7 @@ def run(app: Flask, settings: Settings, host: str, port: int) -> None:
 
 async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     with app.app_context():
-        timeouts.limit_transactions(app.extensions["sqlalchemy"].engine)
+        timeouts.limit_transactions(get_runtime(app).engine)
     threads = ThreadPoolExecutor(settings.threads, "shop-grpc")
     door = Door(app, threads)
     server = grpc.aio.server(options=list(OPTIONS.items()), maximum_concurrent_rpcs=CALLS)
@@ -69,7 +70,7 @@ async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     await stop.wait()
     looking.cancel()
     await pulse.enter_graceful_shutdown()
-    app.extensions["shop-watcher"].stop()  # so that streams end and do not wait for the grace to end
+    get_runtime(app).change_listener.stop()  # so that streams end and do not wait for the grace to end
     await server.stop(GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 
@@ -83,7 +84,7 @@ async def look(app: Flask, pulse: health.aio.HealthServicer) -> None:
     apart = ThreadPoolExecutor(1, "shop-health")  # to be busy is no reason to send calls elsewhere
     while True:
         try:
-            await asyncio.get_running_loop().run_in_executor(apart, app.extensions["health"].check_readiness)
+            await asyncio.get_running_loop().run_in_executor(apart, get_runtime(app).health.check_readiness)
             state = HealthCheckResponse.SERVING
         except DomainError:
             state = HealthCheckResponse.NOT_SERVING

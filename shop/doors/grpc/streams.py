@@ -22,6 +22,7 @@ from shop.doors.grpc.words import number, said, shaped
 from shop.doors.web import anonymous, context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
+from shop.runtime import get_runtime
 from shop.services import changes, imports
 from shop.services.changes import Row, Search, Stream
 from shop.storage.execution import check_permission
@@ -38,7 +39,7 @@ class Streams:
     """The two feeds, and all who follow them."""
 
     def __init__(self, door: Door) -> None:
-        self.door, watcher = door, door.app.extensions["shop-watcher"]
+        self.door, watcher = door, get_runtime(door.app).change_listener
         with door.app.app_context():
             self.ctx = anonymous()
         self.changes, self.steps = (

@@ -13,6 +13,7 @@ from shop.doors.rest.tokens import tokens
 from shop.doors.rest.users import users
 from shop.doors.rest.versions import VERSIONS
 from shop.doors.rest.waiting_places import WaitingPlaces
+from shop.runtime import get_runtime
 from shop.settings import Settings
 
 PLACES = {
@@ -26,7 +27,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
     common = limits.common(settings)
-    app.extensions["shop-waiting"] = WaitingPlaces(settings.threads // 2)
+    get_runtime(app).waiting_places = WaitingPlaces(settings.threads // 2)
     memory.install(app, common)  # before all others: the last to see an answer
     journal.install(app)
     guard.install(app)
@@ -41,10 +42,10 @@ def open_door(app: Flask, settings: Settings) -> None:
     sunset.install(app)
     problems.install(app)
     app.register_blueprint(about)
-    app.extensions["shop-apis"] = {version.name: api(app, version, settings) for version in VERSIONS.values()}
+    get_runtime(app).apis = {version.name: api(app, version, settings) for version in VERSIONS.values()}
     for blueprint, place in PLACES.items():
         app.register_blueprint(blueprint, url_prefix=f"/api{place}", name=f"any_{blueprint.name}")
-        for version, made in app.extensions["shop-apis"].items():
+        for version, made in get_runtime(app).apis.items():
             made.register_blueprint(
                 blueprint, url_prefix=f"/api/{version}{place}", name=f"{version}_{blueprint.name}"
             )

@@ -1,7 +1,7 @@
 """What stands outside the versions: health, the documentation pages, the OpenAPI documents."""
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from shop.doors.rest.html import page
 from shop.doors.rest.media import HTML, negotiate
@@ -10,6 +10,7 @@ from shop.doors.rest.problems import STATUS
 from shop.doors.rest.profile import TERMS, alps, side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.hypermedia.request import request_state
+from shop.runtime import get_runtime
 
 about = Blueprint(
     "about", __name__, template_folder="pages", static_folder="pages/static", static_url_path="/static"
@@ -48,16 +49,15 @@ def live() -> dict[str, str]:
 @about.get("/health/ready")
 def ready() -> tuple[dict[str, str], dict[str, str]]:
     """Whether to send requests here: asked by proxies and supervisors, and never answered late."""
-    known = current_app.extensions
-    stopping = "shop-draining" in known and known["shop-draining"].is_set()
-    return {"status": "ready", **known["health"].check_readiness(stopping=stopping)}, {
+    runtime = get_runtime()
+    return {"status": "ready", **runtime.health.check_readiness(stopping=runtime.stopping.is_set())}, {
         "Cache-Control": "no-store"
     }
 
 
 @about.get("/openapi/<any(v1,v2):version>.json")
 def openapi(version: str) -> Response:
-    spec = document(current_app.extensions["shop-apis"][version])
+    spec = document(get_runtime().apis[version])
     request_state().is_public = True
     return Response(
         orjson.dumps({**spec, "servers": [{"url": request_state().root}]}), content_type="application/json"

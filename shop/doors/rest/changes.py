@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, after_this_request, current_app, request
+from flask import Response, after_this_request, request
 from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
@@ -16,6 +16,7 @@ from shop.doors.rest.waiting_places import Place, WaitingPlaces
 from shop.doors.rest.writing import Frame, Price, Time
 from shop.model.fields import StrictInteger
 from shop.model.moves import ANYONE
+from shop.runtime import get_runtime
 from shop.services import changes as feed
 from shop.services.products import find_sold_ids
 
@@ -106,12 +107,12 @@ def waited(after: int, limit: int, seconds: int) -> Any:
     """What comes while one waits. Half of the threads may wait, so that the others can answer."""
     if not seconds:
         return []
-    places: WaitingPlaces = current_app.extensions["shop-waiting"]
+    places: WaitingPlaces = get_runtime().waiting_places
     with places.take(caller()) as place:
         if place is None:
             say("Retry-After", "1")
             return []
-        watcher = current_app.extensions["shop-watcher"]
+        watcher = get_runtime().change_listener
         return feed.wait_for_changes(context(), watcher, after, limit, seconds, present(place))
 
 
@@ -125,5 +126,5 @@ def say(name: str, word: str) -> None:
 def present(place: Place) -> Callable[[], bool]:
     """Whether to go on waiting: the client listens, no other needs the place, the server goes on."""
     gone = request.environ.get("waitress.client_disconnected", bool)
-    draining = current_app.extensions["shop-draining"]
+    draining = get_runtime().stopping
     return lambda: not (place.is_recalled or gone() or draining.is_set())

@@ -14,6 +14,7 @@ from shop.doors.rest.counters import Counters
 from shop.doors.rest.explorer import wanted as is_page_wanted
 from shop.doors.web import address, caller
 from shop.hypermedia.request import request_state
+from shop.runtime import get_runtime
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
@@ -58,7 +59,7 @@ def note_violation(limit: RequestLimit) -> None:
 
 
 def install(app: Flask, common: Common) -> None:
-    guard, app.extensions["shop-limits"] = common.guard, common
+    guard, get_runtime(app).limits = common.guard, common
     app.after_request(announce)
     guard.init_app(app)
     guard.request_filter(is_health)

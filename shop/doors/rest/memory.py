@@ -21,6 +21,7 @@ from shop.doors.rest.limits import said
 from shop.doors.web import entity_tags, named, network
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
+from shop.runtime import get_runtime
 from shop.storage.recorded_queries import RecordedQuery, queries_still_match
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
@@ -110,10 +111,10 @@ def words(environ: Environ) -> tuple[str, ...] | None:
 
 def install(app: Flask, common: Common) -> None:
     """But where statements are traced: the short way has no spans."""
-    if app.extensions["shop-traced"]:
+    if get_runtime(app).is_traced:
         return
     with app.app_context():
-        memory = Memory(app, common, app.extensions["sqlalchemy"].engine)
+        memory = Memory(app, common, get_runtime(app).engine)
     app.wsgi_app = memory  # type: ignore[method-assign]
     app.after_request(memory.keep)
 

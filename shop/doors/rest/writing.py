@@ -29,7 +29,7 @@ class Frame:
 
 
 def frame() -> Frame:
-    found, currency = request_state()
+    found, currency = request_state(), settings().currency
     write, forms = found.version.write, found.media_type == HAL_FORMS
     return Frame(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
 
