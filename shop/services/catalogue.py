@@ -15,4 +15,6 @@ def list_product_span(ctx: Context, search: dict[str, Any], first: int, after: s
     found = build_page_queries(ctx, select(Product).where(Product.retired_at.is_(None)), search)
     order = SortOrder(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
     known = ctx.session.scalar(found.count) if build_filters(search) else None
-    return fetch_span(ctx.session, found.rows(known or 0), order, first, after, found.count)
+    return fetch_span(
+        ctx.session, found.rows(known or 0), order.for_search(search), first, after, found.count
+    )

@@ -5,8 +5,9 @@ A cursor says where the last page ended, so that any page costs the same as the 
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import blake2b
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from shop.storage.transactions import Context
 MAX_PAGE = 1_000_000
 MANY_ROWS = 2000  # of so many, those of a page are met soon enough on the way through their order
 CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
+NO_FILTERS = ("page", "per_page", "sort", "order", "fields")  # members of a search that leave out no row
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
 
@@ -100,10 +102,20 @@ class SortOrder:
     column: InstrumentedAttribute[Any]
     id: InstrumentedAttribute[int]
     descending: bool = False
+    filters: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.column.key}-{'desc' if self.descending else 'asc'}"
+        """What a cursor belongs to: an order, and the filters of its search."""
+        return f"{self.column.key}-{'desc' if self.descending else 'asc'}{self.filters}"
+
+    def for_search(self, search: dict[str, Any]) -> "SortOrder":
+        """The same order of what this search finds, so that no cursor is good for another one."""
+        filters = {name: value for name, value in search.items() if name not in NO_FILTERS}
+        if not filters:
+            return self
+        text = orjson.dumps(filters, option=orjson.OPT_SORT_KEYS, default=str)
+        return replace(self, filters="-" + blake2b(text, digest_size=6).hexdigest())
 
     def slice(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
         """The rows from the cursor on, in the direction it goes."""
@@ -162,7 +174,7 @@ def paginate(
     glance: Any = None,
 ) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
-    page, per_page = search["page"], search["per_page"]
+    page, per_page, order = search["page"], search["per_page"], order.for_search(search)
     cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
     known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
     found = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))

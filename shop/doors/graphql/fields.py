@@ -104,7 +104,8 @@ def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
 def all_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
     wanted = shaped(orders.OrderSearch(), given(search), info.context.currency)
-    found = fetch_span(ctx.session, orders.select_visible_orders(ctx, wanted), orders.NEWEST, first, after)
+    order = orders.NEWEST.for_search(wanted)
+    found = fetch_span(ctx.session, orders.select_visible_orders(ctx, wanted), order, first, after)
     announce(info.context, found.items)
     return found
 

@@ -14,6 +14,8 @@ from shop.doors.rest.guard import context
 from shop.doors.rest.input import Parser
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE
+from shop.storage.recorded_queries import RecordedQuery
+from shop.storage.transactions import Context
 
 View = Callable[..., Any]
 
@@ -58,25 +60,28 @@ class Blueprint(SmorestBlueprint):
         return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
     def gives(
-        self, status: int, schema: type[Schema] | None = None, *, public: bool = False
+        self, status: int, schema: type[Schema] | None = None, *, public: bool = False, partial: bool = False
     ) -> Callable[[View], View]:
-        """Answer with what the view returns, seen through this schema; say so in the documentation."""
+        """Answer with what the view returns, seen through this schema; say so in the documentation.
+
+        `partial` says that the caller may choose some of the members.
+        """
         shown = schema() if schema else None
 
         def decorate(view: View) -> View:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 result, request_state().is_public = view(*args, **kwargs), public
-                if public:
-                    request_state().queries = context().reads
                 if not shown:
                     return nothing()
                 request_state().tag = getattr(result, "tag", None)
-                state = shown.dump(result)
+                state = shown.select(asked_fields()).dump(result)
+                if public:
+                    request_state().queries = recorded_queries(context())
                 where = pointers(state["_links"].get("self"), status)
                 return minimal(status, where) if where and little() else answer(state, status, **where)
 
-            return self.response(status, schema)(wrapper)
+            return self.response(status, schema and schema(partial=partial or None))(wrapper)
 
         return decorate
 
@@ -84,6 +89,18 @@ class Blueprint(SmorestBlueprint):
         """Say in the documentation that a token is needed; the service is what insists."""
         security = [{}, {"bearer": []}] if ANYONE in roles else [{"bearer": []}]
         return self.doc(security=security, **{"x-for": sorted(roles)})
+
+
+def recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
+    """The queries that an answer was made of; None where the session read something: it records nothing."""
+    return None if ctx.session.in_transaction() else ctx.reads
+
+
+def asked_fields() -> tuple[str, ...]:
+    """The members that a GET names, once it is known that they exist."""
+    if request.method not in ("GET", "HEAD"):
+        return ()
+    return tuple(name for name in request.args.get("fields", "").split(",") if name)
 
 
 def pointers(here: dict[str, str] | None, status: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from flask import request
 from marshmallow import Schema, fields, missing
 
+from shop.doors.rest.blueprint import asked_fields
 from shop.doors.rest.forms import form, key, sayable
 from shop.doors.rest.guard import context, href
 from shop.doors.rest.writing import Frame, frame, writer
@@ -34,6 +35,14 @@ def myself(actor: Actor) -> dict[str, str]:
     return {"href": href(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
+def refuse_unsupported(schema: Schema) -> None:
+    """Refuse what our own way of writing members would ignore."""
+    if renamed := [name for name, field in schema.fields.items() if field.data_key]:
+        raise TypeError(f"{type(schema).__name__}: data_key is not supported ({', '.join(renamed)})")
+    if any(schema._hooks[hook] for hook in ("pre_dump", "post_dump")):
+        raise TypeError(f"{type(schema).__name__}: hooks of dumping are not supported")
+
+
 class Resource(Schema):
     """Anything with links; what begins with an underscore comes last."""
 
@@ -42,6 +51,7 @@ class Resource(Schema):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        refuse_unsupported(self)
         self.dump_fields = dict(
             sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
         )
@@ -54,6 +64,10 @@ class Resource(Schema):
     def said(self, thing: Any, frame: Frame) -> dict[str, Any]:
         said = {name: write(thing, frame) for name, write in self.writers}
         return {name: value for name, value in said.items() if value is not missing}
+
+    def select(self, names: tuple[str, ...]) -> "Resource":
+        """The same with some of its members; only documents of entities have a choice."""
+        return self
 
     def forms(self, thing: Any, frame: Frame) -> Any:
         """The forms of what may be done, for clients that know forms."""
@@ -74,6 +88,9 @@ class Document(Resource):
         lambda entity: f'"{entity.tag}"',
         metadata={"type": "string", "description": "What If-Match asks for."},
     )
+
+    def select(self, names: tuple[str, ...]) -> "Resource":
+        return shaped(type(self), names) if names else self
 
     @classmethod
     def at(cls, entity: Entity) -> str:
@@ -118,9 +135,8 @@ def changing(here: str, move: Move, entity: Entity) -> dict[str, Any]:
 
 def beginning(here: str, move: Move, kind: type[Entity]) -> dict[str, Any]:
     """The form of a move that begins an entity; its key changes as soon as there is a newer one."""
-    return form(
-        move.title, "POST", here, move.takes(), _idempotency_key=key(here, find_newest_id(context(), kind))
-    )
+    newest = find_newest_id(context(), kind) if context().actor else None
+    return form(move.title, "POST", here, move.takes(), _idempotency_key=key(here, newest))
 
 
 def beginnings(kind: type[Entity], here: str) -> dict[str, dict[str, Any]]:
@@ -146,10 +162,7 @@ class Collection(Resource):
         cls.names = tuple(cls.search().fields)
 
     def embed(self, page: Page, _: Frame) -> dict[str, list[Any]]:
-        return {"item": shaped(self.document, self.asked()).dump(page.items, many=True)}
-
-    def asked(self) -> tuple[str, ...]:
-        return tuple(name for name in request.args.get("fields", "").split(",") if name)
+        return {"item": shaped(self.document, asked_fields()).dump(page.items, many=True)}
 
     def links(self, page: Page, _: Frame) -> dict[str, dict[str, Any]]:
         query = {name: word for name, word in request.args.items() if name in self.names}

@@ -46,6 +46,7 @@ class Known:
     body: bytes
     headers: list[tuple[str, str]]
     reads: list[RecordedQuery]
+    size: int
 
 
 class Memory:
@@ -94,12 +95,13 @@ class Memory:
         if sum(len(each.rows) for each in reads) <= MOST:
             body = response.get_data()
             size = 2 * len(body) + sum(map(len, asked)) + BESIDE  # twice, for the rows
-            self.size += size
+            replaced = self.known.pop(asked, None)
+            self.size += size - (replaced.size if replaced else 0)
             if self.size > ROOM:
                 self.known, self.size = {}, size
             tag, _ = response.get_etag()
             headers = [each for each in response.headers if each[0] not in EACH]
-            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, reads)
+            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, reads, size)
         return response
 
 

@@ -12,8 +12,8 @@ from werkzeug.routing import BaseConverter
 from shop.domain.user import COMMON_PASSWORDS, Password
 from shop.doors.rest.hal import Collection
 from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
-from shop.doors.rest.profile import STATE
 from shop.doors.rest.versions import V1, Version
+from shop.doors.rest.vocabulary import PAGE, STATE
 from shop.doors.rest.writing import Price, Time
 from shop.model.fields import Money
 from shop.services.products import PriceBound
@@ -125,6 +125,7 @@ def explain(kind: str, schema: dict[str, Any]) -> None:
     if "_links" in members:
         always = [name for name, member in members.items() if not member.pop("x-sometimes", False)]
         schema["required"] = sorted(("_etag", "_links") if kind.endswith("InPart") else always)
-    for member in members.keys() & STATE.keys():
+    texts = {**PAGE, "_embedded": "The items of this page."} if kind.endswith("Collection") else STATE
+    for member in members.keys() & texts.keys():
         if "const" not in members[member]:
-            members[member].setdefault("description", STATE[member])
+            members[member].setdefault("description", texts[member])

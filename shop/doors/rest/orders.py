@@ -11,6 +11,7 @@ from shop.doors.rest.guard import context, href
 from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.writing import Frame, Price, Time
+from shop.model.fields import EmptyInput
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services import orders as checkout
 from shop.storage.execution import find_entity
@@ -85,8 +86,9 @@ def browse(search: dict[str, Any]) -> Any:
 
 @orders.route("/<id:id>")
 @orders.needs(OWNER, STAFF)
+@orders.arguments(EmptyInput, location="query")
 @orders.gives(200, OrderDocument)
-def get(id: int) -> Any:
+def get(search: dict[str, Any], id: int) -> Any:
     """Look at an order."""
     return find_entity(context(), Order, id)
 

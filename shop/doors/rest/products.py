@@ -12,6 +12,7 @@ from shop.doors.rest.hal import Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.writing import Price, Time
+from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE
 from shop.services import orders
 from shop.services import products as catalogue
@@ -33,12 +34,18 @@ class ProductDocument(Document):
 STATE = [name for name in ProductDocument().fields if not name.startswith("_")]
 
 
-class ProductSearch(catalogue.ProductSearch):
+class Fields(InputSchema):
+    """Which members of a product are wanted."""
+
     fields = DelimitedList(
         fields.String(validate=validate.OneOf(STATE)),
         validate=validate.Length(1),
         metadata={"description": "Only these members."},
     )
+
+
+class ProductSearch(Fields, catalogue.ProductSearch):
+    """A search, and the members of what it finds."""
 
 
 class ProductCollection(Collection):
@@ -56,8 +63,9 @@ def browse(search: dict[str, Any]) -> Any:
 
 @products.route("/<id:id>")
 @products.needs(ANYONE)
-@products.gives(200, ProductDocument, public=True)
-def get(id: int) -> Any:
+@products.arguments(Fields, location="query")
+@products.gives(200, ProductDocument, public=True, partial=True)
+def get(search: dict[str, Any], id: int) -> Any:
     """Look at a product."""
     return catalogue.get_product(context(), id)
 

@@ -2,7 +2,7 @@
 
 import { h, link } from "./dom.js";
 import { form } from "./forms.js";
-import { embedded, kind as kindOf, linked, pages, searching, state, templates, ways } from "./hal.js";
+import { embedded, kind as kindOf, linked, pages, searching, state, templates, turning, ways } from "./hal.js";
 import { table } from "./tables.js";
 import { called, look, nested, rows, said, show } from "./values.js";
 import { humane, word } from "./words.js";
@@ -26,7 +26,7 @@ export function page(resource, url, around) {
   const body = [list ? null : sheet(resource, kind), ...lists(resource, kind)];
   return [
     h("header", { class: "head" }, h("h1", { tabindex: -1 }, title(resource, url)), navigation(resource, kind)),
-    ...(search ? [searcher(search, around)] : []),
+    ...(search ? [searcher(search, resource, around)] : []),
     h("div", { class: forms.length && !list ? "halves" : "whole" }, h("div", {}, body), actions(forms, around)),
   ];
 }
@@ -95,9 +95,11 @@ function count(list) {
     h("span", {}, `${word(name, kind).title} `, h("b", {}, show(name, value, list, kind)))));
 }
 
-/** The search of a list, filled in with what was asked. @param {Template} template @param {Around} around */
-function searcher(template, around) {
+/** The search of a list, filled in with what was asked, but for the page: another search begins at its first page.
+ * @param {Template} template @param {Resource} list @param {Around} around */
+function searcher(template, list, around) {
   const asked = new URLSearchParams(location.search);
+  turning(list).forEach((name) => asked.delete(name));
   const properties = (template.properties ?? []).map((each) => ({ ...each, value: asked.get(each.name) ?? each.value }));
   return h("details", { class: "search", open: asked.size > 0 },
     h("summary", {}, template.title ?? "Search"), form("search", { ...template, properties }, around));

@@ -1,0 +1,80 @@
+"""No answer is kept for others while anything that it was made of was read unrecorded."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from marshmallow import fields, post_dump
+
+from shop.domain.user import User
+from shop.doors.rest.blueprint import Blueprint
+from shop.doors.rest.guard import context
+from shop.doors.rest.hal import Resource
+from shop.doors.rest.writing import Frame
+from shop.model.errors import Stale
+from shop.model.moves import ANYONE
+
+GROUNDS = ["sqlite"]
+
+
+class Count(Resource):
+    count = fields.Integer()
+
+    def links(self, thing: Any, _: Frame) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def careless(variant) -> Flask:
+    """A shop with a public view that reads by the session, and one that fails outside of a move."""
+    app, extra = variant(), Blueprint("extra", __name__)
+
+    @extra.route("/count")
+    @extra.needs(ANYONE)
+    @extra.gives(200, Count, public=True)
+    def count() -> Any:
+        return type("Thing", (), {"count": context().session.query(User).count()})
+
+    @extra.route("/stale")
+    @extra.needs(ANYONE)
+    @extra.gives(200, Count)
+    def stale() -> Any:
+        raise Stale("It was changed since you read it.", tag="1-2")
+
+    app.register_blueprint(extra, url_prefix="/api/v1/extra")
+    return app
+
+
+def test_an_answer_that_was_read_by_the_session_is_not_kept(careless, person):
+    before = careless.test_client().get("/api/v1/extra/count").json["count"]
+    person("ada")
+    assert careless.test_client().get("/api/v1/extra/count").json["count"] == before + 1
+
+
+def test_a_stale_version_outside_of_a_move_is_a_412(careless):
+    answer = careless.test_client().get("/api/v1/extra/stale")
+    assert (answer.status_code, answer.json["_etag"]) == (412, '"1-2"')
+
+
+def test_an_answer_that_replaces_another_is_counted_once(app, client, staff, desk):
+    client.get(desk)
+    size = app.wsgi_app.size
+    for price in range(1, 6):
+        staff.patch(desk, {"price": price})
+        client.get(desk)
+    assert app.wsgi_app.size - size < 100
+
+
+def test_a_representation_with_a_data_key_is_refused():
+    with pytest.raises(TypeError, match="data_key"):
+        type("Renamed", (Count,), {"count": fields.Integer(data_key="number")})()
+
+
+def test_a_representation_with_a_hook_is_refused():
+    with pytest.raises(TypeError, match="hooks"):
+        type("Hooked", (Count,), {"change": post_dump(lambda self, data, **_: data)})()
+
+
+def test_the_words_of_a_list_are_those_of_a_list(client):
+    document = client.get("/openapi/v1.json").json["components"]["schemas"]["ProductCollection"]["properties"]
+    assert "cost" not in document["total"]["description"]
