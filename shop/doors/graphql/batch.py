@@ -11,44 +11,46 @@ from shop.model.entity import Base
 from shop.model.money import Currency
 from shop.storage.transactions import Context
 
-AT_ONCE = 5000  # what a statement may name
+MAX_IDS_PER_QUERY = 5000  # what a statement may name
 
 Fetch = Callable[..., dict[int, Any]]
 
 
-class Batch:
+class DataLoader:
     def __init__(self) -> None:
-        self.announced: dict[type[Base], dict[int, None]] = defaultdict(dict)
-        self.known: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
+        self.announced_ids: dict[type[Base], dict[int, None]] = defaultdict(dict)
+        self.loaded: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
 
-    def announce(self, kind: type[Base], ids: Iterable[int]) -> None:
-        self.announced[kind].update(dict.fromkeys(ids))
+    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
+        self.announced_ids[kind].update(dict.fromkeys(ids))
 
-    def load(self, fetch: Fetch, ask: "Asking", kind: type[Base], id: int, *args: Any) -> Any:
+    def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Base], id: int, *args: Any) -> Any:
         """What `fetch` finds for one of a kind; it is asked for all that were announced."""
-        known = self.known[fetch, args]
-        if id not in known:
-            keys = iter([id, *(each for each in self.announced[kind] if each not in known and each != id)])
-            while some := list(islice(keys, AT_ONCE)):
-                known.update(fetch(ask, some, *args))
-        return known[id]
+        loaded = self.loaded[fetch, args]
+        if id not in loaded:
+            keys = iter(
+                [id, *(other for other in self.announced_ids[kind] if other not in loaded and other != id)]
+            )
+            while chunk := list(islice(keys, MAX_IDS_PER_QUERY)):
+                loaded.update(fetch(context, chunk, *args))
+        return loaded[id]
 
 
 @dataclass
-class Asking:
+class GraphQLContext:
     """One request on its way through the schema."""
 
     ctx: Context
     variables: dict[str, Any]
-    batch: Batch = field(default_factory=Batch)
-    ready: dict[Any, Callable[[], Any]] = field(default_factory=dict)
-    replayed: list[Any] = field(default_factory=list)
+    loader: DataLoader = field(default_factory=DataLoader)
+    prepared_moves: dict[Any, Callable[[], Any]] = field(default_factory=dict)
+    replayed_paths: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.currency = Currency(self.ctx.currency)
 
-    def announce(self, kind: type[Base], ids: Iterable[int]) -> None:
-        self.batch.announce(kind, ids)
+    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
+        self.loader.announce_ids(kind, ids)
 
     def load(self, fetch: Fetch, kind: type[Base], id: int, *args: Any) -> Any:
-        return self.batch.load(fetch, self, kind, id, *args)
+        return self.loader.load(fetch, self, kind, id, *args)

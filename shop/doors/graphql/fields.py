@@ -8,9 +8,9 @@ from graphql import GraphQLResolveInfo as Info
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.graphql.batch import Asking
-from shop.doors.graphql.mutations import KINDS, named
-from shop.doors.graphql.words import ID, number, shaped
+from shop.doors.graphql.batch import GraphQLContext
+from shop.doors.graphql.mutations import ENTITY_TYPES, get_mutation_name
+from shop.doors.graphql.words import ID_PATTERN, load_input, parse_id
 from shop.model.entity import Entity
 from shop.model.errors import NotFound
 from shop.model.moves import find_available_moves
@@ -19,161 +19,167 @@ from shop.services.catalogue import list_product_span
 from shop.storage.execution import find_entities, find_entity
 from shop.storage.spans import Span, fetch_children, fetch_span, fetch_spans
 
-FIELDS: dict[str, Callable[..., Any]] = {}
+RESOLVERS: dict[str, Callable[..., Any]] = {}
 
 
-def field(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return lambda resolver: FIELDS.update(dict.fromkeys(names, resolver)) or resolver
+def register_resolver(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return lambda resolver: RESOLVERS.update(dict.fromkeys(names, resolver)) or resolver
 
 
-def look(info: Info, kind: type[Entity], id: str) -> Entity | None:
+def find_node(info: Info, kind: type[Entity], id: str) -> Entity | None:
     try:
-        return find_entity(info.context.ctx, kind, number(kind, id), alone=True)
+        return find_entity(info.context.ctx, kind, parse_id(kind, id), alone=True)
     except NotFound:
         return None
 
 
-for kind in KINDS:
+for kind in ENTITY_TYPES:
     name = kind.__name__
-    FIELDS[f"Query.{name.lower()}"] = lambda _, info, id, kind=kind: look(info, kind, id)
-    FIELDS[f"{name}.id"] = lambda entity, _, name=name: f"{name}:{entity.id}"
-    FIELDS[f"{name}.etag"] = lambda entity, _: entity.tag
-    FIELDS[f"{name}Payload.{name.lower()}"] = lambda entity, _: entity
+    RESOLVERS[f"Query.{name.lower()}"] = lambda _, info, id, kind=kind: find_node(info, kind, id)
+    RESOLVERS[f"{name}.id"] = lambda entity, _, name=name: f"{name}:{entity.id}"
+    RESOLVERS[f"{name}.etag"] = lambda entity, _: entity.tag
+    RESOLVERS[f"{name}Payload.{name.lower()}"] = lambda entity, _: entity
 
 
-@field("Query.node")
-def node(_: None, info: Info, id: str) -> Entity | None:
-    found = ID.fullmatch(id)
-    kinds = {kind.__name__: kind for kind in KINDS}
-    return look(info, kinds[found[1]], id) if found and found[1] in kinds else None
+@register_resolver("Query.node")
+def resolve_node(_: None, info: Info, id: str) -> Entity | None:
+    match = ID_PATTERN.fullmatch(id)
+    kinds = {kind.__name__: kind for kind in ENTITY_TYPES}
+    return find_node(info, kinds[match[1]], id) if match and match[1] in kinds else None
 
 
-@field("Query.shop")
-def shop(_: None, info: Info) -> dict[str, Any]:
-    begun = [
-        named(kind, move) for kind in KINDS for move in find_available_moves(kind, info.context.ctx.roles())
+@register_resolver("Query.shop")
+def resolve_shop(_: None, info: Info) -> dict[str, Any]:
+    creating = [
+        get_mutation_name(kind, move)
+        for kind in ENTITY_TYPES
+        for move in find_available_moves(kind, info.context.ctx.roles())
     ]
-    return {"name": "Shop", "currency": str(info.context.ctx.currency), "can": begun}
+    return {"name": "Shop", "currency": str(info.context.ctx.currency), "can": creating}
 
 
-@field("Product.can", "User.can", "Order.can")
-def can(entity: Entity, info: Info) -> list[str]:
+@register_resolver("Product.can", "User.can", "Order.can")
+def resolve_can(entity: Entity, info: Info) -> list[str]:
     return [move.name for move in find_available_moves(entity, info.context.ctx.roles(entity))]
 
 
-@field("ProductPayload.ok", "UserPayload.ok", "OrderPayload.ok", "TokenPayload.ok", "Done.ok")
-def ok(_: Any, info: Info) -> bool:
+@register_resolver("ProductPayload.ok", "UserPayload.ok", "OrderPayload.ok", "TokenPayload.ok", "Done.ok")
+def resolve_ok(_: Any, info: Info) -> bool:
     return True
 
 
 # ---- Lists: who fetches one announces all of it, so that what belongs to each is fetched for all
 
 
-def given(search: dict[str, Any]) -> dict[str, Any]:
-    return {name: word for name, word in search.items() if word is not None}
+def drop_nulls(search: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in search.items() if value is not None}
 
 
-@field("Query.products")
-def catalogue(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
+@register_resolver("Query.products")
+def resolve_products(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
     return list_product_span(
-        ctx, shaped(products.ProductSearch(), given(search), info.context.currency), first, after
+        ctx, load_input(products.ProductSearch(), drop_nulls(search), info.context.currency), first, after
     )
 
 
-@field("Query.searchProducts")
-def search(_: None, info: Info, query: str, first: int, **bounds: Any) -> Any:
-    return catalogue(_, info, first, q=query, sort="id", order="asc", **bounds).items
+@register_resolver("Query.searchProducts")
+def resolve_search(_: None, info: Info, query: str, first: int, **bounds: Any) -> Any:
+    return resolve_products(_, info, first, q=query, sort="id", order="asc", **bounds).items
 
 
-@field("Query.me")
-def me(_: None, info: Info) -> User | None:
+@register_resolver("Query.me")
+def resolve_me(_: None, info: Info) -> User | None:
     actor = info.context.ctx.actor
     return find_entity(info.context.ctx, User, actor.id) if actor else None
 
 
-@field("Query.users")
-def accounts(_: None, info: Info, first: int, after: str | None = None) -> Span:
+@register_resolver("Query.users")
+def resolve_users(_: None, info: Info, first: int, after: str | None = None) -> Span:
     ctx = info.context.ctx
-    found = fetch_span(ctx.session, users.select_visible_users(ctx), users.BY_ID, first, after)
-    info.context.announce(User, (user.id for user in found.items))
-    return found
+    span = fetch_span(ctx.session, users.select_visible_users(ctx), users.BY_ID, first, after)
+    info.context.announce_ids(User, (user.id for user in span.items))
+    return span
 
 
-@field("Query.orders")
-def all_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
+@register_resolver("Query.orders")
+def resolve_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
-    wanted = shaped(orders.OrderSearch(), given(search), info.context.currency)
-    found = fetch_span(ctx.session, orders.select_visible_orders(ctx, wanted), orders.NEWEST, first, after)
-    announce(info.context, found.items)
-    return found
+    filters = load_input(orders.OrderSearch(), drop_nulls(search), info.context.currency)
+    span = fetch_span(ctx.session, orders.select_visible_orders(ctx, filters), orders.NEWEST, first, after)
+    announce_orders(info.context, span.items)
+    return span
 
 
-def announce(ask: Asking, found: Sequence[Order]) -> None:
-    ask.announce(Order, (order.id for order in found))
-    ask.announce(User, (order.user_id for order in found))
+def announce_orders(context: GraphQLContext, page: Sequence[Order]) -> None:
+    context.announce_ids(Order, (order.id for order in page))
+    context.announce_ids(User, (order.user_id for order in page))
 
 
-@field("User.orderConnection")
-def of_user(user: User, info: Info, first: int, after: str | None = None) -> Span:
-    return info.context.load(orders_of, User, user.id, first, after)
+@register_resolver("User.orderConnection")
+def resolve_orders_of_user(user: User, info: Info, first: int, after: str | None = None) -> Span:
+    return info.context.load(fetch_orders_of_users, User, user.id, first, after)
 
 
-@field("User.orders")
-def newest(user: User, info: Info, first: int) -> Any:
-    return of_user(user, info, first).items
+@register_resolver("User.orders")
+def resolve_newest_orders(user: User, info: Info, first: int) -> Any:
+    return resolve_orders_of_user(user, info, first).items
 
 
-def orders_of(ask: Asking, ids: list[int], first: int, after: str | None) -> dict[int, Span]:
-    seen = orders.select_visible_orders(ask.ctx, {})
-    found = fetch_spans(ask.ctx.session, seen, orders.NEWEST, Order.user_id, ids, first, after)
-    announce(ask, [order for each in found.values() for order in each.items])
-    return found
+def fetch_orders_of_users(
+    context: GraphQLContext, ids: list[int], first: int, after: str | None
+) -> dict[int, Span]:
+    visible = orders.select_visible_orders(context.ctx, {})
+    spans = fetch_spans(context.ctx.session, visible, orders.NEWEST, Order.user_id, ids, first, after)
+    announce_orders(context, [order for span in spans.values() for order in span.items])
+    return spans
 
 
-def items_of(ask: Asking, ids: list[int]) -> dict[int, list[Item]]:
-    found = fetch_children(ask.ctx.session, Item, "order_id", ids, Item.product_id)
-    ask.announce(Product, (item.product_id for items in found.values() for item in items))
-    return found
+def fetch_items_of_orders(context: GraphQLContext, ids: list[int]) -> dict[int, list[Item]]:
+    items_by_order = fetch_children(context.ctx.session, Item, "order_id", ids, Item.product_id)
+    context.announce_ids(Product, (item.product_id for items in items_by_order.values() for item in items))
+    return items_by_order
 
 
-def steps_of(ask: Asking, ids: list[int]) -> dict[int, list[Step]]:
-    return fetch_children(ask.ctx.session, Step, "order_id", ids, Step.id)
+def fetch_steps_of_orders(context: GraphQLContext, ids: list[int]) -> dict[int, list[Step]]:
+    return fetch_children(context.ctx.session, Step, "order_id", ids, Step.id)
 
 
-def products_of(ask: Asking, ids: list[int]) -> dict[int, Product | None]:
-    return find_entities(ask.ctx, Product, ids)
+def fetch_products(context: GraphQLContext, ids: list[int]) -> dict[int, Product | None]:
+    return find_entities(context.ctx, Product, ids)
 
 
-def users_of(ask: Asking, ids: list[int]) -> dict[int, User | None]:
-    return find_entities(ask.ctx, User, ids)
+def fetch_users(context: GraphQLContext, ids: list[int]) -> dict[int, User | None]:
+    return find_entities(context.ctx, User, ids)
 
 
-FIELDS["Order.items"] = lambda order, info: info.context.load(items_of, Order, order.id)
-FIELDS["Order.history"] = lambda order, info: info.context.load(steps_of, Order, order.id)
-FIELDS["Order.user"] = lambda order, info: info.context.load(users_of, User, order.user_id)
-FIELDS["OrderItem.product"] = lambda item, info: info.context.load(products_of, Product, item.product_id)
-FIELDS["OrderItem.productId"] = lambda item, _: f"Product:{item.product_id}"
-FIELDS["OrderStep.by"] = lambda step, _: f"User:{step.by}"
-FIELDS["TokenPayload.userId"] = lambda pair, _: f"User:{pair.actor.id}"
-FIELDS["TokenPayload.tokenType"] = lambda *_: "Bearer"
+RESOLVERS["Order.items"] = lambda order, info: info.context.load(fetch_items_of_orders, Order, order.id)
+RESOLVERS["Order.history"] = lambda order, info: info.context.load(fetch_steps_of_orders, Order, order.id)
+RESOLVERS["Order.user"] = lambda order, info: info.context.load(fetch_users, User, order.user_id)
+RESOLVERS["OrderItem.product"] = lambda item, info: info.context.load(
+    fetch_products, Product, item.product_id
+)
+RESOLVERS["OrderItem.productId"] = lambda item, _: f"Product:{item.product_id}"
+RESOLVERS["OrderStep.by"] = lambda step, _: f"User:{step.by}"
+RESOLVERS["TokenPayload.userId"] = lambda pair, _: f"User:{pair.actor.id}"
+RESOLVERS["TokenPayload.tokenType"] = lambda *_: "Bearer"
 
 
 # ---- Connections
 
 
-def edges(span: Span, _: Info) -> list[dict[str, Any]]:
+def build_edges(span: Span, _: Info) -> list[dict[str, Any]]:
     return [{"cursor": span.cursor(item), "node": item} for item in span.items]
 
 
-def page(span: Span, _: Info) -> dict[str, Any]:
-    ends = [span.cursor(item) for item in (*span.items[:1], *span.items[-1:])] or [None, None]
-    more = {"has_next_page": span.more, "has_previous_page": span.begun}
-    return {**more, "start_cursor": ends[0], "end_cursor": ends[1]}
+def build_page_info(span: Span, _: Info) -> dict[str, Any]:
+    cursors = [span.cursor(item) for item in (*span.items[:1], *span.items[-1:])] or [None, None]
+    more = {"has_next_page": span.has_next, "has_previous_page": span.has_previous}
+    return {**more, "start_cursor": cursors[0], "end_cursor": cursors[1]}
 
 
 for name in ("Product", "User", "Order"):
-    FIELDS[f"{name}Connection.edges"] = edges
-    FIELDS[f"{name}Connection.nodes"] = lambda span, _: span.items
-    FIELDS[f"{name}Connection.pageInfo"] = page
-    FIELDS[f"{name}Connection.totalCount"] = lambda span, _: span.total()
+    RESOLVERS[f"{name}Connection.edges"] = build_edges
+    RESOLVERS[f"{name}Connection.nodes"] = lambda span, _: span.items
+    RESOLVERS[f"{name}Connection.pageInfo"] = build_page_info
+    RESOLVERS[f"{name}Connection.totalCount"] = lambda span, _: span.total()

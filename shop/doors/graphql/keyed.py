@@ -8,40 +8,48 @@ from graphql import Executor, GraphQLError, print_ast
 from graphql.execution.executor import CollectedErrors
 from graphql.execution.values import get_argument_values
 
-from shop.doors.graphql.errors import told
-from shop.doors.graphql.mutations import prepared
+from shop.doors.graphql.errors import serialize_error
+from shop.doors.graphql.mutations import prepare_move
 from shop.doors.web import fingerprints, plain_key
 from shop.model.errors import DomainError, Invalid
 from shop.storage.idempotency import StoredAnswer, execute_once
 
-JSON, KEY = "application/json", "idempotencyKey"
+JSON, KEY_ARGUMENT = "application/json", "idempotencyKey"
 
 
-class Keyed(Executor):
+class IdempotentExecutor(Executor):
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         node = details[0].node
-        named = {each.name.value for each in node.arguments or ()}
-        if parent_type is not self.schema.mutation_type or KEY not in named:
+        argument_names = {each.name.value for each in node.arguments or ()}
+        if parent_type is not self.schema.mutation_type or KEY_ARGUMENT not in argument_names:
             return super().execute_field(parent_type, source, details, path, position)
-        known = parent_type.fields[node.name.value]
+        definition = parent_type.fields[node.name.value]
         try:
-            args = get_argument_values(known, node, self.variable_values, details[0].fragment_variable_values)
-            if (key := args.pop(KEY, None)) is None:
+            args = get_argument_values(
+                definition, node, self.variable_values, details[0].fragment_variable_values
+            )
+            if (key := args.pop(KEY_ARGUMENT, None)) is None:
                 return super().execute_field(parent_type, source, details, path, position)
-            ask = self.context_value
-            ask.ready[path.key] = prepared(ask, node.name.value, args)
+            context = self.context_value
+            context.prepared_moves[path.key] = prepare_move(context, node.name.value, args)
 
-            def act() -> StoredAnswer:
-                return self.made(parent_type, source, details, path, position)
+            def run() -> StoredAnswer:
+                return self.compute_answer(parent_type, source, details, path, position)
 
-            answer = execute_once(ask.ctx, keyed(key), self.fingerprints(details), act, refused)
-            ask.replayed += [path.key] if answer.replayed else []
-            return self.given(answer)
+            answer = execute_once(
+                context.ctx,
+                parse_idempotency_key(key),
+                self.compute_fingerprints(details),
+                run,
+                serialize_refusal,
+            )
+            context.replayed_paths += [path.key] if answer.replayed else []
+            return self.read_answer(answer)
         except Exception as error:  # noqa: BLE001
-            self.handle_field_error(error, known.type, details, path)
+            self.handle_field_error(error, definition.type, details, path)
             return None
 
-    def made(self, *field: Any) -> StoredAnswer:
+    def compute_answer(self, *field: Any) -> StoredAnswer:
         """The whole answer, before anything is committed; what is not whole was not done."""
         inner = copy(self)
         inner.collected_errors = CollectedErrors()
@@ -50,25 +58,27 @@ class Keyed(Executor):
             raise error.original_error or error
         return StoredAnswer(200, orjson.dumps(data), JSON)
 
-    def given(self, answer: StoredAnswer) -> Any:
-        said = orjson.loads(answer.body)
+    def read_answer(self, answer: StoredAnswer) -> Any:
+        content = orjson.loads(answer.body)
         if answer.status == 200:
-            return said
-        raise GraphQLError(said["message"], extensions=said["extensions"])
+            return content
+        raise GraphQLError(content["message"], extensions=content["extensions"])
 
-    def fingerprints(self, details: Any) -> tuple[str, ...]:
+    def compute_fingerprints(self, details: Any) -> tuple[str, ...]:
         """What makes a request the same: what it says, down to what it wants to know."""
-        said = [print_ast(each.node) for each in details]
-        said += [print_ast(each) for each in self.fragment_definitions.values()]
+        parts = [print_ast(each.node) for each in details]
+        parts += [print_ast(each) for each in self.fragment_definitions.values()]
         variables = orjson.dumps(self.context_value.variables, option=orjson.OPT_SORT_KEYS, default=str)
-        return fingerprints(b"graphql", "\n".join(said).encode(), variables)
+        return fingerprints(b"graphql", "\n".join(parts).encode(), variables)
 
 
-def refused(error: DomainError) -> StoredAnswer:
-    return StoredAnswer(409, orjson.dumps(told(GraphQLError("", original_error=error))), JSON)
+def serialize_refusal(error: DomainError) -> StoredAnswer:
+    return StoredAnswer(409, orjson.dumps(serialize_error(GraphQLError("", original_error=error))), JSON)
 
 
-def keyed(said: str) -> str:
-    if (key := plain_key(said)) is None:
-        raise Invalid("A key is one string of 1 to 255 plain characters.", errors={KEY: ["Not a valid key."]})
+def parse_idempotency_key(text: str) -> str:
+    if (key := plain_key(text)) is None:
+        raise Invalid(
+            "A key is one string of 1 to 255 plain characters.", errors={KEY_ARGUMENT: ["Not a valid key."]}
+        )
     return key

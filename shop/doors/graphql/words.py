@@ -14,78 +14,80 @@ from shop.model.errors import Invalid
 from shop.model.fields import Money
 from shop.model.money import Currency
 
-ID = re.compile(r"(?:([A-Z][a-z]+):)?([1-9][0-9]{0,17})", re.ASCII)
-AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+ID_PATTERN = re.compile(r"(?:([A-Z][a-z]+):)?([1-9][0-9]{0,17})", re.ASCII)
+AMOUNT_PATTERN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
-def camel(name: Any) -> Any:
-    return re.sub("_([a-z])", lambda found: found[1].upper(), name) if isinstance(name, str) else name
+def to_camel_case(name: Any) -> Any:
+    return re.sub("_([a-z])", lambda match: match[1].upper(), name) if isinstance(name, str) else name
 
 
-def camelled(errors: Any) -> Any:
-    named = isinstance(errors, Mapping)
-    return {camel(name): camelled(below) for name, below in errors.items()} if named else errors
+def camelize_keys(errors: Any) -> Any:
+    has_names = isinstance(errors, Mapping)
+    return (
+        {to_camel_case(name): camelize_keys(below) for name, below in errors.items()} if has_names else errors
+    )
 
 
-def number(kind: type[Entity], id: str) -> int:
+def parse_id(kind: type[Entity], id: str) -> int:
     """The number in an id; what is the id of something else is the id of nothing of this kind."""
-    found = ID.fullmatch(id)
-    if not found or found[1] not in (None, kind.__name__):
+    match = ID_PATTERN.fullmatch(id)
+    if not match or match[1] not in (None, kind.__name__):
         raise kind.missing()
-    return int(found[2])
+    return int(match[2])
 
 
-def read_money(value: Any) -> Decimal:
+def parse_money(value: Any) -> Decimal:
     """As exact as it was written: a number, or the same as text."""
-    if type(value) in (int, float, Decimal, str) and AMOUNT.fullmatch(text := str(value)):
+    if type(value) in (int, float, Decimal, str) and AMOUNT_PATTERN.fullmatch(text := str(value)):
         return Decimal(text)
     raise GraphQLError("Money is a number such as 249.99, or the same as text.")
 
 
-def read_money_literal(node: Any, _: Any = None) -> Decimal:
-    return read_money(getattr(node, "value", None))
+def parse_money_literal(node: Any, _: Any = None) -> Decimal:
+    return parse_money(getattr(node, "value", None))
 
 
-def write_money(value: Decimal) -> int | float:
+def serialize_money(value: Decimal) -> int | float:
     return (
         int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
     )
 
 
-def write_time(value: datetime) -> str:
+def serialize_time(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def shaped(shape: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
+def load_input(schema: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
     """The arguments in the shape that the shop asks for, or each that is not as it must be."""
     try:
-        return shape.load(said(shape, args, currency))
+        return schema.load(convert_arguments(schema, args, currency))
     except ValidationError as error:
-        flaws = camelled(error.messages_dict)
-        raise Invalid("Some arguments are not as they must be.", errors=flaws) from None
+        errors = camelize_keys(error.messages_dict)
+        raise Invalid("Some arguments are not as they must be.", errors=errors) from None
 
 
-def said(shape: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
-    known = {name: field for name, field in shape.fields.items() if camel(name) in args}
-    return {name: value(field, args[camel(name)], currency) for name, field in known.items()}
+def convert_arguments(schema: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
+    known = {name: field for name, field in schema.fields.items() if to_camel_case(name) in args}
+    return {name: convert_value(field, args[to_camel_case(name)], currency) for name, field in known.items()}
 
 
-def value(field: fields.Field, given: Any, currency: Currency) -> Any:
-    if given is None:
+def convert_value(field: fields.Field, value: Any, currency: Currency) -> Any:
+    if value is None:
         return None
     if isinstance(field, fields.List):
-        return [said(field.inner.schema, each, currency) for each in given]
+        return [convert_arguments(field.inner.schema, each, currency) for each in value]
     if isinstance(field, Money):
-        return minor(given, currency)
-    named = field.name.endswith("_id") and ID.fullmatch(given)
-    return int(named[2]) if named else given
+        return to_minor_units(value, currency)
+    match = field.name.endswith("_id") and ID_PATTERN.fullmatch(value)
+    return int(match[2]) if match else value
 
 
-def minor(amount: Decimal, currency: Currency) -> int | Decimal:
+def to_minor_units(amount: Decimal, currency: Currency) -> int | Decimal:
     """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
     try:
         return currency.minor(amount)
