@@ -3,6 +3,6 @@
 from shop.cli import main
 from shop.doors.grpc import adapter
 
-adapter.STREAM_SECONDS = 1
-adapter.OPENING = 0.5
+adapter.MAX_STREAM_SECONDS = 1
+adapter.FIRST_MESSAGE_TIMEOUT = 0.5
 main()

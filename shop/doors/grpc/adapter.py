@@ -23,24 +23,24 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.doors import quota
-from shop.doors.grpc.errors import Late, Refusal, retry, status, told
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.grpc.rpcs import RPCS, resource
+from shop.doors.grpc.rpcs import UNARY_METHODS, get_resource_name
 from shop.doors.web import named, network
 from shop.model.errors import Invalid
 from shop.storage import timeouts
 
 log = logging.getLogger("shop.requests")
-HEARD = ("authorization", "x-request-id", "traceparent")
-STATUSES = {each.value[0]: each for each in grpc.StatusCode}
-FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
-FOR_EVER = float("inf")
-EDGE = 0.1  # seconds before a deadline in which the database gives up because of it
-OPENING = 5  # seconds that the only message of a call may take
-CALLS_PER_ADDRESS = 400  # open at a time; a tenth of what the server takes
-STREAMS_PER_CALLER = 100  # open at a time, of an account or, without a token, of an address
-STREAM_SECONDS = 3600  # after which a stream ends and its client comes back with its cursor
-PLACE = {
+METADATA_HEADERS = ("authorization", "x-request-id", "traceparent")
+STATUS_BY_NUMBER = {each.value[0]: each for each in grpc.StatusCode}
+SERVER_FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
+NO_DEADLINE = float("inf")
+DEADLINE_MARGIN = 0.1  # seconds before a deadline in which the database gives up because of it
+FIRST_MESSAGE_TIMEOUT = 5  # seconds that the only message of a call may take
+MAX_CALLS_PER_ADDRESS = 400  # open at a time; a tenth of what the server takes
+MAX_STREAMS_PER_CALLER = 100  # open at a time, of an account or, without a token, of an address
+MAX_STREAM_SECONDS = 3600  # after which a stream ends and its client comes back with its cursor
+BASE_ENVIRON = {
     "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
     "wsgi.url_scheme": "http",
 }  # fmt: skip
@@ -54,34 +54,36 @@ class Call:
     headers: dict[str, str]
     remote: str
     deadline: float
-    began: float = field(default_factory=perf_counter)
-    user: int | None = None
-    sent: int = 0
+    started_at: float = field(default_factory=perf_counter)
+    user_id: int | None = None
+    sent_count: int = 0
     cursor: int | None = None
     replayed: bool = False
     limits: Any = None
 
     def __post_init__(self) -> None:
-        self.ids = named(self.environ())
+        self.ids = named(self.build_environ())
 
     @property
     def path(self) -> str:
         return f"/{self.method.containing_service.full_name}/{self.method.name}"
 
-    def environ(self) -> dict[str, Any]:
-        heard = {f"HTTP_{name.upper().replace('-', '_')}": said for name, said in self.headers.items()}
-        return {**PLACE, "PATH_INFO": self.path, "REMOTE_ADDR": self.remote, **heard}
+    def build_environ(self) -> dict[str, Any]:
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
+        return {**BASE_ENVIRON, "PATH_INFO": self.path, "REMOTE_ADDR": self.remote, **headers}
 
 
-def called(method: MethodDescriptor, context: grpc.aio.ServicerContext, proxy: str) -> Call:
+def build_call(method: MethodDescriptor, context: grpc.aio.ServicerContext, proxy: str) -> Call:
     metadata = context.invocation_metadata() or ()
-    headers = {name: said for name, said in metadata if name in HEARD and isinstance(said, str)}
+    headers = {name: value for name, value in metadata if name in METADATA_HEADERS and isinstance(value, str)}
     remaining = context.time_remaining()
-    deadline = FOR_EVER if remaining is None else monotonic() + remaining
-    return Call(method, headers, find_client(address(context.peer()), metadata, proxy), deadline)
+    deadline = NO_DEADLINE if remaining is None else monotonic() + remaining
+    return Call(
+        method, headers, find_client_address(parse_peer_address(context.peer()), metadata, proxy), deadline
+    )
 
 
-def find_client(peer: str, metadata: Any, proxy: str) -> str:
+def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
     """The address that a call comes from: the peer, or what the trusted proxy says of whom it calls for."""
     if proxy not in (peer, "*"):
         return peer
@@ -93,14 +95,14 @@ def find_client(peer: str, metadata: Any, proxy: str) -> str:
         return peer
 
 
-def address(peer: str) -> str:
+def parse_peer_address(peer: str) -> str:
     """ipv4:10.0.0.1:5000, or ipv6:%5B::1%5D:5000."""
     kind, _, place = unquote(peer).partition(":")
     return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else "unknown"
 
 
 @dataclass
-class Door:
+class CallRunner:
     """The shop behind the door, and the threads that work in it: as many as there are connections."""
 
     app: Flask
@@ -112,68 +114,80 @@ class Door:
         return self.app.extensions["shop"].trusted_proxy
 
     @asynccontextmanager
-    async def admit(self, call: Call, *, free: bool) -> AsyncIterator[None]:
+    async def admit_call(self, call: Call, *, free: bool) -> AsyncIterator[None]:
         """Count a call before its message comes, and hold its place among the open calls while it runs."""
         client = network(call.remote)
-        with self.open_calls.hold(client, CALLS_PER_ADDRESS):
+        with self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS):
             if not free:
-                await self.count(call)
-            caller = client if call.user is None else f"user:{call.user}"
-            lasts = call.method.server_streaming
-            with self.open_calls.hold(f"streams of {caller}", STREAMS_PER_CALLER) if lasts else nullcontext():
+                await self.count_call(call)
+            caller = client if call.user_id is None else f"user:{call.user_id}"
+            is_stream = call.method.server_streaming
+            with (
+                self.open_calls.hold_place(f"streams of {caller}", MAX_STREAMS_PER_CALLER)
+                if is_stream
+                else nullcontext()
+            ):
                 yield
 
-    async def count(self, call: Call) -> None:
+    async def count_call(self, call: Call) -> None:
         """Count a call against the limits of its caller: strangers by address, others by account."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.threads, self.count_now, call)
+        await loop.run_in_executor(self.threads, self.count_in_thread, call)
 
-    def count_now(self, call: Call) -> None:
-        with self.app.request_context(call.environ()):
+    def count_in_thread(self, call: Call) -> None:
+        with self.app.request_context(call.build_environ()):
             g.ids = call.ids
             try:
                 quota.count()
             except Exception as error:  # noqa: BLE001
-                raise Refusal(told(error, request_id=call.ids["request_id"])) from None
+                raise CallError(to_status(error, request_id=call.ids["request_id"])) from None
             finally:
-                call.limits, call.user = quota.counted(), find_user()
+                call.limits, call.user_id = quota.counted(), find_user_id()
 
-    async def run(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
+    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
         """One piece of work, in a thread and with all around it that doors share."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, partial(self.work, call, act, *words, about=about))
+        return await loop.run_in_executor(
+            self.threads, partial(self.run_in_request, call, work, *args, about=about)
+        )
 
-    def work(self, call: Call, act: Callable[..., Any], *words: Any, about: str = "") -> Any:
+    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
         timeouts.DEADLINE.set(call.deadline)
-        with self.app.request_context(call.environ()):
+        with self.app.request_context(call.build_environ()):
             g.ids, g.counted = call.ids, call.limits
-            with self.traced(call) as failed:
+            with self.trace_call(call) as failed:
                 try:
                     if monotonic() >= call.deadline:
-                        raise Late("There was no time left to begin.")
-                    return act(*words)
+                        raise DeadlineExceeded("There was no time left to begin.")
+                    return work(*args)
                 except Exception as error:  # noqa: BLE001
-                    late = isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - EDGE
-                    refusal = Refusal(
-                        told(Late("Time is up.") if late else error, about, call.ids["request_id"])
+                    is_late = (
+                        isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN
                     )
-                    if refusal.status.code in FAULTS:
+                    call_error = CallError(
+                        to_status(
+                            DeadlineExceeded("Time is up.") if is_late else error,
+                            about,
+                            call.ids["request_id"],
+                        )
+                    )
+                    if call_error.status.code in SERVER_FAULTS:
                         failed()
-                    raise refusal from None
+                    raise call_error from None
                 finally:
-                    call.user, call.replayed = find_user(), g.get("replayed", False)
+                    call.user_id, call.replayed = find_user_id(), g.get("replayed", False)
 
-    async def read(self, act: Callable[[], Any]) -> Any:
+    async def run_for_all(self, work: Callable[[], Any]) -> Any:
         """A look on behalf of many, and of nobody in particular."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self.apart, act)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.run_in_app, work)
 
-    def apart(self, act: Callable[[], Any]) -> Any:
-        timeouts.DEADLINE.set(FOR_EVER)
+    def run_in_app(self, work: Callable[[], Any]) -> Any:
+        timeouts.DEADLINE.set(NO_DEADLINE)
         with self.app.app_context():
-            return act()
+            return work()
 
     @contextmanager
-    def traced(self, call: Call) -> Iterator[Callable[[], Any]]:
+    def trace_call(self, call: Call) -> Iterator[Callable[[], Any]]:
         """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
         follow = self.app.extensions.get("shop-calls", lambda _: nullcontext(lambda: None))
         with follow(call.path) as failed:
@@ -182,34 +196,34 @@ class Door:
             yield failed
 
 
-def find_user() -> int | None:
+def find_user_id() -> int | None:
     """The id of the account whose token this request has."""
     claims = g.get("claims")
     return int(claims["sub"]) if claims else None
 
 
-def parse(kind: type[Message], raw: bytes) -> Message:
+def parse_message(kind: type[Message], raw: bytes) -> Message:
     """Read here and not by the library, which would call it a fault of ours."""
     try:
         return kind.FromString(raw)
     except DecodeError:
-        raise Refusal(told(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
+        raise CallError(to_status(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
 
 
-async def read_only_message(given: AsyncIterator[bytes]) -> bytes:
+async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
     """The message of a call that has one; the library would leave those without an answer who send none."""
     try:
-        async with asyncio.timeout(OPENING):
-            async for raw in given:
+        async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT):
+            async for raw in raw_messages:
                 return raw
     except TimeoutError:
-        raise Late("There was no message.") from None
-    raise Refusal(Status(code=code.UNIMPLEMENTED, message="There was no message."))
+        raise DeadlineExceeded("There was no message.") from None
+    raise CallError(Status(code=code.UNIMPLEMENTED, message="There was no message."))
 
 
-async def end_when_old(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
     """The messages of a stream, until it is old; not all at one moment, or all would come back at once."""
-    end = asyncio.get_running_loop().time() + STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
+    end = asyncio.get_running_loop().time() + MAX_STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
     async with aclosing(messages):
         while True:
             try:
@@ -219,58 +233,62 @@ async def end_when_old(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
                 return
             except TimeoutError:
                 if clock.expired():
-                    raise stream_too_old() from None
+                    raise build_stream_too_old_error() from None
                 raise
             yield message
 
 
-def stream_too_old() -> Refusal:
+def build_stream_too_old_error() -> CallError:
     message = "This stream has run for long enough. Open another one."
-    return Refusal(status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", retry(1)))
+    return CallError(build_status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", build_retry_info(1)))
 
 
-def handlers(
-    door: Door, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
+def build_handlers(
+    runner: CallRunner, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
 ) -> grpc.GenericRpcHandler:
     """`streams` are the coroutines that answer what is no plain call; they read what streams in.
 
     Calls of a service that is `free` cost no quota and have no line in the log.
     """
 
-    def bind(method: MethodDescriptor) -> grpc.RpcMethodHandler:
-        takes, act = GetMessageClass(method.input_type), streams.get(method.name)
+    def build_handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
+        request_type, stream = GetMessageClass(method.input_type), streams.get(method.name)
 
-        def surround(context: grpc.aio.ServicerContext) -> over:
-            return over(called(method, context, door.proxy), context, quiet=free)
+        def open_call(context: grpc.aio.ServicerContext) -> CallLifecycle:
+            return CallLifecycle(build_call(method, context, runner.proxy), context, quiet=free)
 
-        async def one(given: Any, context: grpc.aio.ServicerContext) -> bytes:
-            async with surround(context) as call, door.admit(call, free=free):
-                if act:
-                    answer = await act(call, given)
+        async def handle_single(raw_messages: Any, context: grpc.aio.ServicerContext) -> bytes:
+            async with open_call(context) as call, runner.admit_call(call, free=free):
+                if stream:
+                    answer = await stream(call, raw_messages)
                 else:
-                    request = parse(takes, await read_only_message(given))
-                    about = resource(method.name, request)
-                    answer = await door.run(call, RPCS[method.name], request, about=about)
+                    request = parse_message(request_type, await read_single_message(raw_messages))
+                    about = get_resource_name(method.name, request)
+                    answer = await runner.run_for_call(call, UNARY_METHODS[method.name], request, about=about)
                 return answer.SerializeToString()
 
-        async def many(given: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-            async with surround(context) as call, door.admit(call, free=free):
-                words = given if method.client_streaming else parse(takes, await read_only_message(given))
-                async with aclosing(end_when_old(act(call, words))) as messages:
+        async def handle_stream(raw_messages: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+            async with open_call(context) as call, runner.admit_call(call, free=free):
+                request = (
+                    raw_messages
+                    if method.client_streaming
+                    else parse_message(request_type, await read_single_message(raw_messages))
+                )
+                async with aclosing(end_old_stream(stream(call, request))) as messages:
                     async for message in messages:
                         yield message.SerializeToString()
-                        call.sent += 1
+                        call.sent_count += 1
 
         if method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(many)
-        return grpc.stream_unary_rpc_method_handler(one)
+            return grpc.stream_stream_rpc_method_handler(handle_stream)
+        return grpc.stream_unary_rpc_method_handler(handle_single)
 
     return grpc.method_handlers_generic_handler(
-        service.full_name, {each.name: bind(each) for each in service.methods}
+        service.full_name, {each.name: build_handler(each) for each in service.methods}
     )
 
 
-class over:  # noqa: N801
+class CallLifecycle:
     """What surrounds a call: its refusal becomes its status, and its end a line in the log."""
 
     def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
@@ -280,30 +298,30 @@ class over:  # noqa: N801
         return self.call
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        status, trailers = self.ended(error), [("x-request-id", self.call.ids["request_id"])]
+        status, trailers = self.get_final_status(error), [("x-request-id", self.call.ids["request_id"])]
         if not self.quiet:
-            self.tell(status)
+            self.log_call(status)
         if self.call.cursor is not None:
             trailers.append(("shop-cursor", str(self.call.cursor)))
         if status and isinstance(error, Exception):
             trailers.append(("grpc-status-details-bin", status.SerializeToString()))
-            await self.context.abort(STATUSES[status.code], status.message, tuple(trailers))
+            await self.context.abort(STATUS_BY_NUMBER[status.code], status.message, tuple(trailers))
         if self.call.replayed:
             trailers.append(("idempotency-replayed", "true"))
         self.context.set_trailing_metadata(tuple(trailers))
 
-    def tell(self, status: Status | None) -> None:
-        said = STATUSES[status.code].name if status else "OK"
+    def log_call(self, status: Status | None) -> None:
+        status_name = STATUS_BY_NUMBER[status.code].name if status else "OK"
         facts = {
-            **self.call.ids, "method": "RPC", "route": self.call.path, "status": said,
-            "ms": round((perf_counter() - self.call.began) * 1000, 1), "messages": self.call.sent,
-            "user": self.call.user, "remote": self.call.remote,
+            **self.call.ids, "method": "RPC", "route": self.call.path, "status": status_name,
+            "ms": round((perf_counter() - self.call.started_at) * 1000, 1), "messages": self.call.sent_count,
+            "user": self.call.user_id, "remote": self.call.remote,
         }  # fmt: skip
         log.info("request", extra={"request": facts})
 
-    def ended(self, error: BaseException | None) -> Status | None:
+    def get_final_status(self, error: BaseException | None) -> Status | None:
         if isinstance(error, Exception):
-            status = told(error, request_id=self.call.ids["request_id"])
+            status = to_status(error, request_id=self.call.ids["request_id"])
             if self.call.cursor is not None:
                 status.message += f" Go on from cursor {self.call.cursor}."
             return status

@@ -15,8 +15,8 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.errors import Refusal, Required, told
-from shop.doors.grpc.words import UPDATE, masked, said, shaped
+from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
+from shop.doors.grpc.words import MASK_FIELD, build_message, load_input, read_mask
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
 from shop.model.entity import Entity
@@ -28,117 +28,131 @@ from shop.storage.idempotency import StoredAnswer, execute_once
 from shop.storage.pagination import Page, PageInput
 from shop.storage.transactions import Context
 
-KINDS: tuple[type[Entity], ...] = (Product, User, Order)
-OWN: dict[str, Callable[..., Any]] = {"BuyProduct": orders.buy_product, "PlaceOrder": orders.place_order}
+ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
+CUSTOM_SERVICES: dict[str, Callable[..., Any]] = {
+    "BuyProduct": orders.buy_product,
+    "PlaceOrder": orders.place_order,
+}
 PROTOBUF = "application/protobuf"
 
-Rpc = Callable[[Message], Message]
+UnaryMethod = Callable[[Message], Message]
 
 
-def named(kind: type[Entity], move: Move) -> str:
+def get_method_name(kind: type[Entity], move: Move) -> str:
     """The call that makes a move."""
     return "PlaceOrder" if kind is Order and move.begins else move.name.title() + kind.__name__
 
 
-def answers(name: str) -> type[Message]:
+def get_response_type(name: str) -> type[Message]:
     return getattr(pb, f"{name}Response")
 
 
-def respond(name: str, thing: Any, ctx: Context) -> Message:
+def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
     """The answer of a call: the thing in the only field that it has, or nothing."""
-    kind = answers(name)
+    kind = get_response_type(name)
     return kind(
-        **{each.name: said(GetMessageClass(each.message_type), thing, ctx) for each in kind.DESCRIPTOR.fields}
+        **{
+            each.name: build_message(GetMessageClass(each.message_type), thing, ctx)
+            for each in kind.DESCRIPTOR.fields
+        }
     )
 
 
 # ---- Moves
 
 
-def make(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
+def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
     ctx, id = context(), () if move.begins else (request.id,)
     check_permission(ctx, kind, move.name, *id)
-    act = prepared(ctx, name, kind, move, request)
-    return keyed(ctx, name, [request], lambda: respond(name, act(), ctx))
+    run = prepare_move(ctx, name, kind, move, request)
+    return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
 
 
-def prepared(ctx: Context, name: str, kind: type[Entity], move: Move, request: Message) -> Callable[[], Any]:
+def prepare_move(
+    ctx: Context, name: str, kind: type[Entity], move: Move, request: Message
+) -> Callable[[], Any]:
     """A move that only has to be made: its words have their shape."""
-    shape = move.takes(partial=move.name == "update")
-    names = masked(request, shape) if UPDATE in request.DESCRIPTOR.fields_by_name else None
-    data = shaped(shape, request, ctx.currency, names)
+    schema = move.takes(partial=move.name == "update")
+    mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
+    data = load_input(schema, request, ctx.currency, mask)
     if move.begins:
-        return partial(OWN.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data)
-    own = OWN.get(name) or partial(execute, kind=kind, name=move.name)
-    return partial(own, ctx, id=request.id, data=data, tags=tags(request.etag))
+        return partial(
+            CUSTOM_SERVICES.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data
+        )
+    service = CUSTOM_SERVICES.get(name) or partial(execute, kind=kind, name=move.name)
+    return partial(service, ctx, id=request.id, data=data, tags=parse_etag(request.etag))
 
 
-def tags(etag: str) -> set[str] | None:
+def parse_etag(etag: str) -> set[str] | None:
     """The versions that an etag allows, quoted as over HTTP or bare."""
     if etag:
         return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
     if settings().require_if_match:
-        raise Required("Say which version you change.", errors={"etag": ["It is missing."]})
+        raise PreconditionRequired("Say which version you change.", errors={"etag": ["It is missing."]})
     return None
 
 
-def keyed(ctx: Context, name: str, words: Sequence[Message], act: Callable[[], Message]) -> Message:
+def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Callable[[], Message]) -> Message:
     """Under a request_id it is done once, and whoever asks again gets the answer that it gave."""
-    if not words or not words[0].request_id:
-        return act()
-    if (key := plain_key(words[0].request_id)) is None:
+    if not requests or not requests[0].request_id:
+        return run()
+    if (key := plain_key(requests[0].request_id)) is None:
         flaw = "It is one string of 1 to 255 plain characters."
         raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
     answer = execute_once(
-        ctx, key, call_fingerprints(name, words), lambda: kept(act()), lambda error: refused(error)
+        ctx,
+        key,
+        compute_call_fingerprints(name, requests),
+        lambda: serialize_response(run()),
+        lambda error: serialize_refusal(error),
     )
     g.replayed = answer.replayed
     if answer.status == 200:
-        return answers(name).FromString(answer.body)
-    raise Refusal(Status.FromString(answer.body))
+        return get_response_type(name).FromString(answer.body)
+    raise CallError(Status.FromString(answer.body))
 
 
-def kept(response: Message) -> StoredAnswer:
+def serialize_response(response: Message) -> StoredAnswer:
     return StoredAnswer(200, response.SerializeToString(), PROTOBUF)
 
 
-def refused(error: DomainError) -> StoredAnswer:
-    return StoredAnswer(409, told(error).SerializeToString(), PROTOBUF)
+def serialize_refusal(error: DomainError) -> StoredAnswer:
+    return StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF)
 
 
-def call_fingerprints(name: str, words: Sequence[Message]) -> tuple[str, ...]:
+def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:
     """What makes a request the same request: all that it says, but for its key, which is the same anyway."""
-    said = [each.SerializeToString(deterministic=True) for each in words]
-    return fingerprints(b"grpc", name.encode(), *map(hexlify, said))
+    contents = [each.SerializeToString(deterministic=True) for each in requests]
+    return fingerprints(b"grpc", name.encode(), *map(hexlify, contents))
 
 
 # ---- Looking
 
 
-def look(name: str, kind: type[Entity], request: Message) -> Message:
+def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
     ctx = context()
     if kind is Product:
-        return respond(name, products.get_product(ctx, request.id), ctx)
-    own = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
-    return respond(name, find_entity(ctx, kind, own), ctx)
+        return build_response_message(name, products.get_product(ctx, request.id), ctx)
+    id = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
+    return build_response_message(name, find_entity(ctx, kind, id), ctx)
 
 
-LISTS: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
+LIST_SERVICES: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
     Product: (products.ProductSearch, products.list_products),
     Order: (orders.OrderSearch, orders.list_orders),
     User: (PageInput, users.list_users),
 }
 
 
-def listed(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx, (shape, browse) = context(), LISTS[kind]
+def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
+    ctx, (schema, list_page) = context(), LIST_SERVICES[kind]
     try:
-        page = browse(ctx, shaped(shape(), request, ctx.currency))
+        page = list_page(ctx, load_input(schema(), request, ctx.currency))
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"page_token": [error.detail]}) from None
     message = getattr(pb, kind.__name__)
-    return answers(name)(
-        **{f"{kind.__name__.lower()}s": [said(message, each, ctx) for each in page.items]},
+    return get_response_type(name)(
+        **{f"{kind.__name__.lower()}s": [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
     )
@@ -147,42 +161,42 @@ def listed(name: str, kind: type[Entity], request: Message) -> Message:
 # ---- Coming and going
 
 
-def login(request: pb.LoginRequest) -> pb.LoginResponse:
+def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = anonymous()  # a stale token keeps nobody from getting a new one
-    words = shaped(Credentials(), request, ctx.currency)
-    with limit_failed_logins(words["username"]):
-        return pair(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **words))
+    credentials = load_input(Credentials(), request, ctx.currency)
+    with limit_failed_logins(credentials["username"]):
+        return build_token_response(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **credentials))
 
 
-def refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
+def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
     ctx = anonymous()
-    words = shaped(Refresh(), request, ctx.currency)
-    return pair(pb.RefreshResponse, tokens.refresh_tokens(ctx, signer(), **words))
+    data = load_input(Refresh(), request, ctx.currency)
+    return build_token_response(pb.RefreshResponse, tokens.refresh_tokens(ctx, signer(), **data))
 
 
-def logout(_: pb.LogoutRequest) -> pb.LogoutResponse:
+def handle_logout(_: pb.LogoutRequest) -> pb.LogoutResponse:
     tokens.log_out(context())
     return pb.LogoutResponse()
 
 
-def pair(kind: Any, made: tokens.TokenPair) -> Any:
-    words = {"access_token": made.access_token, "refresh_token": made.refresh_token}
-    return kind(**words, expires_in=made.expires_in, user_id=made.actor.id)
+def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
+    new_tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+    return kind(**new_tokens, expires_in=pair.expires_in, user_id=pair.actor.id)
 
 
-def resource(name: str, request: Message) -> str:
+def get_resource_name(name: str, request: Message) -> str:
     """What a call is about, for those who hear that there is no such thing."""
-    kinds = [kind.__name__ for kind in KINDS if name.endswith(kind.__name__)]
-    return f"{kinds[0]}/{request.id}" if kinds and hasattr(request, "id") else ""
+    names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
+    return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
 
 
-def every() -> Iterator[tuple[str, Rpc]]:
-    for kind in KINDS:
+def iterate_methods() -> Iterator[tuple[str, UnaryMethod]]:
+    for kind in ENTITY_TYPES:
         for move in get_moves(kind).values():
-            yield named(kind, move), partial(make, named(kind, move), kind, move)
-        yield f"Get{kind.__name__}", partial(look, f"Get{kind.__name__}", kind)
-        yield f"List{kind.__name__}s", partial(listed, f"List{kind.__name__}s", kind)
-    yield from {"Login": login, "Refresh": refresh, "Logout": logout}.items()
+            yield get_method_name(kind, move), partial(handle_move, get_method_name(kind, move), kind, move)
+        yield f"Get{kind.__name__}", partial(handle_get_entity, f"Get{kind.__name__}", kind)
+        yield f"List{kind.__name__}s", partial(handle_list_entities, f"List{kind.__name__}s", kind)
+    yield from {"Login": handle_login, "Refresh": handle_refresh, "Logout": handle_logout}.items()
 
 
-RPCS = dict(every())
+UNARY_METHODS = dict(iterate_methods())

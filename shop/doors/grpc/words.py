@@ -19,79 +19,81 @@ from shop.model.money import Currency
 from shop.model.moves import find_available_moves
 from shop.storage.transactions import Context
 
-NANO = 10**9
+NANOS_PER_UNIT = 10**9
 # What the shop calls otherwise.
-NAMES = {"per_page": "page_size", "page": "page_token", "after": "cursor"}
-UPDATE = "update_mask"
+FIELD_NAMES = {"per_page": "page_size", "page": "page_token", "after": "cursor"}
+MASK_FIELD = "update_mask"
 
-Writer = Callable[[Any, Context], Any]
+FieldWriter = Callable[[Any, Context], Any]
 
 
 # ---- From the shop into messages
 
 
-def said(kind: type[Message], thing: Any, ctx: Context) -> Any:
-    """A message with all that the thing has to say in it."""
-    written = {name: write(thing, ctx) for name, write in writers(kind.DESCRIPTOR)}
-    return kind(**{name: value for name, value in written.items() if value is not None})
+def build_message(kind: type[Message], entity: Any, ctx: Context) -> Any:
+    """A message with all that the entity has to say in it."""
+    values = {name: write(entity, ctx) for name, write in build_field_writers(kind.DESCRIPTOR)}
+    return kind(**{name: value for name, value in values.items() if value is not None})
 
 
 @cache
-def writers(descriptor: Descriptor) -> list[tuple[str, Writer]]:
-    return [(each.name, writer(each)) for each in descriptor.fields]
+def build_field_writers(descriptor: Descriptor) -> list[tuple[str, FieldWriter]]:
+    return [(each.name, build_field_writer(each)) for each in descriptor.fields]
 
 
-def writer(field: FieldDescriptor) -> Writer:
+def build_field_writer(field: FieldDescriptor) -> FieldWriter:
     name, below = field.name, field.message_type
     if name == "can":
-        return lambda thing, ctx: [move.name for move in find_available_moves(thing, ctx.roles(thing))]
+        return lambda entity, ctx: [move.name for move in find_available_moves(entity, ctx.roles(entity))]
     if name == "etag":
-        return lambda thing, _: thing.tag
+        return lambda entity, _: entity.tag
     if field.enum_type:
-        return lambda thing, _: number(field.enum_type, getattr(thing, name))
+        return lambda entity, _: get_enum_number(field.enum_type, getattr(entity, name))
     if below is Amount.DESCRIPTOR:
-        return lambda thing, ctx: amount(getattr(thing, name), ctx.currency)
+        return lambda entity, ctx: build_amount(getattr(entity, name), ctx.currency)
     if below is Timestamp.DESCRIPTOR:
-        return lambda thing, _: instant(getattr(thing, name))
+        return lambda entity, _: build_timestamp(getattr(entity, name))
     if below:
         kind = GetMessageClass(below)
-        return lambda thing, ctx: [said(kind, each, ctx) for each in getattr(thing, name)]
-    return lambda thing, _: getattr(thing, name)
+        return lambda entity, ctx: [build_message(kind, each, ctx) for each in getattr(entity, name)]
+    return lambda entity, _: getattr(entity, name)
 
 
-def amount(minor: int, code: str) -> Amount:
+def build_amount(minor: int, code: str) -> Amount:
     currency = Currency(code)
     units, rest = divmod(minor, currency.scale)
-    return Amount(currency_code=code, units=units, nanos=rest * (NANO // currency.scale))
+    return Amount(currency_code=code, units=units, nanos=rest * (NANOS_PER_UNIT // currency.scale))
 
 
-def instant(at: datetime) -> Timestamp:
+def build_timestamp(at: datetime) -> Timestamp:
     return Timestamp(seconds=int(at.timestamp()), nanos=at.microsecond * 1000)
 
 
-def prefix(enum: EnumDescriptor) -> str:
+def get_enum_prefix(enum: EnumDescriptor) -> str:
     """What all values of an enum begin with, and the shop does not say."""
     return enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
 
 
-def number(enum: EnumDescriptor, word: str) -> int:
-    return enum.values_by_name[prefix(enum) + word.upper()].number
+def get_enum_number(enum: EnumDescriptor, word: str) -> int:
+    return enum.values_by_name[get_enum_prefix(enum) + word.upper()].number
 
 
 # ---- From messages into the shop
 
 
-def shaped(shape: Schema, request: Message, currency: str, names: set[str] | None = None) -> dict[str, Any]:
+def load_input(
+    schema: Schema, request: Message, currency: str, mask: set[str] | None = None
+) -> dict[str, Any]:
     """What a message says in the shape that the shop asks for, or each field that is not as it must be."""
-    words, flaws = {}, {}
-    for name, field in shape.fields.items():
+    values, flaws = {}, {}
+    for name, field in schema.fields.items():
         try:
-            if (word := read(request, field, NAMES.get(name, name), currency, names)) is not None:
-                words[name] = word
+            if (value := read_field(request, field, FIELD_NAMES.get(name, name), currency, mask)) is not None:
+                values[name] = value
         except ValueError as error:
             flaws[name] = [str(error)]
     try:
-        data = shape.load(words)
+        data = schema.load(values)
     except ValidationError as error:
         flaws = {**error.messages_dict, **flaws}
     if flaws:
@@ -99,36 +101,36 @@ def shaped(shape: Schema, request: Message, currency: str, names: set[str] | Non
     return data
 
 
-def read(request: Message, field: fields.Field, name: str, currency: str, names: set[str] | None) -> Any:
+def read_field(request: Message, field: fields.Field, name: str, currency: str, mask: set[str] | None) -> Any:
     """The value of a field; None where it does not say anything, or is not meant."""
-    known = request.DESCRIPTOR.fields_by_name[name]
-    meant = name in names if names is not None else None
-    if meant is False or (meant is None and known.has_presence and not request.HasField(name)):
+    descriptor = request.DESCRIPTOR.fields_by_name[name]
+    is_named = name in mask if mask is not None else None
+    if is_named is False or (is_named is None and descriptor.has_presence and not request.HasField(name)):
         return None
     value = getattr(request, name)
     if isinstance(field, Money):
-        return minor(value, Currency(currency))
-    if known.enum_type:
-        return word(known.enum_type, value)
+        return to_minor_units(value, Currency(currency))
+    if descriptor.enum_type:
+        return get_enum_word(descriptor.enum_type, value)
     if isinstance(field, fields.List):
         below = field.inner.schema
         return [{part: getattr(each, part) for part in below.fields} for each in value]
-    return None if name in NAMES.values() and not known.has_presence and not value else value
+    return None if name in FIELD_NAMES.values() and not descriptor.has_presence and not value else value
 
 
-def word(enum: EnumDescriptor, value: int) -> str | None:
-    """What a number means; one that is none of the enum is refused by the shape."""
+def get_enum_word(enum: EnumDescriptor, value: int) -> str | None:
+    """What a number means; one that is none of the enum is refused by the schema."""
     if value == 0:
         return None
-    found = enum.values_by_number.get(value)
-    return found.name.removeprefix(prefix(enum)).lower() if found else str(value)
+    entry = enum.values_by_number.get(value)
+    return entry.name.removeprefix(get_enum_prefix(enum)).lower() if entry else str(value)
 
 
-def minor(money: Amount, currency: Currency) -> int:
+def to_minor_units(money: Amount, currency: Currency) -> int:
     """The exact number of minor units, or what is wrong with the money."""
     if money.currency_code != currency:
         raise ValueError(f"The currency_code must be {currency}.")
-    if abs(money.nanos) >= NANO or money.units * money.nanos < 0:
+    if abs(money.nanos) >= NANOS_PER_UNIT or money.units * money.nanos < 0:
         raise ValueError("The nanos are less than a unit, and have the sign of the units.")
     try:
         return currency.minor(Decimal(money.units) + Decimal(money.nanos).scaleb(-9))
@@ -136,12 +138,12 @@ def minor(money: Amount, currency: Currency) -> int:
         raise ValueError(f"It must be exact: {error}.") from None
 
 
-def masked(request: Message, shape: Schema) -> set[str] | None:
+def read_mask(request: Message, schema: Schema) -> set[str] | None:
     """The fields that a mask names; None where there is none, and those count that were sent."""
-    if not request.HasField(UPDATE):
+    if not request.HasField(MASK_FIELD):
         return None
     paths = set(request.update_mask.paths)
-    if unknown := paths - {"*", *shape.fields}:
-        flaw = f"It may name {', '.join(shape.fields)}; or * for all of them. {min(unknown)[:50]} is none."
-        raise Invalid("The mask names what cannot be changed.", errors={UPDATE: [flaw]})
-    return set(shape.fields) if "*" in paths else paths
+    if unknown := paths - {"*", *schema.fields}:
+        flaw = f"It may name {', '.join(schema.fields)}; or * for all of them. {min(unknown)[:50]} is none."
+        raise Invalid("The mask names what cannot be changed.", errors={MASK_FIELD: [flaw]})
+    return set(schema.fields) if "*" in paths else paths
