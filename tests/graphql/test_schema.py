@@ -7,10 +7,10 @@ from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 
 from shop.domain.order import STATES
 from shop.domain.user import CUSTOMER
+from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import ENTITY_TYPES, MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.graphql.words import to_camel_case
 from shop.doors.rest.hal import METHODS
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.problems import STATUS

@@ -8,9 +8,9 @@ from typing import Any
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import get_mutation_name
-from shop.doors.graphql.words import to_camel_case
 from shop.doors.grpc.rpcs import get_method_name as called
 from shop.doors.rest.hal import METHODS, place
 from shop.model.moves import get_moves

@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from shop.doors.graphql import refusals
+from shop.doors.graphql import error_handlers
 from shop.doors.graphql.endpoint import blueprint
-from shop.doors.graphql.persisted import PersistedQueries
+from shop.doors.graphql.persisted_queries import PersistedQueries
 from shop.settings import Settings
 
-refusals.register_error_handlers(blueprint)
+error_handlers.register_error_handlers(blueprint)
 
 
 def open_door(app: Flask, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.product import Product
-from shop.doors.graphql.fields import build_edges, build_page_info, fetch_products
+from shop.doors.graphql.resolvers import build_edges, build_page_info, fetch_products
 from shop.model.errors import Invalid, NotFound
 from shop.services import changes as feed
 from shop.storage.spans import check_first

@@ -9,12 +9,12 @@ from graphql.execution.values import get_variable_values
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, UnsupportedMediaType
 
 from shop.doors.graphql import errors
-from shop.doors.graphql.batch import GraphQLContext
+from shop.doors.graphql.dataloader import GraphQLContext
 from shop.doors.graphql.documents import compute_request_cost, parse_document
 from shop.doors.graphql.errors import RequestError
-from shop.doors.graphql.keyed import IdempotentExecutor
-from shop.doors.graphql.media import build_response, choose_response_type, require_response_type
-from shop.doors.graphql.persisted import PersistedQueries, hash_query, parse_query_hash
+from shop.doors.graphql.idempotency import IdempotentExecutor
+from shop.doors.graphql.persisted_queries import PersistedQueries, hash_query, parse_query_hash
+from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.doors.media import HTML, JSON, parse_content_type
 from shop.doors.quota import spend

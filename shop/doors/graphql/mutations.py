@@ -10,8 +10,8 @@ from graphql import GraphQLResolveInfo as Info
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
-from shop.doors.graphql.batch import DataLoader, GraphQLContext
-from shop.doors.graphql.words import load_input, parse_id
+from shop.doors.graphql.conversions import load_input, parse_id
+from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, settings, signer, versions
 from shop.model.entity import Entity

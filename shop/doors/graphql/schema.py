@@ -8,15 +8,15 @@ from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type
 from graphql import GraphQLResolveInfo as Info
 
 from shop.doors.graphql.changes import CHANGE_RESOLVERS
-from shop.doors.graphql.fields import RESOLVERS
-from shop.doors.graphql.mutations import MUTATION_RESOLVERS
-from shop.doors.graphql.words import (
+from shop.doors.graphql.conversions import (
     parse_money,
     parse_money_literal,
     serialize_money,
     serialize_time,
     to_snake_case,
 )
+from shop.doors.graphql.mutations import MUTATION_RESOLVERS
+from shop.doors.graphql.resolvers import RESOLVERS
 
 SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
 

@@ -8,9 +8,9 @@ from graphql import GraphQLResolveInfo as Info
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.graphql.batch import GraphQLContext
+from shop.doors.graphql.conversions import ID_PATTERN, load_input, parse_id
+from shop.doors.graphql.dataloader import GraphQLContext
 from shop.doors.graphql.mutations import ENTITY_TYPES, get_mutation_name
-from shop.doors.graphql.words import ID_PATTERN, load_input, parse_id
 from shop.model.entity import Entity
 from shop.model.errors import NotFound
 from shop.model.moves import find_available_moves
