@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.checkout import LINES, furnished
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.words import build_message
+from shop.doors.grpc.messages import build_message
 from shop.services import orders
 from shop.services.tokens import open_login
 from shop.storage.transactions import Actor, Context

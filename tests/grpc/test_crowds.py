@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from shop.doors.grpc.adapter import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
+from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.doors.web import network
 from tests.calls import Line, Refused, calling, end

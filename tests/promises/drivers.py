@@ -11,7 +11,7 @@ from shop.domain.user import User
 from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import get_mutation_name
-from shop.doors.grpc.rpcs import get_method_name as called
+from shop.doors.grpc.methods import get_method_name as called
 from shop.doors.rest.hal import METHODS, place
 from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly

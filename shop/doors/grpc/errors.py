@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
 from shop.doors import quota
-from shop.doors.grpc.words import FIELD_NAMES
+from shop.doors.grpc.messages import FIELD_NAMES
 from shop.doors.web import shorten
 from shop.model.errors import DomainError, Invalid
 from shop.storage.database import translate_error

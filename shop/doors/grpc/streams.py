@@ -15,10 +15,10 @@ from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
 from shop.doors import quota
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.adapter import Call, CallRunner, parse_message
+from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
-from shop.doors.grpc.rpcs import answer_once, handle_move
-from shop.doors.grpc.words import build_message, get_enum_number, load_input
+from shop.doors.grpc.messages import build_message, get_enum_number, load_input
+from shop.doors.grpc.methods import answer_once, handle_move
 from shop.doors.web import anonymous, context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves

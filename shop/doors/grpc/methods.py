@@ -16,7 +16,7 @@ from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
-from shop.doors.grpc.words import MASK_FIELD, build_message, load_input, read_mask
+from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
 from shop.doors.quota import limit_failed_logins
 from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
 from shop.model.entity import Entity

@@ -24,8 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shop.doors import quota
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
+from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.grpc.rpcs import UNARY_METHODS, get_resource_name
 from shop.doors.web import named, network
 from shop.model.errors import Invalid
 from shop.storage import timeouts
