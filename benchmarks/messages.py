@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.checkout import LINES, furnished
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.words import said
+from shop.doors.grpc.messages import build_message
 from shop.services import orders
 from shop.services.tokens import open_login
 from shop.storage.transactions import Actor, Context
@@ -56,7 +56,9 @@ def protobuf(ctx: Context) -> list[pb.ListOrdersResponse]:
     found = []
     for number in numbers():
         page = orders.list_orders(ctx, {"page": number, "per_page": PAGE})
-        found.append(pb.ListOrdersResponse(orders=[said(pb.Order, each, ctx) for each in page.items]))
+        found.append(
+            pb.ListOrdersResponse(orders=[build_message(pb.Order, each, ctx) for each in page.items])
+        )
     return found
 
 

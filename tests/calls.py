@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 from google.type.money_pb2 import Money
 
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.words import prefix
+from shop.doors.grpc.messages import get_enum_prefix
 from tests.running import Process
 
 METHODS = {each.name: each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods}
@@ -121,7 +121,7 @@ def plain(known: Any, value: Any) -> Any:
     if known.message_type:
         return plainly(value)
     enum = known.enum_type
-    return enum.values_by_number[value].name.removeprefix(prefix(enum)).lower() if enum else value
+    return enum.values_by_number[value].name.removeprefix(get_enum_prefix(enum)).lower() if enum else value
 
 
 @contextmanager

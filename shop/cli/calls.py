@@ -23,7 +23,7 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
     settings = read_settings()
     settings = replace(settings, threads=threads or settings.threads)
     check_requirements(settings)
-    from shop.doors.grpc.server import run  # an extra
+    from shop.doors.grpc.server import run_server  # an extra
 
     app = create_app(settings)
     with app.app_context():
@@ -31,7 +31,7 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
             raise CommandError(schema_error)
         get_runtime().engine.dispose()
     get_runtime(app).housekeeper.start()
-    run(app, settings, host, port)
+    run_server(app, settings, host, port)
     tracing.flush_spans()
     os._exit(0)  # a statement that hangs must not hold up the end
 

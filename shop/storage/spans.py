@@ -18,8 +18,8 @@ LARGEST = 100
 @dataclass(frozen=True)
 class Span:
     items: Sequence[Any]
-    more: bool
-    begun: bool
+    has_next: bool
+    has_previous: bool
     order: SortOrder
     total: Callable[[], int]
 

@@ -6,8 +6,8 @@ import time
 import pytest
 from graphql import GraphQLError, get_introspection_query
 
-from shop.doors.graphql.endpoint import MOST_VALUES
-from shop.doors.graphql.errors import list_failures
+from shop.doors.graphql.endpoint import MAX_VARIABLE_VALUES
+from shop.doors.graphql.errors import serialize_execution_errors
 from tests.graphql.test_limits import left
 
 ORDER = "mutation($l: [LineInput!]!) { placeOrder(items: $l) { ok } }"
@@ -20,9 +20,9 @@ LARGEST = 12_000
     "lines",
     [
         [{}] * 60_000,
-        [{}] * (MOST_VALUES - 10),
+        [{}] * (MAX_VARIABLE_VALUES - 10),
         [{"quantityy" * 3: 1}] * 4000,
-        [{**PARTS, **{f"member{n}": 1 for n in range(MOST_VALUES - 10)}}],
+        [{**PARTS, **{f"member{n}": 1 for n in range(MAX_VARIABLE_VALUES - 10)}}],
         [{**PARTS, "m" * 800_000: 1}],
         [{"productId": 1, "quantity": "x" * 800_000}],
         [{"productId": "x", "quantity": 0}] * 3000,
@@ -72,7 +72,7 @@ def test_an_alias_is_short_because_an_answer_repeats_it(ask, anonymous):
 
 
 def test_many_failures_of_one_answer_are_told_in_part():
-    errors = list_failures([GraphQLError("There was nothing.")] * 60)
+    errors = serialize_execution_errors([GraphQLError("There was nothing.")] * 60)
     assert (len(errors), errors[-1]["message"]) == (51, "There are more errors than these 50.")
 
 
@@ -116,6 +116,6 @@ class TestQuestionsAboutTheSchema:
 
 
 def test_variables_by_get_are_bounded_too(anonymous):
-    words = json.dumps({"l": [1] * (MOST_VALUES + 1)})
+    words = json.dumps({"l": [1] * (MAX_VARIABLE_VALUES + 1)})
     answer = anonymous.get("/graphql", query_string={"query": "{ shop { name } }", "variables": words})
     assert "more than" in answer.json["errors"][0]["message"]

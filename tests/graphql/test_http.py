@@ -157,7 +157,7 @@ class TestAFaultOfOurs:
         def broken(*_):
             raise RuntimeError("the secret of the house")
 
-        monkeypatch.setattr("shop.doors.graphql.fields.list_product_span", broken)
+        monkeypatch.setattr("shop.doors.graphql.resolvers.list_product_span", broken)
         return ask(anonymous, "{ products { totalCount } }")
 
     def test_is_masked(self, fault):

@@ -67,7 +67,7 @@ def test_what_could_not_be_answered_whole_was_not_done(ask, customer, product, s
     def broken(*_):
         raise RuntimeError
 
-    monkeypatch.setattr("shop.doors.graphql.fields.steps_of", broken)
+    monkeypatch.setattr("shop.doors.graphql.resolvers.fetch_steps_of_orders", broken)
     ask(customer, f"mutation {{ {PLACE} {{ order {{ history {{ by }} }} }} }}")
     assert (customer.get("/api/v1/orders").json["total"], session.query(Replay).count()) == (0, 0)
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 from redis import Redis
 
-from shop.doors.graphql import persisted
-from shop.doors.graphql.persisted import PersistedQueries
+from shop.doors.graphql import persisted_queries
+from shop.doors.graphql.persisted_queries import PersistedQueries
 from tests.graphql.conftest import GRAPHQL
 from tests.running import serving
 
@@ -71,9 +71,9 @@ def test_what_is_wrong_is_not_kept(client):
     assert get(client, digest=hashed("{ nothing }")).status_code == 404
 
 
-@pytest.mark.parametrize(("name", "bound"), [("MOST", 3), ("ROOM", 3 * 500)])
+@pytest.mark.parametrize(("name", "bound"), [("MAX_QUERIES", 3), ("MAX_MEMORY", 3 * 500)])
 def test_no_more_is_kept_than_there_is_room_for(client, monkeypatch, name, bound):
-    monkeypatch.setattr(persisted, name, bound)
+    monkeypatch.setattr(persisted_queries, name, bound)
     texts = [f"{{ shop {{ a{n}: name }} }}" for n in range(5)]
     for text in texts:
         get(client, text)
@@ -81,7 +81,7 @@ def test_no_more_is_kept_than_there_is_room_for(client, monkeypatch, name, bound
 
 
 def test_what_is_in_use_outlasts_what_strangers_bring(client, monkeypatch):
-    monkeypatch.setattr(persisted, "MOST", 3)
+    monkeypatch.setattr(persisted_queries, "MAX_QUERIES", 3)
     get(client, QUERY)
     for n in range(9):
         get(client, f"{{ shop {{ a{n}: name }} }}")
@@ -91,8 +91,8 @@ def test_what_is_in_use_outlasts_what_strangers_bring(client, monkeypatch):
 def test_wide_characters_count_for_what_they_take():
     store = PersistedQueries()
     for n in range(400):
-        store.remember(str(n), "\U0001f9e6" * 16_000 + str(n))
-    assert sum(sys.getsizeof(text) for text, _ in store.texts.values()) <= persisted.ROOM
+        store.store_query(str(n), "\U0001f9e6" * 16_000 + str(n))
+    assert sum(sys.getsizeof(text) for text, _ in store.texts.values()) <= persisted_queries.MAX_MEMORY
 
 
 def test_a_text_that_is_new_costs_a_request_more(client):

@@ -7,10 +7,10 @@ from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 
 from shop.domain.order import STATES
 from shop.domain.user import CUSTOMER
-from shop.doors.graphql.errors import CODES
-from shop.doors.graphql.mutations import KINDS, MOVES, named
+from shop.doors.graphql.conversions import to_camel_case
+from shop.doors.graphql.errors import GRAPHQL_CODES
+from shop.doors.graphql.mutations import ENTITY_TYPES, MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.graphql.words import camel
 from shop.doors.rest.hal import METHODS
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.problems import STATUS
@@ -43,14 +43,15 @@ def values(enum):
     return set(SCHEMA.type_map[enum].values)
 
 
-each_move = pytest.mark.parametrize("name", MOVES)
+each_move = pytest.mark.parametrize("name", MOVE_OF_MUTATION)
 
 
 @each_move
 def test_a_move_is_a_mutation_that_takes_its_shape(name):
-    move = MOVES[name][1]
+    move = MOVE_OF_MUTATION[name][1]
     required = {
-        camel(word): field.required and name[:6] != "update" for word, field in move.takes().fields.items()
+        to_camel_case(word): field.required and name[:6] != "update"
+        for word, field in move.takes().fields.items()
     }
     required |= {} if move.begins else {"id": True, "etag": False}
     required |= {"idempotencyKey": False} if move.name not in METHODS else {}
@@ -60,14 +61,14 @@ def test_a_move_is_a_mutation_that_takes_its_shape(name):
 
 @each_move
 def test_a_mutation_is_described_by_the_title_of_its_move(name):
-    assert SCHEMA.mutation_type.fields[name].description.startswith(MOVES[name][1].title)
+    assert SCHEMA.mutation_type.fields[name].description.startswith(MOVE_OF_MUTATION[name][1].title)
 
 
 def test_there_is_no_other_mutation_but_to_come_and_go():
-    assert set(SCHEMA.mutation_type.fields) == {*MOVES, "login", "refresh", "logout"}
+    assert set(SCHEMA.mutation_type.fields) == {*MOVE_OF_MUTATION, "login", "refresh", "logout"}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", ENTITY_TYPES, ids=lambda kind: kind.__name__)
 def test_can_names_every_move_of_a_kind(kind):
     assert values(f"{kind.__name__}Move") == {
         move.name for move in get_moves(kind).values() if not move.begins
@@ -75,13 +76,18 @@ def test_can_names_every_move_of_a_kind(kind):
 
 
 def test_can_names_all_that_begins():
-    begun = {named(kind, move) for kind in KINDS for move in get_moves(kind).values() if move.begins}
+    begun = {
+        get_mutation_name(kind, move)
+        for kind in ENTITY_TYPES
+        for move in get_moves(kind).values()
+        if move.begins
+    }
     assert values("ShopMove") == begun
 
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_every_field_that_rest_shows_is_there(kind):
-    shown = {camel(name.removeprefix("_")) for name in set(SHOWN[kind]().fields) - ELSEWHERE}
+    shown = {to_camel_case(name.removeprefix("_")) for name in set(SHOWN[kind]().fields) - ELSEWHERE}
     assert shown - set(SCHEMA.type_map[kind].fields) == set()
 
 
@@ -89,7 +95,7 @@ def test_every_field_that_rest_shows_is_there(kind):
     ("field", "search"), [("products", products.ProductSearch), ("orders", orders.OrderSearch)]
 )
 def test_a_list_may_be_narrowed_as_over_rest(field, search):
-    asked = {camel(name) for name in set(search().fields) - PAGED} | {"first", "after"}
+    asked = {to_camel_case(name) for name in set(search().fields) - PAGED} | {"first", "after"}
     assert set(SCHEMA.query_type.fields[field].args) == asked
 
 
@@ -98,7 +104,7 @@ def test_a_list_may_be_narrowed_as_over_rest(field, search):
     [
         ("OrderStatus", STATES),
         ("Role", (CUSTOMER, STAFF)),
-        ("ProductSort", [camel(name) for name in products.SORTS]),
+        ("ProductSort", [to_camel_case(name) for name in products.SORTS]),
         ("Direction", ("asc", "desc")),
     ],
 )
@@ -114,7 +120,7 @@ def every(kind):
 
 def test_every_door_has_a_word_for_every_refusal():
     codes = every(DomainError) - {DomainError.code}
-    assert (codes - set(CODES), codes - set(STATUS)) == (set(), set())
+    assert (codes - set(GRAPHQL_CODES), codes - set(STATUS)) == (set(), set())
 
 
 def test_nothing_is_left_unsaid_about_money_and_dates():
@@ -132,7 +138,7 @@ def test_can_is_what_the_links_offer(data, customer, staff, product):
     can = [
         set(data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"]) for who in (customer, staff)
     ]
-    assert can == [each & set(get_moves(KINDS[0])) for each in links]
+    assert can == [each & set(get_moves(ENTITY_TYPES[0])) for each in links]
 
 
 # ---- What clients rely on

@@ -1,8 +1,8 @@
 """The `shop` command with streams that last a second, and little patience with those who send nothing."""
 
 from shop.cli import main
-from shop.doors.grpc import adapter
+from shop.doors.grpc import calls
 
-adapter.STREAM_SECONDS = 1
-adapter.OPENING = 0.5
+calls.MAX_STREAM_SECONDS = 1
+calls.FIRST_MESSAGE_TIMEOUT = 0.5
 main()

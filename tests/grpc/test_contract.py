@@ -12,7 +12,7 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.rpcs import KINDS, RPCS, named
+from shop.doors.grpc.methods import ENTITY_TYPES, UNARY_METHODS, get_method_name
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 DOOR = ROOT / "shop" / "doors" / "grpc"
 LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMENT_RPC"]}}
 STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
-MOVES = [(kind, move) for kind in KINDS for move in get_moves(kind).values()]
+MOVES = [(kind, move) for kind in ENTITY_TYPES for move in get_moves(kind).values()]
 DOCUMENTS = {
     pb.Product: ProductDocument, pb.User: UserDocument, pb.Order: OrderDocument,
     pb.OrderItem: ItemDocument, pb.OrderStep: StepDocument,
@@ -87,14 +87,14 @@ def test_what_is_made_from_the_proto_is_up_to_date(generate, tmp_path, name):
 
 
 def test_every_call_is_answered():
-    assert {*RPCS, *STREAMS} == set(METHODS)
+    assert {*UNARY_METHODS, *STREAMS} == set(METHODS)
 
 
 @pytest.mark.parametrize(("kind", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else "")
 def test_every_move_is_a_call_that_takes_what_the_move_takes(kind, move):
     own = set() if move.begins else {"id", "etag"}
     own |= {"update_mask"} if move.name == "update" else set()
-    asked = {each.name for each in METHODS[named(kind, move)].input_type.fields}
+    asked = {each.name for each in METHODS[get_method_name(kind, move)].input_type.fields}
     assert asked == {*move.takes().fields, *own, "request_id"}
 
 
@@ -124,6 +124,8 @@ def test_every_sort_of_the_catalogue_is_here():
 
 def test_what_a_product_is_called_is_what_a_call_about_it_answers():
     assert (
-        GetMessageClass(METHODS[named(Product, get_moves(Product)["restock"])].output_type)().product
+        GetMessageClass(
+            METHODS[get_method_name(Product, get_moves(Product)["restock"])].output_type
+        )().product
         == pb.Product()
     )

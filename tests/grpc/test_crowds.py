@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from shop.doors.grpc.adapter import CALLS_PER_ADDRESS, STREAMS_PER_CALLER
+from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.doors.web import network
 from tests.calls import Line, Refused, calling, end
@@ -83,45 +83,45 @@ async def look(channel):
 class TestCallsUnderWay:
     @pytest.mark.parametrize("paths", [[GET], [CHECK], [GET, WATCH, REFLECT, CHECK, WATCH_HEALTH]])
     def test_that_send_nothing_are_bounded_for_an_address(self, proxied, lamp, paths):
-        count = CALLS_PER_ADDRESS + 50
+        count = MAX_CALLS_PER_ADDRESS + 50
         codes, elsewhere = run(open_many(proxied.port, paths, count, "198.51.100.1"))
         assert (sum(codes.values()) >= 50, elsewhere) == (True, "OK")
 
     @pytest.mark.parametrize("path", [WATCH, WATCH_HEALTH])
     def test_that_are_streams_are_bounded_for_an_address(self, proxied, lamp, path):
-        count = STREAMS_PER_CALLER + 10
+        count = MAX_STREAMS_PER_CALLER + 10
         codes, elsewhere = run(open_many(proxied.port, [path], count, "198.51.100.1", b""))
         assert (sum(codes.values()), elsewhere) == (10, "OK")
 
     def test_of_one_network_of_version_6_count_together(self, proxied, lamp):
         async def open_two():
-            count = STREAMS_PER_CALLER - 20
+            count = MAX_STREAMS_PER_CALLER - 20
             return await asyncio.gather(
                 open_many(proxied.port, [WATCH], count, "2001:db8::1", b""),
                 open_many(proxied.port, [WATCH], count, "2001:db8::ffff", b""),
             )
 
         ended = sum(sum(codes.values()) for codes, _ in run(open_two()))
-        assert ended == STREAMS_PER_CALLER - 40
+        assert ended == MAX_STREAMS_PER_CALLER - 40
 
     def test_of_a_stream_count_for_the_account_whatever_the_address(self, proxied, ada, lamp):
         async def open_two():
-            count = STREAMS_PER_CALLER - 20
+            count = MAX_STREAMS_PER_CALLER - 20
             return await asyncio.gather(
                 open_many(proxied.port, [WATCH], count, "198.51.100.1", b"", ada),
                 open_many(proxied.port, [WATCH], count, "198.51.100.2", b"", ada),
             )
 
         ended = sum(sum(codes.values()) for codes, _ in run(open_two()))
-        assert ended == STREAMS_PER_CALLER - 40
+        assert ended == MAX_STREAMS_PER_CALLER - 40
 
     def test_may_be_opened_again_when_others_have_ended(self, proxied, lamp):
         for _ in range(2):
-            codes, _ = run(open_many(proxied.port, [WATCH], STREAMS_PER_CALLER, "198.51.100.1", b""))
+            codes, _ = run(open_many(proxied.port, [WATCH], MAX_STREAMS_PER_CALLER, "198.51.100.1", b""))
             assert codes == {}
 
     def test_too_many_are_told_so(self, line, lamp):
-        streams = [line.follow("WatchProducts") for _ in range(STREAMS_PER_CALLER)]
+        streams = [line.follow("WatchProducts") for _ in range(MAX_STREAMS_PER_CALLER)]
         for each in streams:
             next(each)
         refused = end(line.follow("WatchProducts"))
@@ -239,12 +239,12 @@ def test_health_costs_nothing(url):
 class TestTheCounter:
     def test_forgets_those_whose_calls_have_ended(self):
         counter = OpenCalls()
-        with counter.hold("a", 2), counter.hold("a", 2), counter.hold("b", 2):
+        with counter.hold_place("a", 2), counter.hold_place("a", 2), counter.hold_place("b", 2):
             assert counter.counts == {"a": 2, "b": 1}
         assert counter.counts == {}
 
     def test_forgets_a_call_that_failed(self):
         counter = OpenCalls()
-        with pytest.raises(ZeroDivisionError), counter.hold("a", 2):
+        with pytest.raises(ZeroDivisionError), counter.hold_place("a", 2):
             raise ZeroDivisionError
         assert counter.counts == {}

@@ -8,10 +8,10 @@ from typing import Any
 from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.graphql.errors import CODES
-from shop.doors.graphql.mutations import named
-from shop.doors.graphql.words import camel
-from shop.doors.grpc.rpcs import named as called
+from shop.doors.graphql.conversions import to_camel_case
+from shop.doors.graphql.errors import GRAPHQL_CODES
+from shop.doors.graphql.mutations import get_mutation_name
+from shop.doors.grpc.methods import get_method_name as called
 from shop.doors.rest.hal import METHODS, place
 from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly
@@ -89,7 +89,7 @@ class GraphQL:
     ) -> str | State:
         made = "orders" if name == "buy" else kind
         said = {"id": str(id), **self.spelled(words), **({"etag": etag} if etag else {})}
-        return self.mutate(who, made, named(KINDS[kind], get_moves(KINDS[kind])[name]), said, key)
+        return self.mutate(who, made, get_mutation_name(KINDS[kind], get_moves(KINDS[kind])[name]), said, key)
 
     def mutate(self, who: Person, kind: str, name: str, words: State, key: str) -> str | State:
         words |= {"idempotencyKey": key} if key else {}
@@ -105,7 +105,7 @@ class GraphQL:
     def outcome(self, who: Person, query: str, name: str, variables: State | None = None) -> str | State:
         answer = who.post("/graphql", {"query": query, "variables": variables or {}}).json
         if errors := answer.get("errors"):
-            return code({word: name for name, word in CODES.items()}, errors[0]["extensions"]["code"])
+            return code({word: name for name, word in GRAPHQL_CODES.items()}, errors[0]["extensions"]["code"])
         found = answer["data"][name]
         return "not_found" if found is None else self.plain(found)
 
@@ -114,7 +114,7 @@ class GraphQL:
             return [self.spelled(each) for each in words]
         if isinstance(words, dict):
             return {
-                camel(name): str(value) if name == "product_id" else self.spelled(value)
+                to_camel_case(name): str(value) if name == "product_id" else self.spelled(value)
                 for name, value in words.items()
             }
         return words

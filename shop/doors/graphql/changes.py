@@ -8,14 +8,14 @@ from typing import Any
 from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.product import Product
-from shop.doors.graphql.fields import edges, page, products_of
+from shop.doors.graphql.resolvers import build_edges, build_page_info, fetch_products
 from shop.model.errors import Invalid, NotFound
 from shop.services import changes as feed
 from shop.storage.spans import check_first
 
 
 @dataclass(frozen=True)
-class Turn:
+class ChangeSpan:
     """What came after a cursor of the feed."""
 
     after: int
@@ -23,44 +23,44 @@ class Turn:
     items: Sequence[Any]
 
     @property
-    def more(self) -> bool:
+    def has_next(self) -> bool:
         return len(self.items) == self.first
 
     @property
-    def begun(self) -> bool:
+    def has_previous(self) -> bool:
         return self.after > 0
 
     def cursor(self, change: Any) -> str:
         return str(change.seq)
 
 
-def changes(_: None, info: Info, first: int, after: str | None = None) -> Turn:
+def resolve_changes(_: None, info: Info, first: int, after: str | None = None) -> ChangeSpan:
     ctx = info.context.ctx
-    begin = feed.find_newest_change(ctx) if after is None else counted(after)
+    start = feed.find_newest_change(ctx) if after is None else parse_change_cursor(after)
     try:
-        found = feed.read_changes(ctx, begin, check_first(first))
+        rows = feed.read_changes(ctx, start, check_first(first))
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
-    info.context.announce(Product, (change.product_id for change in found))
-    return Turn(begin, first, found)
+    info.context.announce_ids(Product, (change.product_id for change in rows))
+    return ChangeSpan(start, first, rows)
 
 
-def counted(after: str) -> int:
+def parse_change_cursor(after: str) -> int:
     if not re.fullmatch(r"\d{1,18}", after, re.ASCII):
         raise Invalid("Begin anew.", errors={"after": ["This cursor was never given out."]})
     return int(after)
 
 
-def ends(turn: Turn, info: Info) -> dict[str, Any]:
+def build_change_page_info(span: ChangeSpan, info: Info) -> dict[str, Any]:
     """There is always a cursor to go on from, though nothing came."""
-    return page(turn, info) | ({} if turn.items else {"end_cursor": str(turn.after)})
+    return build_page_info(span, info) | ({} if span.items else {"end_cursor": str(span.after)})
 
 
-FEED = {
-    "Query.changes": changes,
+CHANGE_RESOLVERS = {
+    "Query.changes": resolve_changes,
     "Change.productId": lambda change, _: f"Product:{change.product_id}",
-    "Change.product": lambda change, info: info.context.load(products_of, Product, change.product_id),
-    "ChangeConnection.edges": edges,
-    "ChangeConnection.nodes": lambda turn, _: turn.items,
-    "ChangeConnection.pageInfo": ends,
+    "Change.product": lambda change, info: info.context.load(fetch_products, Product, change.product_id),
+    "ChangeConnection.edges": build_edges,
+    "ChangeConnection.nodes": lambda span, _: span.items,
+    "ChangeConnection.pageInfo": build_change_page_info,
 }

@@ -8,7 +8,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from shop.doors.graphql.words import camel
+from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.web import MOST_ERRORS, list_errors, shorten
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
@@ -16,10 +16,10 @@ from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
 
-MOST_FAILURES, MOST_LOCATIONS = 50, 5
+MAX_EXECUTION_ERRORS, MAX_LOCATIONS = 50, 5
 
 # The code of a domain error, by the name that Apollo gave it where there is one.
-CODES = {
+GRAPHQL_CODES = {
     "invalid": "BAD_USER_INPUT",
     "unauthenticated": "UNAUTHENTICATED",
     "forbidden": "FORBIDDEN",
@@ -31,79 +31,83 @@ CODES = {
     "expired": "CURSOR_EXPIRED",
     "unavailable": "UNAVAILABLE",
 }
-PARSE, VALIDATION, INPUT = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"
-THROTTLED, FAILED = "THROTTLED", "INTERNAL_SERVER_ERROR"
-STATUS = {429: THROTTLED, 500: FAILED, 503: "UNAVAILABLE"}
+PARSE_FAILED, VALIDATION_FAILED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
+BAD_INPUT = "BAD_USER_INPUT"
+THROTTLED, INTERNAL_ERROR = "THROTTLED", "INTERNAL_SERVER_ERROR"
+CODE_OF_STATUS = {429: THROTTLED, 500: INTERNAL_ERROR, 503: "UNAVAILABLE"}
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """The request was not carried out at all; those who only know JSON are told so with a 200."""
 
     def __init__(self, code: str, *errors: GraphQLError | str, status: int = 400) -> None:
         super().__init__(code)
-        made = [GraphQLError(each) if isinstance(each, str) else each for each in errors]
-        self.status, self.errors = status, [told(each, code) for each in made[: MOST_ERRORS + 1]]
+        graphql_errors = [GraphQLError(each) if isinstance(each, str) else each for each in errors]
+        self.status = status
+        self.errors = [serialize_error(each, code) for each in graphql_errors[: MOST_ERRORS + 1]]
 
 
-def told(error: GraphQLError, code: str = INPUT) -> dict[str, Any]:
+def serialize_error(error: GraphQLError, code: str = BAD_INPUT) -> dict[str, Any]:
     """An error as the answer tells it; what is a fault of ours has its story in the log alone."""
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
-        code = PARSE if isinstance(error, GraphQLSyntaxError) else code
-        return {**format_error(error), "extensions": {"code": code, **(error.extensions or {})}}
-    message, extensions = explained(cause)
-    return {**format_error(error), "message": shorten(message), "extensions": extensions}
+        code = PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else code
+        return {**truncate_error(error), "extensions": {"code": code, **(error.extensions or {})}}
+    message, extensions = describe_cause(cause)
+    return {**truncate_error(error), "message": shorten(message), "extensions": extensions}
 
 
-def format_error(error: GraphQLError) -> dict[str, Any]:
+def truncate_error(error: GraphQLError) -> dict[str, Any]:
     """An error as the specification has it, no longer than helps to find what was wrong."""
     formatted: dict[str, Any] = dict(error.formatted)
     formatted["message"] = shorten(error.message)
     if "locations" in formatted:
-        formatted["locations"] = formatted["locations"][:MOST_LOCATIONS]
+        formatted["locations"] = formatted["locations"][:MAX_LOCATIONS]
     return formatted
 
 
-def list_failures(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+def serialize_execution_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
     """What went wrong while an operation was carried out: the first of it, and whether there is more."""
-    found = [told(each) for each in errors[:MOST_FAILURES]]
-    if len(errors) > MOST_FAILURES:
-        more = GraphQLError(f"There are more errors than these {MOST_FAILURES}.")
-        found.append(told(more, "TOO_MANY_ERRORS"))
-    return found
+    failures = [serialize_error(each) for each in errors[:MAX_EXECUTION_ERRORS]]
+    if len(errors) > MAX_EXECUTION_ERRORS:
+        more = GraphQLError(f"There are more errors than these {MAX_EXECUTION_ERRORS}.")
+        failures.append(serialize_error(more, "TOO_MANY_ERRORS"))
+    return failures
 
 
-def explained(cause: Exception) -> tuple[str, dict[str, Any]]:
+def describe_cause(cause: Exception) -> tuple[str, dict[str, Any]]:
     if isinstance(cause, SQLAlchemyError):
         request_state().fault = cause
         cause = translate_error(cause) or cause
     if isinstance(cause, DomainError):
         request_state().error_code = cause.code
-        return cause.detail, {"code": CODES[cause.code], **facts(cause)}
+        return cause.detail, {"code": GRAPHQL_CODES[cause.code], **build_extensions(cause)}
     if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
-        return cause.description or "", {"code": STATUS.get(cause.code, "BAD_REQUEST")}
+        return cause.description or "", {"code": CODE_OF_STATUS.get(cause.code, "BAD_REQUEST")}
     log.error("failed", exc_info=cause)
-    sorry = "Something went wrong here. Quote the requestId when you ask about it."
-    return sorry, {"code": FAILED, "requestId": request_state().ids["request_id"]}
+    message = "Something went wrong here. Quote the requestId when you ask about it."
+    return message, {"code": INTERNAL_ERROR, "requestId": request_state().ids["request_id"]}
 
 
-def facts(error: DomainError) -> dict[str, Any]:
+def build_extensions(error: DomainError) -> dict[str, Any]:
     """The facts that help to do better, spelled as the schema spells."""
-    found = {
-        camel(name): fact for name, fact in error.facts.items() if name not in ("token", "tag", "members")
+    extensions = {
+        to_camel_case(name): fact
+        for name, fact in error.facts.items()
+        if name not in ("token", "tag", "members")
     }
     if errors := error.facts.get("errors") or error.facts.get("members"):
-        found["errors"] = list_errors(errors)
+        extensions["errors"] = list_errors(errors)
     if "tag" in error.facts:
-        found["etag"] = error.facts["tag"]
-    if "lines" in found:
-        found["lines"] = [line(each) for each in found["lines"]]
-    return found
+        extensions["etag"] = error.facts["tag"]
+    if "lines" in extensions:
+        extensions["lines"] = [serialize_short_line(each) for each in extensions["lines"]]
+    return extensions
 
 
-def line(short: dict[str, Any]) -> dict[str, Any]:
+def serialize_short_line(line: dict[str, Any]) -> dict[str, Any]:
     return {
-        "productId": f"Product:{short['product_id']}",
-        "quantity": short["quantity"],
-        "left": short["left"] or 0,
+        "productId": f"Product:{line['product_id']}",
+        "quantity": line["quantity"],
+        "left": line["left"] or 0,
     }

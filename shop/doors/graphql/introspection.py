@@ -8,20 +8,20 @@ from graphql import GraphQLField, GraphQLNamedType, SchemaMetaFieldDef, TypeMeta
 
 from shop.doors.graphql.schema import SCHEMA
 
-META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef, "__typename": TypeNameMetaFieldDef}
-WRAPPED = 0.5  # of the types that are asked for `ofType`, about this share is a list or not null
+META_FIELDS = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef, "__typename": TypeNameMetaFieldDef}
+WRAPPED_TYPE_SHARE = 0.5  # of the types that are asked for `ofType`, about this share is a list or not null
 
 
 def count_members(things: Iterable[Any], name: str) -> list[int]:
     return [len(getattr(each, name, None) or ()) for each in things]
 
 
-def list_lengths() -> dict[str, list[int]]:
+def compute_list_lengths() -> dict[str, list[int]]:
     """The lengths that each list of introspection has in this schema."""
     types = list(SCHEMA.type_map.values())
     fields = [each for kind in types for each in (getattr(kind, "fields", None) or {}).values()]
-    output = [kind for kind in types if any(isinstance(each, GraphQLField) for each in fields_of(kind))]
-    inputs = [kind for kind in types if kind not in output and fields_of(kind)]
+    output = [kind for kind in types if any(isinstance(each, GraphQLField) for each in list_fields(kind))]
+    inputs = [kind for kind in types if kind not in output and list_fields(kind)]
     unlisted = [0] * (len(types) - len(output)), [0] * (len(types) - len(inputs))
     return {
         "__Schema.types": [len(types)],
@@ -39,17 +39,17 @@ def list_lengths() -> dict[str, list[int]]:
     }
 
 
-def fields_of(kind: GraphQLNamedType) -> Iterable[Any]:
+def list_fields(kind: GraphQLNamedType) -> Iterable[Any]:
     return (getattr(kind, "fields", None) or {}).values()
 
 
-LENGTHS = list_lengths()
-MEAN = {name: fmean(lengths) for name, lengths in LENGTHS.items()}
-LARGEST = {name: float(max(lengths)) for name, lengths in LENGTHS.items()}
+LIST_LENGTHS = compute_list_lengths()
+MEAN_LENGTHS = {name: fmean(lengths) for name, lengths in LIST_LENGTHS.items()}
+MAX_LENGTHS = {name: float(max(lengths)) for name, lengths in LIST_LENGTHS.items()}
 
 
-def find_length(parent: str, field: str, *, of_all: bool) -> float:
+def estimate_list_length(parent: str, field: str, *, of_all: bool) -> float:
     """How many values a field stands for: the mean, where all types are asked, else the most there are."""
     if field == "ofType":
-        return WRAPPED
-    return (MEAN if of_all else LARGEST).get(f"{parent}.{field}", 1.0)
+        return WRAPPED_TYPE_SHARE
+    return (MEAN_LENGTHS if of_all else MAX_LENGTHS).get(f"{parent}.{field}", 1.0)

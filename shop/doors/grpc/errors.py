@@ -21,18 +21,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
 from shop.doors import quota
-from shop.doors.grpc.words import NAMES
+from shop.doors.grpc.messages import FIELD_NAMES
 from shop.doors.web import shorten
 from shop.model.errors import DomainError, Invalid
 from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
 
-DOMAIN = "shop"
-LONGEST_PATH = 100  # characters
-MANY = 20  # details travel in the trailers, and those are short
+ERROR_DOMAIN = "shop"
+MAX_PATH_LENGTH = 100  # characters
+MAX_DETAILS = 20  # details travel in the trailers, and those are short
 # The code of a domain error: what it is over gRPC. ErrorInfo says the code itself.
-CODES = {
+STATUS_CODES = {
     "invalid": code.INVALID_ARGUMENT,
     "unauthenticated": code.UNAUTHENTICATED,
     "forbidden": code.PERMISSION_DENIED,
@@ -46,19 +46,19 @@ CODES = {
 }
 
 
-class Required(Invalid):
+class PreconditionRequired(Invalid):
     """This shop wants every change to say which version it changes."""
 
     reason = "PRECONDITION_REQUIRED"
 
 
-class Late(DomainError):
+class DeadlineExceeded(DomainError):
     """Nobody waits for the answer any more."""
 
     code = "late"
 
 
-class Refusal(Exception):
+class CallError(Exception):
     """The status that a call ends with."""
 
     def __init__(self, status: Status) -> None:
@@ -66,78 +66,85 @@ class Refusal(Exception):
         self.status = status
 
 
-def told(error: Exception, resource: str = "", request_id: str = "") -> Status:
+def to_status(error: Exception, resource: str = "", request_id: str = "") -> Status:
     """An error as its status; what is a fault of ours has its story in the log alone."""
-    if isinstance(error, Refusal):
+    if isinstance(error, CallError):
         return error.status
     if isinstance(error, SQLAlchemyError):
         error = translate_error(error) or error
     if isinstance(error, TooManyRequests):
-        said = "Too many calls; RetryInfo says when to come back."
-        return status(code.RESOURCE_EXHAUSTED, said, "THROTTLED", retry(quota.count_seconds_to_wait()))
-    if isinstance(error, Late):
+        message = "Too many calls; RetryInfo says when to come back."
+        return build_status(
+            code.RESOURCE_EXHAUSTED, message, "THROTTLED", build_retry_info(quota.count_seconds_to_wait())
+        )
+    if isinstance(error, DeadlineExceeded):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
     if isinstance(error, DomainError):
-        taken = error.code == "conflict" and "members" in error.facts
-        number = code.ALREADY_EXISTS if taken else CODES[error.code]
+        is_taken = error.code == "conflict" and "members" in error.facts
+        number = code.ALREADY_EXISTS if is_taken else STATUS_CODES[error.code]
         reason = getattr(error, "reason", error.code.upper())
-        return status(number, describe(error), reason, *details(error, resource), **metadata(error))
+        return build_status(
+            number, describe_error(error), reason, *build_details(error, resource), **build_metadata(error)
+        )
     log.error("failed", exc_info=error)
-    sorry = "Something went wrong here. Quote the request_id when you ask about it."
-    return status(code.INTERNAL, sorry, "INTERNAL", RequestInfo(request_id=request_id))
+    message = "Something went wrong here. Quote the request_id when you ask about it."
+    return build_status(code.INTERNAL, message, "INTERNAL", RequestInfo(request_id=request_id))
 
 
-def status(number: int, message: str, reason: str, *details: Message, **metadata: str) -> Status:
-    made = Status(code=number, message=message)
-    for each in (ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata), *details):
-        made.details.add().Pack(each)
-    return made
+def build_status(number: int, message: str, reason: str, *details: Message, **metadata: str) -> Status:
+    status = Status(code=number, message=message)
+    for each in (ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata), *details):
+        status.details.add().Pack(each)
+    return status
 
 
-def describe(error: DomainError) -> str:
+def describe_error(error: DomainError) -> str:
     """What was wrong, and whether there is more of it than the details say."""
     errors = error.facts.get("errors") or error.facts.get("members")
-    more = errors and next(islice(pathed(errors), MANY, None), None)
-    return shorten(error.detail) + (f" There are more errors than these {MANY}." if more else "")
+    more = errors and next(islice(flatten_errors(errors), MAX_DETAILS, None), None)
+    return shorten(error.detail) + (f" There are more errors than these {MAX_DETAILS}." if more else "")
 
 
-def metadata(error: DomainError) -> dict[str, str]:
-    named = {"tag": "etag", "stock": "stock"}
-    return {named[name]: str(fact) for name, fact in error.facts.items() if name in named}
+def build_metadata(error: DomainError) -> dict[str, str]:
+    names = {"tag": "etag", "stock": "stock"}
+    return {names[name]: str(fact) for name, fact in error.facts.items() if name in names}
 
 
-def details(error: DomainError, resource: str) -> Iterator[Message]:
+def build_details(error: DomainError, resource: str) -> Iterator[Message]:
     facts = error.facts
     if errors := facts.get("errors") or facts.get("members"):
-        flaws = islice(pathed(errors), MANY)
+        violations = islice(flatten_errors(errors), MAX_DETAILS)
         yield BadRequest(
             field_violations=[
-                {"field": shorten(at, LONGEST_PATH), "description": shorten(text, 200)} for at, text in flaws
+                {"field": shorten(at, MAX_PATH_LENGTH), "description": shorten(text, 200)}
+                for at, text in violations
             ]
         )
     if error.code == "not_found":
         kind, _, name = resource.partition("/")
         yield ResourceInfo(resource_type=kind, resource_name=name, description=error.detail)
     if lines := facts.get("lines"):
-        yield PreconditionFailure(violations=[short(each) for each in lines[:MANY]])
+        yield PreconditionFailure(violations=[build_shortage(each) for each in lines[:MAX_DETAILS]])
     if seconds := facts.get("retry_after"):
-        yield retry(seconds)
+        yield build_retry_info(seconds)
 
 
-def short(line: dict[str, Any]) -> dict[str, str]:
+def build_shortage(line: dict[str, Any]) -> dict[str, str]:
     left = f"{line['left'] or 0} are left of {line['quantity']}."
     return {"type": "OUT_OF_STOCK", "subject": f"Product/{line['product_id']}", "description": left}
 
 
-def retry(seconds: int) -> RetryInfo:
+def build_retry_info(seconds: int) -> RetryInfo:
     return RetryInfo(retry_delay=Duration(seconds=seconds))
 
 
-def pathed(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def flatten_errors(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Each message with the path of the field that it is about, such as items[0].quantity."""
     if isinstance(errors, dict):
         for name, below in errors.items():
-            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else NAMES.get(name, name)
-            yield from pathed(below, path if name == "_schema" else path + step)
+            step = (
+                f"[{name}]" if isinstance(name, int) else f".{name}" if path else FIELD_NAMES.get(name, name)
+            )
+            yield from flatten_errors(below, path if name == "_schema" else path + step)
     else:
         yield from ((path, str(text)) for text in errors)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from google.rpc import code_pb2 as code
 
-from shop.doors.grpc.errors import Refusal, retry, status
+from shop.doors.grpc.errors import CallError, build_retry_info, build_status
 
 
 class OpenCalls:
@@ -15,11 +15,13 @@ class OpenCalls:
         self.counts: dict[str, int] = {}
 
     @contextmanager
-    def hold(self, key: str, most: int) -> Iterator[None]:
-        """Count one more open call of this key for as long as the block runs; refuse it above `most`."""
-        if self.counts.get(key, 0) >= most:
-            message = f"You have {most} calls open here. End some of them first."
-            raise Refusal(status(code.RESOURCE_EXHAUSTED, message, "TOO_MANY_OPEN", retry(1)))
+    def hold_place(self, key: str, limit: int) -> Iterator[None]:
+        """Count one more open call of this key for as long as the block runs; refuse it above `limit`."""
+        if self.counts.get(key, 0) >= limit:
+            message = f"You have {limit} calls open here. End some of them first."
+            raise CallError(
+                build_status(code.RESOURCE_EXHAUSTED, message, "TOO_MANY_OPEN", build_retry_info(1))
+            )
         self.counts[key] = self.counts.get(key, 0) + 1
         try:
             yield

@@ -13,21 +13,26 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.adapter import Door, handlers
-from shop.doors.grpc.standard_services import HEALTH, REFLECTION, Health, Reflection
-from shop.doors.grpc.streams import Streams
+from shop.doors.grpc.calls import CallRunner, build_handlers
+from shop.doors.grpc.standard_services import (
+    HEALTH_SERVICE,
+    REFLECTION_SERVICE,
+    HealthMethods,
+    ReflectionMethods,
+)
+from shop.doors.grpc.streams import StreamMethods
 from shop.model.errors import DomainError
 from shop.runtime import get_runtime
 from shop.settings import Settings
 from shop.storage import timeouts
 
-SERVICES: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
-LARGEST = 1024 * 1024  # bytes of a message that comes
-CALLS = 4000  # at a time, streams too
-GRACE = 1.5  # seconds for what is under way when all is about to stop
-LOOK = 5.0  # seconds between two looks at whether we are fit to serve
-OPTIONS = {
-    "grpc.max_receive_message_length": LARGEST,
+SERVICE_DESCRIPTORS: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
+MAX_MESSAGE_SIZE = 1024 * 1024  # bytes of a message that comes
+MAX_CONCURRENT_CALLS = 4000  # at a time, streams too
+SHUTDOWN_GRACE = 1.5  # seconds for what is under way when all is about to stop
+HEALTH_CHECK_INTERVAL = 5.0  # seconds between two looks at whether we are fit to serve
+SERVER_OPTIONS = {
+    "grpc.max_receive_message_length": MAX_MESSAGE_SIZE,
     "grpc.max_metadata_size": 16 * 1024,
     "grpc.max_concurrent_streams": 1000,  # of a connection
     "grpc.keepalive_time_ms": 30_000,  # whoever has vanished is noticed
@@ -42,70 +47,80 @@ OPTIONS = {
 log = logging.getLogger("shop")
 
 
-def run(app: Flask, settings: Settings, host: str, port: int) -> None:
+def run_server(app: Flask, settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop by SIGTERM or SIGINT."""
-    asyncio.run(serve(app, settings, host, port))
+    asyncio.run(serve_until_stopped(app, settings, host, port))
 
 
-async def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
+async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: int) -> None:
     with app.app_context():
         timeouts.limit_transactions(get_runtime(app).engine)
     threads = ThreadPoolExecutor(settings.threads, "shop-grpc")
-    door = Door(app, threads)
-    server = grpc.aio.server(options=list(OPTIONS.items()), maximum_concurrent_rpcs=CALLS)
-    streams = Streams(door).methods()
-    server.add_generic_rpc_handlers(tuple(handlers(door, each, streams) for each in SERVICES))
-    pulse = health.aio.HealthServicer()
-    server.add_generic_rpc_handlers((handlers(door, HEALTH, Health(pulse).methods(), free=True),))
+    runner = CallRunner(app, threads)
+    server = grpc.aio.server(
+        options=list(SERVER_OPTIONS.items()), maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS
+    )
+    streams = StreamMethods(runner).get_methods()
+    server.add_generic_rpc_handlers(
+        tuple(build_handlers(runner, each, streams) for each in SERVICE_DESCRIPTORS)
+    )
+    health_servicer = health.aio.HealthServicer()
+    server.add_generic_rpc_handlers(
+        (build_handlers(runner, HEALTH_SERVICE, HealthMethods(health_servicer).get_methods(), free=True),)
+    )
     if settings.grpc_reflection:
-        told = Reflection(door, (*names(), REFLECTION.full_name))
-        server.add_generic_rpc_handlers((handlers(door, REFLECTION, told.methods()),))
-    listen(server, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        reflection = ReflectionMethods(runner, (*list_service_names(), REFLECTION_SERVICE.full_name))
+        server.add_generic_rpc_handlers(
+            (build_handlers(runner, REFLECTION_SERVICE, reflection.get_methods()),)
+        )
+    open_port(server, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     await server.start()
     log.info("listening on %s:%s for gRPC", host, port)
-    looking = asyncio.create_task(look(app, pulse))
+    health_task = asyncio.create_task(update_health(app, health_servicer))
     await stop.wait()
-    looking.cancel()
-    await pulse.enter_graceful_shutdown()
+    health_task.cancel()
+    await health_servicer.enter_graceful_shutdown()
     get_runtime(app).change_listener.stop()  # so that streams end and do not wait for the grace to end
-    await server.stop(GRACE)
+    await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 
 
-def names() -> tuple[str, ...]:
-    return (*(each.full_name for each in SERVICES), HEALTH.full_name)
+def list_service_names() -> tuple[str, ...]:
+    return (*(each.full_name for each in SERVICE_DESCRIPTORS), HEALTH_SERVICE.full_name)
 
 
-async def look(app: Flask, pulse: health.aio.HealthServicer) -> None:
+async def update_health(app: Flask, health_servicer: health.aio.HealthServicer) -> None:
     """Say that we serve while we are fit to: the same that /health/ready asks."""
-    apart = ThreadPoolExecutor(1, "shop-health")  # to be busy is no reason to send calls elsewhere
+    executor = ThreadPoolExecutor(1, "shop-health")  # to be busy is no reason to send calls elsewhere
     while True:
         try:
-            await asyncio.get_running_loop().run_in_executor(apart, get_runtime(app).health.check_readiness)
+            await asyncio.get_running_loop().run_in_executor(
+                executor, get_runtime(app).health.check_readiness
+            )
             state = HealthCheckResponse.SERVING
         except DomainError:
             state = HealthCheckResponse.NOT_SERVING
-        for name in ("", *names()):
-            await pulse.set(name, state)
-        await asyncio.sleep(LOOK)
+        for name in ("", *list_service_names()):
+            await health_servicer.set(name, state)
+        await asyncio.sleep(HEALTH_CHECK_INTERVAL)
 
 
-def listen(server: grpc.aio.Server, settings: Settings, place: str) -> None:
+def open_port(server: grpc.aio.Server, settings: Settings, address: str) -> None:
     try:
         if settings.grpc_certificate:
-            server.add_secure_port(place, credentials(settings))
+            server.add_secure_port(address, build_credentials(settings))
         else:
-            server.add_insecure_port(place)
+            server.add_insecure_port(address)
     except RuntimeError:
         raise DomainError(
-            f"{place} is taken, or is not ours, or the certificate and the key do not fit"
+            f"{address} is taken, or is not ours, or the certificate and the key do not fit"
         ) from None
 
 
-def credentials(settings: Settings) -> grpc.ServerCredentials:
+def build_credentials(settings: Settings) -> grpc.ServerCredentials:
     """TLS; and where there is a CA for clients, only those come in who have a certificate of it."""
     pair = Path(settings.grpc_key).read_bytes(), Path(settings.grpc_certificate).read_bytes()
     ca = Path(settings.grpc_client_ca).read_bytes() if settings.grpc_client_ca else None

@@ -14,41 +14,41 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import DESCRIPTOR as REFLECTION_FILE
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
-from shop.doors.grpc.adapter import Call, Door, parse, read_only_message
-from shop.doors.grpc.errors import Refusal
+from shop.doors.grpc.calls import Call, CallRunner, parse_message, read_single_message
+from shop.doors.grpc.errors import CallError
 
-HEALTH = HEALTH_FILE.services_by_name["Health"]
-REFLECTION = REFLECTION_FILE.services_by_name["ServerReflection"]
+HEALTH_SERVICE = HEALTH_FILE.services_by_name["Health"]
+REFLECTION_SERVICE = REFLECTION_FILE.services_by_name["ServerReflection"]
 
 
-class Context(asyncio.Queue[Any]):
+class ServicerContext(asyncio.Queue[Any]):
     """What a servicer of the library takes for the context of its call: it writes its messages to it."""
 
     write = asyncio.Queue.put
 
     async def abort(self, status: grpc.StatusCode, message: str = "There is no such service.") -> NoReturn:
-        raise Refusal(Status(code=status.value[0], message=message))
+        raise CallError(Status(code=status.value[0], message=message))
 
 
-class Health:
-    """The health of the server and of each of its services, as `pulse` knows it. It costs no quota."""
+class HealthMethods:
+    """The health of the server and of each of its services, as `servicer` knows it. It costs no quota."""
 
-    def __init__(self, pulse: health.HealthServicer) -> None:
-        self.pulse = pulse
+    def __init__(self, servicer: health.HealthServicer) -> None:
+        self.servicer = servicer
 
-    def methods(self) -> dict[str, Any]:
-        return {"Check": self.check, "List": self.list_services, "Watch": self.watch}
+    def get_methods(self) -> dict[str, Any]:
+        return {"Check": self.check_health, "List": self.refuse_list, "Watch": self.watch_health}
 
-    async def check(self, _: Call, given: AsyncIterator[bytes]) -> HealthCheckResponse:
-        request = parse(HealthCheckRequest, await read_only_message(given))
-        return await self.pulse.Check(request, Context())
+    async def check_health(self, _: Call, raw_messages: AsyncIterator[bytes]) -> HealthCheckResponse:
+        request = parse_message(HealthCheckRequest, await read_single_message(raw_messages))
+        return await self.servicer.Check(request, ServicerContext())
 
-    async def list_services(self, _: Call, given: AsyncIterator[bytes]) -> NoReturn:
-        raise Refusal(Status(code=code.UNIMPLEMENTED, message="Ask for the health of one service."))
+    async def refuse_list(self, _: Call, raw_messages: AsyncIterator[bytes]) -> NoReturn:
+        raise CallError(Status(code=code.UNIMPLEMENTED, message="Ask for the health of one service."))
 
-    async def watch(self, _: Call, request: HealthCheckRequest) -> AsyncIterator[HealthCheckResponse]:
-        context = Context(1)
-        task = asyncio.create_task(self.pulse.Watch(request, context))
+    async def watch_health(self, _: Call, request: HealthCheckRequest) -> AsyncIterator[HealthCheckResponse]:
+        context = ServicerContext(1)
+        task = asyncio.create_task(self.servicer.Watch(request, context))
         try:
             while True:
                 yield await context.get()
@@ -56,25 +56,25 @@ class Health:
             task.cancel()
 
 
-class Reflection:
+class ReflectionMethods:
     """Tells the services to clients that have no .proto. Each question costs a call."""
 
-    def __init__(self, door: Door, names: tuple[str, ...]) -> None:
-        self.door, self.servicer = door, reflection.aio.ReflectionServicer(names)
+    def __init__(self, runner: CallRunner, names: tuple[str, ...]) -> None:
+        self.runner, self.servicer = runner, reflection.aio.ReflectionServicer(names)
 
-    def methods(self) -> dict[str, Any]:
-        return {"ServerReflectionInfo": self.answer}
+    def get_methods(self) -> dict[str, Any]:
+        return {"ServerReflectionInfo": self.answer_questions}
 
-    async def answer(self, call: Call, given: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        async for answer in self.servicer.ServerReflectionInfo(self.read_questions(call, given), None):
+    async def answer_questions(self, call: Call, raw_messages: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for answer in self.servicer.ServerReflectionInfo(self.read_questions(call, raw_messages), None):
             yield answer
 
     async def read_questions(
-        self, call: Call, given: AsyncIterator[bytes]
+        self, call: Call, raw_messages: AsyncIterator[bytes]
     ) -> AsyncIterator[ServerReflectionRequest]:
         first = True  # which was counted when the call came
-        async for raw in given:
+        async for raw in raw_messages:
             if not first:
-                await self.door.count(call)
+                await self.runner.count_call(call)
             first = False
-            yield parse(ServerReflectionRequest, raw)
+            yield parse_message(ServerReflectionRequest, raw)

@@ -15,10 +15,10 @@ from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
 from shop.doors import quota
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.adapter import Call, Door, parse
-from shop.doors.grpc.errors import Late, Refusal, retry, status
-from shop.doors.grpc.rpcs import keyed, make
-from shop.doors.grpc.words import number, said, shaped
+from shop.doors.grpc.calls import Call, CallRunner, parse_message
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
+from shop.doors.grpc.messages import build_message, get_enum_number, load_input
+from shop.doors.grpc.methods import answer_once, handle_move
 from shop.doors.web import anonymous, context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
@@ -28,93 +28,106 @@ from shop.services.changes import Row, Search, Stream
 from shop.storage.execution import check_permission
 from shop.storage.transactions import Context
 
-ITEMS, BATCH_SECONDS = 1000, 60  # of a batch: how many at most, and in what time
-WATCHED = 1000  # products that one stream may name
-UNREAD = 100  # messages that wait for somebody to read them
+MAX_BATCH_ITEMS, BATCH_TIMEOUT = 1000, 60  # of a batch: how many at most, and in what time
+MAX_WATCHED_PRODUCTS = 1000  # products that one stream may name
+MAX_UNREAD_MESSAGES = 100  # messages that wait for somebody to read them
 
 Messages = AsyncIterator[Any]
 
 
-class Streams:
+class StreamMethods:
     """The two feeds, and all who follow them."""
 
-    def __init__(self, door: Door) -> None:
-        self.door, watcher = door, get_runtime(door.app).change_listener
-        with door.app.app_context():
+    def __init__(self, runner: CallRunner) -> None:
+        self.runner, watcher = runner, get_runtime(runner.app).change_listener
+        with runner.app.app_context():
             self.ctx = anonymous()
         self.changes, self.steps = (
-            Stream(watcher, lambda cursor, read=read: door.read(lambda: after(read, cursor)))
+            Stream(
+                watcher, lambda cursor, read=read: runner.run_for_all(lambda: read_rows_after(read, cursor))
+            )
             for read in (changes.read_changes, changes.read_steps)
         )
 
-    def methods(self) -> dict[str, Callable[[Call, Any], Any]]:
+    def get_methods(self) -> dict[str, Callable[[Call, Any], Any]]:
         return {
             "WatchProducts": self.watch_products,
             "WatchOrders": self.watch_orders,
-            "BatchCreateProducts": self.batch,
-            "LivePriceUpdates": self.live,
+            "BatchCreateProducts": self.batch_create_products,
+            "LivePriceUpdates": self.update_live_prices,
         }
 
     async def watch_products(self, call: Call, request: pb.WatchProductsRequest) -> Messages:
-        wanted = set(request.product_ids)
-        if len(wanted) > WATCHED:
-            raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {WATCHED}."]})
-        call.cursor = await self.door.run(call, begun, request, changes.find_newest_change)
+        product_ids = set(request.product_ids)
+        if len(product_ids) > MAX_WATCHED_PRODUCTS:
+            raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]})
+        call.cursor = await self.runner.run_for_call(
+            call, find_start_cursor, request, changes.find_newest_change
+        )
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.after(call.cursor):
             for row in rows:
-                if not wanted or row.product_id in wanted:
-                    yield pb.WatchProductsResponse(cursor=row.seq, change=self.change(row))
+                if not product_ids or row.product_id in product_ids:
+                    yield pb.WatchProductsResponse(cursor=row.seq, change=self.build_change(row))
                 call.cursor = row.seq
-        raise stopping()
+        raise build_stopping_error()
 
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
-        who = await self.door.run(call, context)
-        changes.filter_visible_steps(who, ())
-        call.cursor = await self.door.run(call, begun, request, changes.find_newest_step)
+        caller = await self.runner.run_for_call(call, context)
+        changes.filter_visible_steps(caller, ())
+        call.cursor = await self.runner.run_for_call(
+            call, find_start_cursor, request, changes.find_newest_step
+        )
         yield pb.WatchOrdersResponse(cursor=call.cursor)
         async for rows in self.steps.after(call.cursor):
-            told = changes.filter_visible_steps(who, rows) and await self.door.run(call, mine, rows)
-            for row in told:
+            visible_rows = changes.filter_visible_steps(caller, rows) and await self.runner.run_for_call(
+                call, filter_own_steps, rows
+            )
+            for row in visible_rows:
                 yield pb.WatchOrdersResponse(
                     cursor=row.seq,
                     order_id=row.order_id,
-                    step=said(pb.OrderStep, row, self.ctx),
-                    status=then(row),
+                    step=build_message(pb.OrderStep, row, self.ctx),
+                    status=get_status_after(row),
                 )
                 call.cursor = row.seq
             call.cursor = rows[-1].seq
-        raise stopping()
+        raise build_stopping_error()
 
-    def change(self, row: Row) -> pb.ProductChange:
-        return said(pb.ProductChange, row, self.ctx)
+    def build_change(self, row: Row) -> pb.ProductChange:
+        return build_message(pb.ProductChange, row, self.ctx)
 
-    async def batch(self, call: Call, given: Messages) -> pb.BatchCreateProductsResponse:
+    async def batch_create_products(
+        self, call: Call, raw_messages: Messages
+    ) -> pb.BatchCreateProductsResponse:
         """All of it comes before any of it is done, so that nobody waits for a slow client."""
-        await self.door.run(call, may, "create")
+        await self.runner.run_for_call(call, check_product_permission, "create")
         items: list[pb.BatchCreateProductsRequest] = []
         try:
-            async with asyncio.timeout(BATCH_SECONDS):
-                async for raw in given:
-                    items.append(parse(pb.BatchCreateProductsRequest, raw))
-                    if len(items) > ITEMS:
-                        raise Invalid(f"A batch has {ITEMS} products at most.")
+            async with asyncio.timeout(BATCH_TIMEOUT):
+                async for raw in raw_messages:
+                    items.append(parse_message(pb.BatchCreateProductsRequest, raw))
+                    if len(items) > MAX_BATCH_ITEMS:
+                        raise Invalid(f"A batch has {MAX_BATCH_ITEMS} products at most.")
         except TimeoutError:
-            raise Late(f"A batch comes within {BATCH_SECONDS} seconds.") from None
-        return await self.door.run(call, create, items)
+            raise DeadlineExceeded(f"A batch comes within {BATCH_TIMEOUT} seconds.") from None
+        return await self.runner.run_for_call(call, create_batch, items)
 
-    async def live(self, call: Call, given: Messages) -> Messages:
+    async def update_live_prices(self, call: Call, raw_messages: Messages) -> Messages:
         """It ends when the client has said all, and has seen all that came of it."""
-        call.cursor, goal = await self.door.run(call, entered), float("inf")
+        call.cursor, end_cursor = await self.runner.run_for_call(call, begin_live_prices), float("inf")
         yield pb.LivePriceUpdatesResponse(cursor=call.cursor)
-        news = asyncio.Queue[Any](UNREAD)
-        tasks = [asyncio.create_task(into(news, each)) for each in (self.hear(call, given), self.tell(call))]
+        queue = asyncio.Queue[Any](MAX_UNREAD_MESSAGES)
+        tasks = [
+            asyncio.create_task(forward_messages(queue, each))
+            for each in (self.answer_prices(call, raw_messages), self.send_changes(call))
+        ]
         try:
-            while call.cursor < goal:
-                match await news.get():
+            while call.cursor < end_cursor:
+                match await queue.get():
                     case Exception() as error:
                         raise error
-                    case int() as goal:
+                    case int() as end_cursor:
                         pass
                     case message:
                         if message.HasField("change") or message.HasField("answer"):
@@ -124,108 +137,110 @@ class Streams:
             for each in tasks:
                 each.cancel()
 
-    async def hear(self, call: Call, given: Messages) -> Messages:
+    async def answer_prices(self, call: Call, raw_messages: Messages) -> Messages:
         """An answer to each price, and at the end how far the feed has to be told."""
         index = 0
-        async for raw in given:
+        async for raw in raw_messages:
             answer = pb.LivePriceUpdatesResponse.Answer(index=index)
             try:
-                request = parse(pb.LivePriceUpdatesRequest, raw)
+                request = parse_message(pb.LivePriceUpdatesRequest, raw)
                 about = f"Product/{request.product_id}"
-                await self.door.count(call)
-                made = await self.door.run(call, priced, request, about=about)
-                answer.product.CopyFrom(made.product)
-            except Refusal as refusal:
-                if refusal.status.code == code.UNAUTHENTICATED:
+                await self.runner.count_call(call)
+                response = await self.runner.run_for_call(call, update_price, request, about=about)
+                answer.product.CopyFrom(response.product)
+            except CallError as call_error:
+                if call_error.status.code == code.UNAUTHENTICATED:
                     raise
-                answer.refusal.CopyFrom(refusal.status)
+                answer.refusal.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.door.read(lambda: changes.find_newest_change(anonymous()))
+        yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous()))
 
-    async def tell(self, call: Call) -> Messages:
+    async def send_changes(self, call: Call) -> Messages:
         async for rows in self.changes.after(call.cursor):
             for row in rows:
-                change = self.change(row) if row.kind == CHANGED else None
+                change = self.build_change(row) if row.kind == CHANGED else None
                 yield pb.LivePriceUpdatesResponse(cursor=row.seq, change=change)
-        raise stopping()
+        raise build_stopping_error()
 
 
-async def into(news: asyncio.Queue[Any], source: Messages) -> None:
+async def forward_messages(queue: asyncio.Queue[Any], source: Messages) -> None:
     """All that a source has, or what went wrong with it."""
     try:
         async for each in source:
-            await news.put(each)
+            await queue.put(each)
     except Exception as error:  # noqa: BLE001
-        await news.put(error)
+        await queue.put(error)
 
 
-def stopping() -> Refusal:
-    return Refusal(status(code.UNAVAILABLE, "This server is about to stop.", "STOPPING", retry(1)))
+def build_stopping_error() -> CallError:
+    return CallError(
+        build_status(code.UNAVAILABLE, "This server is about to stop.", "STOPPING", build_retry_info(1))
+    )
 
 
 # ---- What a thread does for a stream
 
 
-def begun(request: Any, newest: Callable[[Context], int]) -> int:
+def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
     """Where a stream begins: after what the caller knows, or now."""
     ctx = context()
-    cursor = shaped(Search(only=("after",)), request, ctx.currency).get("after")
+    cursor = load_input(Search(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
 
 
-def after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequence[Row]:
+def read_rows_after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequence[Row]:
     try:
         return read(anonymous(), cursor)
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"cursor": [error.detail]}) from None
 
 
-def mine(rows: Sequence[Row]) -> Sequence[Row]:
+def filter_own_steps(rows: Sequence[Row]) -> Sequence[Row]:
     return changes.filter_visible_steps(context(), rows)
 
 
-def then(row: Row) -> int:
+def get_status_after(row: Row) -> int:
     """What a step made of its order."""
     status = get_moves(Order)[row.move].target or PLACED
-    return number(pb.OrderStatus.DESCRIPTOR, status)
+    return get_enum_number(pb.OrderStatus.DESCRIPTOR, status)
 
 
-def may(name: str) -> None:
+def check_product_permission(name: str) -> None:
     check_permission(context(), Product, name)
 
 
-def entered() -> int:
+def begin_live_prices() -> int:
     """Whoever may never send a price need not begin."""
     ctx = context()
-    if barred := get_moves(Product)["update"].bar(ctx.roles()):
-        raise barred
+    if refusal := get_moves(Product)["update"].bar(ctx.roles()):
+        raise refusal
     return changes.find_newest_change(ctx)
 
 
-def priced(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
-    words = pb.UpdateProductRequest(
+def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
+    full_request = pb.UpdateProductRequest(
         id=request.product_id, etag=request.etag, request_id=request.request_id,
         price=request.price if request.HasField("price") else None, update_mask={"paths": ["price"]},
     )  # fmt: skip
-    return make("UpdateProduct", Product, get_moves(Product)["update"], words)
+    return handle_move("UpdateProduct", Product, get_moves(Product)["update"], full_request)
 
 
-def create(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:
+def create_batch(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:
     ctx = context()
     quota.count()
     quota.spend(len(items))
     products, flaws = [], []
     for index, item in enumerate(items):
         try:
-            products.append(shaped(NewProduct(), item, ctx.currency))
+            products.append(load_input(NewProduct(), item, ctx.currency))
         except Invalid as error:
             flaws.append({"index": index, "reason": imports.join_messages(error.facts["errors"])[:200]})
     if flaws:
         return pb.BatchCreateProductsResponse(failed_count=len(flaws), flaws=flaws)
 
-    def act() -> pb.BatchCreateProductsResponse:
-        good, _ = imports.import_products(ctx, enumerate(products), lambda *_: None)
-        return pb.BatchCreateProductsResponse(created_count=good)
+    def import_batch() -> pb.BatchCreateProductsResponse:
+        count, _ = imports.import_products(ctx, enumerate(products), lambda *_: None)
+        return pb.BatchCreateProductsResponse(created_count=count)
 
-    return keyed(ctx, "BatchCreateProducts", items, act)
+    return answer_once(ctx, "BatchCreateProducts", items, import_batch)

@@ -11,12 +11,12 @@ from sys import getsizeof
 from threading import Lock
 from typing import Any
 
-from shop.doors.graphql.errors import Refused
+from shop.doors.graphql.errors import RequestError
 
-MOST, LONGEST = 1000, 16_384  # texts, and characters of each
-ROOM = 4 * 1024 * 1024  # bytes of memory for all texts
-BESIDE = 400  # bytes that a text takes beside its own: its hash, and its place
-DIGEST = re.compile(r"[0-9a-f]{64}")
+MAX_QUERIES, MAX_QUERY_LENGTH = 1000, 16_384  # texts, and characters of each
+MAX_MEMORY = 4 * 1024 * 1024  # bytes of memory for all texts
+ENTRY_OVERHEAD = 400  # bytes that a text takes beside its own: its hash, and its place
+DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
 class PersistedQueries:
@@ -26,38 +26,42 @@ class PersistedQueries:
         self.texts: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self.size, self.lock = 0, Lock()
 
-    def find(self, digest: str) -> str:
+    def find_query(self, digest: str) -> str:
         """The text that has this hash; it counts as used."""
         with self.lock:
             if digest not in self.texts:
-                raise Refused("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
+                raise RequestError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
             self.texts.move_to_end(digest)
             return self.texts[digest][0]
 
     def is_new(self, digest: str, text: str) -> bool:
         """Whether there is something to remember."""
-        return digest not in self.texts and len(text) <= LONGEST
+        return digest not in self.texts and len(text) <= MAX_QUERY_LENGTH
 
-    def remember(self, digest: str, text: str) -> None:
+    def store_query(self, digest: str, text: str) -> None:
         """Keep a text, and forget those that have not been used for longest."""
         with self.lock:
             if self.is_new(digest, text):
-                self.texts[digest] = text, (size := getsizeof(text) + BESIDE)
+                self.texts[digest] = text, (size := getsizeof(text) + ENTRY_OVERHEAD)
                 self.size += size
-            while len(self.texts) > MOST or self.size > ROOM:
+            while len(self.texts) > MAX_QUERIES or self.size > MAX_MEMORY:
                 _, (_, size) = self.texts.popitem(last=False)
                 self.size -= size
 
 
-def hashed(text: str) -> str:
+def hash_query(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def asked(extensions: dict[str, Any]) -> str | None:
+def parse_query_hash(extensions: dict[str, Any]) -> str | None:
     """The hash that a request names, by Apollo's protocol."""
-    if (named := extensions.get("persistedQuery")) is None:
+    if (extension := extensions.get("persistedQuery")) is None:
         return None
-    digest = named.get("sha256Hash") if isinstance(named, dict) and named.get("version") == 1 else None
-    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise Refused("BAD_REQUEST", "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}.")
+    digest = (
+        extension.get("sha256Hash") if isinstance(extension, dict) and extension.get("version") == 1 else None
+    )
+    if not isinstance(digest, str) or not DIGEST_PATTERN.fullmatch(digest):
+        raise RequestError(
+            "BAD_REQUEST", "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}."
+        )
     return digest

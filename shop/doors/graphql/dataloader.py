@@ -1,0 +1,56 @@
+"""What siblings ask for is fetched at once, without asyncio: a list announces whom it holds, and the first
+of them that asks for something asks for all."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from shop.model.entity import Base
+from shop.model.money import Currency
+from shop.storage.transactions import Context
+
+MAX_IDS_PER_QUERY = 5000  # what a statement may name
+
+Fetch = Callable[..., dict[int, Any]]
+
+
+class DataLoader:
+    def __init__(self) -> None:
+        self.announced_ids: dict[type[Base], dict[int, None]] = defaultdict(dict)
+        self.loaded: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
+
+    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
+        self.announced_ids[kind].update(dict.fromkeys(ids))
+
+    def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Base], id: int, *args: Any) -> Any:
+        """What `fetch` finds for one of a kind; it is asked for all that were announced."""
+        loaded = self.loaded[fetch, args]
+        if id not in loaded:
+            keys = iter(
+                [id, *(other for other in self.announced_ids[kind] if other not in loaded and other != id)]
+            )
+            while chunk := list(islice(keys, MAX_IDS_PER_QUERY)):
+                loaded.update(fetch(context, chunk, *args))
+        return loaded[id]
+
+
+@dataclass
+class GraphQLContext:
+    """One request on its way through the schema."""
+
+    ctx: Context
+    variables: dict[str, Any]
+    loader: DataLoader = field(default_factory=DataLoader)
+    prepared_moves: dict[Any, Callable[[], Any]] = field(default_factory=dict)
+    replayed_paths: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.currency = Currency(self.ctx.currency)
+
+    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
+        self.loader.announce_ids(kind, ids)
+
+    def load(self, fetch: Fetch, kind: type[Base], id: int, *args: Any) -> Any:
+        return self.loader.load(fetch, self, kind, id, *args)

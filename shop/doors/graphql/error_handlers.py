@@ -1,0 +1,70 @@
+"""Requests that were not carried out, answered in the shape that GraphQL clients read."""
+
+from flask import Blueprint, Response, request
+from graphql import GraphQLError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException, TooManyRequests
+
+from shop.doors.graphql.errors import RequestError, serialize_error
+from shop.doors.graphql.responses import build_response, choose_response_type
+from shop.doors.media import JSON
+from shop.model.errors import DomainError
+from shop.storage.database import translate_error
+
+STATUS_OF_CODE = {"unauthenticated": 401, "unavailable": 503}
+
+
+def choose_error_type() -> str:
+    return choose_response_type() or JSON
+
+
+def handle_request_error(error: RequestError) -> Response:
+    """Those who only know JSON look into the body, and not at the status."""
+    return build_response(
+        {"errors": error.errors}, 200 if choose_error_type() == JSON else error.status, choose_error_type()
+    )
+
+
+def handle_exception(error: Exception, status: int = 500) -> Response:
+    return build_response(
+        {"errors": [serialize_error(GraphQLError("", original_error=error))]}, status, choose_error_type()
+    )
+
+
+def handle_domain_error(error: DomainError) -> Response:
+    response = handle_exception(error, STATUS_OF_CODE.get(error.code, 400))
+    if error.code == "unauthenticated":
+        response.headers["WWW-Authenticate"] = 'Bearer realm="shop", error="invalid_token"'
+    if seconds := error.facts.get("retry_after"):
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def handle_database_error(error: SQLAlchemyError) -> Response:
+    return (
+        handle_domain_error(domain_error)
+        if (domain_error := translate_error(error))
+        else handle_exception(error)
+    )
+
+
+def handle_http_error(error: HTTPException) -> Response:
+    """An error of HTTP itself, with the headers that belong to it."""
+    original = error.get_response(request.environ)
+    if original.status_code < 400:
+        return original
+    response = handle_exception(error, original.status_code)
+    for name, value in original.headers:
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def register_error_handlers(blueprint: Blueprint) -> None:
+    blueprint.register_error_handler(RequestError, handle_request_error)
+    blueprint.register_error_handler(DomainError, handle_domain_error)
+    blueprint.register_error_handler(SQLAlchemyError, handle_database_error)
+    blueprint.register_error_handler(HTTPException, handle_http_error)
+    # The front door has a handler of its own for this one.
+    blueprint.register_error_handler(TooManyRequests, handle_http_error)
+    blueprint.register_error_handler(Exception, handle_exception)

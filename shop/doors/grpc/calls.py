@@ -1,0 +1,329 @@
+"""Every method bound in one way. What the doors share reads a call as what it is: a request by HTTP."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
+from random import uniform
+from time import monotonic, perf_counter
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from flask import Flask
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import code_pb2 as code
+from google.rpc.status_pb2 import Status
+from sqlalchemy.exc import SQLAlchemyError
+
+from shop.doors import quota
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
+from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
+from shop.doors.grpc.open_calls import OpenCalls
+from shop.doors.web import named, network
+from shop.hypermedia.request import UNREAD, request_state
+from shop.model.errors import Invalid
+from shop.runtime import get_runtime
+from shop.storage import timeouts
+
+log = logging.getLogger("shop.requests")
+METADATA_HEADERS = ("authorization", "x-request-id", "traceparent")
+STATUS_BY_NUMBER = {each.value[0]: each for each in grpc.StatusCode}
+SERVER_FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
+NO_DEADLINE = float("inf")
+DEADLINE_MARGIN = 0.1  # seconds before a deadline in which the database gives up because of it
+FIRST_MESSAGE_TIMEOUT = 5  # seconds that the only message of a call may take
+MAX_CALLS_PER_ADDRESS = 400  # open at a time; a tenth of what the server takes
+MAX_STREAMS_PER_CALLER = 100  # open at a time, of an account or, without a token, of an address
+MAX_STREAM_SECONDS = 3600  # after which a stream ends and its client comes back with its cursor
+BASE_ENVIRON = {
+    "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
+    "wsgi.url_scheme": "http",
+}  # fmt: skip
+
+
+@dataclass
+class Call:
+    """What is known of a call; `cursor` is where a stream has come to."""
+
+    method: MethodDescriptor
+    headers: dict[str, str]
+    remote: str
+    deadline: float
+    started_at: float = field(default_factory=perf_counter)
+    user_id: int | None = None
+    sent_count: int = 0
+    cursor: int | None = None
+    replayed: bool = False
+    limits: Any = None
+
+    def __post_init__(self) -> None:
+        self.ids = named(self.build_environ())
+
+    @property
+    def path(self) -> str:
+        return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    def build_environ(self) -> dict[str, Any]:
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
+        return {**BASE_ENVIRON, "PATH_INFO": self.path, "REMOTE_ADDR": self.remote, **headers}
+
+
+def build_call(method: MethodDescriptor, context: grpc.aio.ServicerContext, proxy: str) -> Call:
+    metadata = context.invocation_metadata() or ()
+    headers = {name: value for name, value in metadata if name in METADATA_HEADERS and isinstance(value, str)}
+    remaining = context.time_remaining()
+    deadline = NO_DEADLINE if remaining is None else monotonic() + remaining
+    return Call(
+        method, headers, find_client_address(parse_peer_address(context.peer()), metadata, proxy), deadline
+    )
+
+
+def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
+    """The address that a call comes from: the peer, or what the trusted proxy says of whom it calls for."""
+    if proxy not in (peer, "*"):
+        return peer
+    forwarded = [value for name, value in metadata if name == "x-forwarded-for" and isinstance(value, str)]
+    last = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
+    try:
+        return str(ip_address(last))
+    except ValueError:
+        return peer
+
+
+def parse_peer_address(peer: str) -> str:
+    """ipv4:10.0.0.1:5000, or ipv6:%5B::1%5D:5000."""
+    kind, _, place = unquote(peer).partition(":")
+    return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else "unknown"
+
+
+@dataclass
+class CallRunner:
+    """The shop behind the door, and the threads that work in it: as many as there are connections."""
+
+    app: Flask
+    threads: ThreadPoolExecutor
+    open_calls: OpenCalls = field(default_factory=OpenCalls)
+
+    @property
+    def proxy(self) -> str:
+        return get_runtime(self.app).settings.trusted_proxy
+
+    @asynccontextmanager
+    async def admit_call(self, call: Call, *, free: bool) -> AsyncIterator[None]:
+        """Count a call before its message comes, and hold its place among the open calls while it runs."""
+        client = network(call.remote)
+        with self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS):
+            if not free:
+                await self.count_call(call)
+            caller = client if call.user_id is None else f"user:{call.user_id}"
+            is_stream = call.method.server_streaming
+            with (
+                self.open_calls.hold_place(f"streams of {caller}", MAX_STREAMS_PER_CALLER)
+                if is_stream
+                else nullcontext()
+            ):
+                yield
+
+    async def count_call(self, call: Call) -> None:
+        """Count a call against the limits of its caller: strangers by address, others by account."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.threads, self.count_in_thread, call)
+
+    def count_in_thread(self, call: Call) -> None:
+        with self.app.request_context(call.build_environ()):
+            request_state().ids = call.ids
+            try:
+                quota.count()
+            except Exception as error:  # noqa: BLE001
+                raise CallError(to_status(error, request_id=call.ids["request_id"])) from None
+            finally:
+                call.limits, call.user_id = quota.counted(), find_user_id()
+
+    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+        """One piece of work, in a thread and with all around it that doors share."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self.threads, partial(self.run_in_request, call, work, *args, about=about)
+        )
+
+    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+        timeouts.DEADLINE.set(call.deadline)
+        with self.app.request_context(call.build_environ()):
+            request_state().ids, request_state().limits = call.ids, call.limits
+            with self.trace_call(call) as failed:
+                try:
+                    if monotonic() >= call.deadline:
+                        raise DeadlineExceeded("There was no time left to begin.")
+                    return work(*args)
+                except Exception as error:  # noqa: BLE001
+                    is_late = (
+                        isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN
+                    )
+                    call_error = CallError(
+                        to_status(
+                            DeadlineExceeded("Time is up.") if is_late else error,
+                            about,
+                            call.ids["request_id"],
+                        )
+                    )
+                    if call_error.status.code in SERVER_FAULTS:
+                        failed()
+                    raise call_error from None
+                finally:
+                    call.user_id, call.replayed = find_user_id(), request_state().is_replayed
+
+    async def run_for_all(self, work: Callable[[], Any]) -> Any:
+        """A look on behalf of many, and of nobody in particular."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.run_in_app, work)
+
+    def run_in_app(self, work: Callable[[], Any]) -> Any:
+        timeouts.DEADLINE.set(NO_DEADLINE)
+        with self.app.app_context():
+            return work()
+
+    @contextmanager
+    def trace_call(self, call: Call) -> Iterator[Callable[[], Any]]:
+        """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
+        with get_runtime(self.app).trace_call(call.path) as failed:
+            if trace_id := request_state().trace_id:
+                request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
+            yield failed
+
+
+def find_user_id() -> int | None:
+    """The id of the account whose token this request has."""
+    claims = request_state().claims
+    return int(claims["sub"]) if claims and claims is not UNREAD else None
+
+
+def parse_message(kind: type[Message], raw: bytes) -> Message:
+    """Read here and not by the library, which would call it a fault of ours."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        raise CallError(to_status(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
+
+
+async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
+    """The message of a call that has one; the library would leave those without an answer who send none."""
+    try:
+        async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT):
+            async for raw in raw_messages:
+                return raw
+    except TimeoutError:
+        raise DeadlineExceeded("There was no message.") from None
+    raise CallError(Status(code=code.UNIMPLEMENTED, message="There was no message."))
+
+
+async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The messages of a stream, until it is old; not all at one moment, or all would come back at once."""
+    end = asyncio.get_running_loop().time() + MAX_STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
+    async with aclosing(messages):
+        while True:
+            try:
+                async with asyncio.timeout_at(end) as clock:
+                    message = await anext(messages)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if clock.expired():
+                    raise build_stream_too_old_error() from None
+                raise
+            yield message
+
+
+def build_stream_too_old_error() -> CallError:
+    message = "This stream has run for long enough. Open another one."
+    return CallError(build_status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", build_retry_info(1)))
+
+
+def build_handlers(
+    runner: CallRunner, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
+) -> grpc.GenericRpcHandler:
+    """`streams` are the coroutines that answer what is no plain call; they read what streams in.
+
+    Calls of a service that is `free` cost no quota and have no line in the log.
+    """
+
+    def build_handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
+        request_type, stream = GetMessageClass(method.input_type), streams.get(method.name)
+
+        def open_call(context: grpc.aio.ServicerContext) -> CallLifecycle:
+            return CallLifecycle(build_call(method, context, runner.proxy), context, quiet=free)
+
+        async def handle_single(raw_messages: Any, context: grpc.aio.ServicerContext) -> bytes:
+            async with open_call(context) as call, runner.admit_call(call, free=free):
+                if stream:
+                    answer = await stream(call, raw_messages)
+                else:
+                    request = parse_message(request_type, await read_single_message(raw_messages))
+                    about = get_resource_name(method.name, request)
+                    answer = await runner.run_for_call(call, UNARY_METHODS[method.name], request, about=about)
+                return answer.SerializeToString()
+
+        async def handle_stream(raw_messages: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+            async with open_call(context) as call, runner.admit_call(call, free=free):
+                request = (
+                    raw_messages
+                    if method.client_streaming
+                    else parse_message(request_type, await read_single_message(raw_messages))
+                )
+                async with aclosing(end_old_stream(stream(call, request))) as messages:
+                    async for message in messages:
+                        yield message.SerializeToString()
+                        call.sent_count += 1
+
+        if method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(handle_stream)
+        return grpc.stream_unary_rpc_method_handler(handle_single)
+
+    return grpc.method_handlers_generic_handler(
+        service.full_name, {each.name: build_handler(each) for each in service.methods}
+    )
+
+
+class CallLifecycle:
+    """What surrounds a call: its refusal becomes its status, and its end a line in the log."""
+
+    def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
+        self.call, self.context, self.quiet = call, context, quiet
+
+    async def __aenter__(self) -> Call:
+        return self.call
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        status, trailers = self.get_final_status(error), [("x-request-id", self.call.ids["request_id"])]
+        if not self.quiet:
+            self.log_call(status)
+        if self.call.cursor is not None:
+            trailers.append(("shop-cursor", str(self.call.cursor)))
+        if status and isinstance(error, Exception):
+            trailers.append(("grpc-status-details-bin", status.SerializeToString()))
+            await self.context.abort(STATUS_BY_NUMBER[status.code], status.message, tuple(trailers))
+        if self.call.replayed:
+            trailers.append(("idempotency-replayed", "true"))
+        self.context.set_trailing_metadata(tuple(trailers))
+
+    def log_call(self, status: Status | None) -> None:
+        status_name = STATUS_BY_NUMBER[status.code].name if status else "OK"
+        facts = {
+            **self.call.ids, "method": "RPC", "route": self.call.path, "status": status_name,
+            "ms": round((perf_counter() - self.call.started_at) * 1000, 1), "messages": self.call.sent_count,
+            "user": self.call.user_id, "remote": self.call.remote,
+        }  # fmt: skip
+        log.info("request", extra={"request": facts})
+
+    def get_final_status(self, error: BaseException | None) -> Status | None:
+        if isinstance(error, Exception):
+            status = to_status(error, request_id=self.call.ids["request_id"])
+            if self.call.cursor is not None:
+                status.message += f" Go on from cursor {self.call.cursor}."
+            return status
+        return Status(code=grpc.StatusCode.CANCELLED.value[0]) if error else None

@@ -1,0 +1,202 @@
+"""What answers each call that is one message for another: a call for every move that the shop declares,
+and the few that are no moves. Which message it answers with, the .proto says."""
+
+from binascii import hexlify
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.status_pb2 import Status
+
+from shop.domain.order import Order
+from shop.domain.product import Product
+from shop.domain.user import Credentials, Refresh, User
+from shop.doors.grpc import shop_pb2 as pb
+from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
+from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
+from shop.doors.quota import limit_failed_logins
+from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
+from shop.hypermedia.request import request_state
+from shop.model.entity import Entity
+from shop.model.errors import DomainError, Invalid, NotFound
+from shop.model.moves import Move, get_moves
+from shop.services import orders, products, tokens, users
+from shop.storage.execution import check_permission, create, execute, find_entity
+from shop.storage.idempotency import StoredAnswer, execute_once
+from shop.storage.pagination import Page, PageInput
+from shop.storage.transactions import Context
+
+ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
+CUSTOM_SERVICES: dict[str, Callable[..., Any]] = {
+    "BuyProduct": orders.buy_product,
+    "PlaceOrder": orders.place_order,
+}
+PROTOBUF = "application/protobuf"
+
+UnaryMethod = Callable[[Message], Message]
+
+
+def get_method_name(kind: type[Entity], move: Move) -> str:
+    """The call that makes a move."""
+    return "PlaceOrder" if kind is Order and move.begins else move.name.title() + kind.__name__
+
+
+def get_response_type(name: str) -> type[Message]:
+    return getattr(pb, f"{name}Response")
+
+
+def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
+    """The answer of a call: the thing in the only field that it has, or nothing."""
+    kind = get_response_type(name)
+    return kind(
+        **{
+            each.name: build_message(GetMessageClass(each.message_type), thing, ctx)
+            for each in kind.DESCRIPTOR.fields
+        }
+    )
+
+
+# ---- Moves
+
+
+def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
+    ctx, id = context(), () if move.begins else (request.id,)
+    check_permission(ctx, kind, move.name, *id)
+    run = prepare_move(ctx, name, kind, move, request)
+    return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
+
+
+def prepare_move(
+    ctx: Context, name: str, kind: type[Entity], move: Move, request: Message
+) -> Callable[[], Any]:
+    """A move that only has to be made: its words have their shape."""
+    schema = move.takes(partial=move.name == "update")
+    mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
+    data = load_input(schema, request, ctx.currency, mask)
+    if move.begins:
+        return partial(
+            CUSTOM_SERVICES.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data
+        )
+    service = CUSTOM_SERVICES.get(name) or partial(execute, kind=kind, name=move.name)
+    return partial(service, ctx, id=request.id, data=data, tags=parse_etag(request.etag))
+
+
+def parse_etag(etag: str) -> set[str] | None:
+    """The versions that an etag allows, quoted as over HTTP or bare."""
+    if etag:
+        return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
+    if settings().require_if_match:
+        raise PreconditionRequired("Say which version you change.", errors={"etag": ["It is missing."]})
+    return None
+
+
+def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Callable[[], Message]) -> Message:
+    """Under a request_id it is done once, and whoever asks again gets the answer that it gave."""
+    if not requests or not requests[0].request_id:
+        return run()
+    if (key := plain_key(requests[0].request_id)) is None:
+        flaw = "It is one string of 1 to 255 plain characters."
+        raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
+    answer = execute_once(
+        ctx,
+        key,
+        compute_call_fingerprints(name, requests),
+        lambda: serialize_response(run()),
+        lambda error: serialize_refusal(error),
+    )
+    request_state().is_replayed = answer.replayed
+    if answer.status == 200:
+        return get_response_type(name).FromString(answer.body)
+    raise CallError(Status.FromString(answer.body))
+
+
+def serialize_response(response: Message) -> StoredAnswer:
+    return StoredAnswer(200, response.SerializeToString(), PROTOBUF)
+
+
+def serialize_refusal(error: DomainError) -> StoredAnswer:
+    return StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF)
+
+
+def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:
+    """What makes a request the same request: all that it says, but for its key, which is the same anyway."""
+    contents = [each.SerializeToString(deterministic=True) for each in requests]
+    return fingerprints(b"grpc", name.encode(), *map(hexlify, contents))
+
+
+# ---- Looking
+
+
+def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
+    ctx = context()
+    if kind is Product:
+        return build_response_message(name, products.get_product(ctx, request.id), ctx)
+    id = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
+    return build_response_message(name, find_entity(ctx, kind, id), ctx)
+
+
+LIST_SERVICES: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
+    Product: (products.ProductSearch, products.list_products),
+    Order: (orders.OrderSearch, orders.list_orders),
+    User: (PageInput, users.list_users),
+}
+
+
+def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
+    ctx, (schema, list_page) = context(), LIST_SERVICES[kind]
+    try:
+        page = list_page(ctx, load_input(schema(), request, ctx.currency))
+    except NotFound as error:
+        raise Invalid("Begin anew.", errors={"page_token": [error.detail]}) from None
+    message = getattr(pb, kind.__name__)
+    return get_response_type(name)(
+        **{f"{kind.__name__.lower()}s": [build_message(message, each, ctx) for each in page.items]},
+        next_page_token=str(page.next or ""),
+        total_size=0 if request.page_token else page.total,
+    )
+
+
+# ---- Coming and going
+
+
+def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
+    ctx = anonymous()  # a stale token keeps nobody from getting a new one
+    credentials = load_input(Credentials(), request, ctx.currency)
+    with limit_failed_logins(credentials["username"]):
+        return build_token_response(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **credentials))
+
+
+def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
+    ctx = anonymous()
+    data = load_input(Refresh(), request, ctx.currency)
+    return build_token_response(pb.RefreshResponse, tokens.refresh_tokens(ctx, signer(), **data))
+
+
+def handle_logout(_: pb.LogoutRequest) -> pb.LogoutResponse:
+    tokens.log_out(context())
+    return pb.LogoutResponse()
+
+
+def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
+    new_tokens = {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+    return kind(**new_tokens, expires_in=pair.expires_in, user_id=pair.actor.id)
+
+
+def get_resource_name(name: str, request: Message) -> str:
+    """What a call is about, for those who hear that there is no such thing."""
+    names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
+    return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
+
+
+def iterate_methods() -> Iterator[tuple[str, UnaryMethod]]:
+    for kind in ENTITY_TYPES:
+        for move in get_moves(kind).values():
+            yield get_method_name(kind, move), partial(handle_move, get_method_name(kind, move), kind, move)
+        yield f"Get{kind.__name__}", partial(handle_get_entity, f"Get{kind.__name__}", kind)
+        yield f"List{kind.__name__}s", partial(handle_list_entities, f"List{kind.__name__}s", kind)
+    yield from {"Login": handle_login, "Refresh": handle_refresh, "Logout": handle_logout}.items()
+
+
+UNARY_METHODS = dict(iterate_methods())
