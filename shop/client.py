@@ -18,8 +18,8 @@ except ImportError as error:
 ACCEPT = (
     "application/prs.hal-forms+json, application/hal+json;q=0.9, application/problem+json;q=0.8, */*;q=0.1"
 )
-REPEATABLE, BUSY = ("GET", "HEAD", "PUT", "DELETE"), (429, 502, 503, 504)
-LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+REPEATABLE_METHODS, BUSY_STATUSES = ("GET", "HEAD", "PUT", "DELETE"), (429, 502, 503, 504)
+CONNECTION_ERRORS = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 Node = dict[str, Any]
 
 
@@ -28,25 +28,27 @@ class Resource:
 
     def __init__(self, client: "Client", response: requests.Response, part: Node | None = None) -> None:
         self.client, self.response, self.status = client, response, response.status_code
-        self.data = document(response) if part is None else part
+        self.data = parse_document(response) if part is None else part
         self.links, self.forms = self.data.get("_links", {}), self.data.get("_templates", {})
         self.url = self.href("self") if "self" in self.links else response.url
-        tag = response.headers.get("ETag", "") if part is None else ""
-        self.etag = tag if tag.startswith('"') else self.data.get("_etag")  # a weak one never matches
+        header = response.headers.get("ETag", "") if part is None else ""
+        self.etag = header if header.startswith('"') else self.data.get("_etag")  # a weak one never matches
 
     def __getitem__(self, name: str) -> Any:
         """A member of the document; those in a list that have links are resources."""
-        value, within = self.data[name], partial(Resource, self.client, self.response)
+        value, make_resource = self.data[name], partial(Resource, self.client, self.response)
         if not isinstance(value, list):
             return value
-        return [within(each) if isinstance(each, dict) and "_links" in each else each for each in value]
+        return [
+            make_resource(item) if isinstance(item, dict) and "_links" in item else item for item in value
+        ]
 
     def items(self, rel: str = "item") -> Iterator["Resource"]:
         """What a collection embeds; each page of it is fetched when it is come to."""
         page = self
         while page:
-            found = page.data.get("_embedded", {}).get(rel, [])
-            for part in found if isinstance(found, list) else [found]:
+            embedded = page.data.get("_embedded", {}).get(rel, [])
+            for part in embedded if isinstance(embedded, list) else [embedded]:
                 yield Resource(page.client, page.response, part)
             page = page.follow("next") if "next" in page.links else None
 
@@ -61,32 +63,34 @@ class Resource:
     def submit(self, name: str, /, **values: Any) -> "Resource":
         """Send a form, with the values that it came with and those given here."""
         form = self.forms[name]
-        came = {field["name"]: prefilled(field) for field in form.get("properties", [])}
-        values = {name: value for name, value in came.items() if value is not None} | values
+        initial_values = {field["name"]: get_initial_value(field) for field in form.get("properties", [])}
+        values = {name: value for name, value in initial_values.items() if value is not None} | values
         url = urljoin(self.response.url, form.get("target") or self.url)
         return self.send(form.get("method", "GET").upper(), url, values, form.get("contentType", ""))
 
     def href(self, rel: str, variables: Node | None = None) -> str:
         link = self.links[rel]
         template = (link[0] if isinstance(link, list) else link)["href"]
-        return urljoin(self.response.url, uritemplate.expand(template, plain(variables or {})))
+        return urljoin(self.response.url, uritemplate.expand(template, to_form_values(variables or {})))
 
-    def place(self, rel: str) -> str:
+    def find_target(self, rel: str) -> str:
         """Where a form leads or, where there is none, a link."""
         target = self.forms.get(rel, {}).get("target")
         return urljoin(self.response.url, target) if target else self.href(rel)
 
-    def send(self, method: str, url: str, values: Node | None = None, media: str = "") -> "Resource":
+    def send(self, method: str, url: str, values: Node | None = None, content_type: str = "") -> "Resource":
         """Send values in the query or the body, and what keeps a change from being lost or made twice."""
         values, headers = values or {}, {}
         if method in ("PUT", "PATCH", "DELETE") and self.etag and urlsplit(url)[:3] == urlsplit(self.url)[:3]:
             headers["If-Match"] = self.etag
         if key := values.get("_idempotency_key") or (method == "POST" and uuid4()):
             headers["Idempotency-Key"] = f'"{key}"'
-        body = {"data": plain(values)} if "x-www-form-urlencoded" in media else {"json": values}
+        body = (
+            {"data": to_form_values(values)} if "x-www-form-urlencoded" in content_type else {"json": values}
+        )
         if method in ("GET", "DELETE"):
-            url, body = requests.Request(method, url, params=plain(values)).prepare().url, {}
-        return self.client.ask(method, url, headers, **body)
+            url, body = requests.Request(method, url, params=to_form_values(values)).prepare().url, {}
+        return self.client.request_with_retries(method, url, headers, **body)
 
 
 class Problem(Resource, Exception):
@@ -96,8 +100,8 @@ class Problem(Resource, Exception):
         super().__init__(client, response)
         self.title, self.detail = self.data.get("title", response.reason), self.data.get("detail", "")
         self.errors = self.data.get("errors", [])
-        said = (f"{self.status} {self.title}", self.detail, self.errors)
-        self.args = (". ".join(str(each) for each in said if each),)
+        sentences = (f"{self.status} {self.title}", self.detail, self.errors)
+        self.args = (". ".join(str(sentence) for sentence in sentences if sentence),)
 
 
 class Client(requests.Session):
@@ -107,15 +111,15 @@ class Client(requests.Session):
         super().__init__()
         self.url, self.timeout, self.keeps = url, timeout, keeps
         self.retries, self.patience = retries, patience
-        self.headers["Accept"], self.auth = ACCEPT, self.sign
-        self.forget()
+        self.headers["Accept"], self.auth = ACCEPT, self.authorize
+        self.forget_login()
 
-    def request(self, method: str, url: str, **words: Any) -> requests.Response:
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """As ever, but never without an end to the wait."""
-        return super().request(method, url, **{"timeout": self.timeout, **words})
+        return super().request(method, url, **{"timeout": self.timeout, **options})
 
     def home(self) -> Resource:
-        return self.ask("GET", self.url, {})
+        return self.request_with_retries("GET", self.url, {})
 
     def changes(self, after: int | None = None, wait: int = 20) -> Iterator[Resource]:
         """Each change after a cursor, or after now, as it comes, for ever; a server that is away comes back.
@@ -128,82 +132,85 @@ class Client(requests.Session):
                 url = url or self.home().href(
                     "changes", {"wait": wait} | ({} if after is None else {"after": after})
                 )
-                page = self.ask("GET", url, {}, timeout=self.timeout + wait)
-            except (Problem, *LOST) as error:
-                if getattr(error, "status", 503) not in BUSY:
+                page = self.request_with_retries("GET", url, {}, timeout=self.timeout + wait)
+            except (Problem, *CONNECTION_ERRORS) as error:
+                if getattr(error, "status", 503) not in BUSY_STATUSES:
                     raise
                 sleep(random.uniform(0, 1))  # noqa: S311
                 continue
-            found = page.data["_embedded"]["item"]
-            yield from (Resource(self, page.response, part) for part in found)
+            embedded = page.data["_embedded"]["item"]
+            yield from (Resource(self, page.response, part) for part in embedded)
             url = page.href("next")
-            sleep(0 if found else float(page.response.headers.get("Retry-After", 0)))
+            sleep(0 if embedded else float(page.response.headers.get("Retry-After", 0)))
 
     def login(self, username: str, password: str) -> Resource:
         """Log in, and see the home as whoever did."""
-        self.forget()
-        self.admit(self.home().place("login"), username=username, password=password)
+        self.forget_login()
+        self.open_login(self.home().find_target("login"), username=username, password=password)
         return self.home()
 
     def logout(self) -> None:
         if self.tokens:
             self.tokens.do("DELETE", "logout")
-        self.forget()
+        self.forget_login()
 
     def refresh(self) -> bool:
         """Renew the tokens, if that is offered; a login whose renewal is refused has ended."""
-        old = self.tokens
-        if not old or "refresh" not in old.links | old.forms:
+        old_tokens = self.tokens
+        if not old_tokens or "refresh" not in old_tokens.links | old_tokens.forms:
             return False
-        self.forget()
+        self.forget_login()
         try:
-            self.admit(old.place("refresh"), refresh_token=old["refresh_token"])
-        except (Problem, *LOST) as error:
+            self.open_login(old_tokens.find_target("refresh"), refresh_token=old_tokens["refresh_token"])
+        except (Problem, *CONNECTION_ERRORS) as error:
             if isinstance(error, Problem) and error.status in (400, 401, 403):
                 raise
-            self.tokens = old  # as good as it was
-        return self.tokens is not old
+            self.tokens = old_tokens  # as good as it was
+        return self.tokens is not old_tokens
 
-    def admit(self, url: str, **values: str) -> None:
+    def open_login(self, url: str, **values: str) -> None:
         """Ask for tokens without a key, and so only once: to spend a token twice ends a login."""
-        self.tokens = self.ask("POST", url, {}, json=values)
-        self.due = monotonic() + 0.9 * self.tokens.data.get("expires_in", float("inf"))
+        self.tokens = self.request_with_retries("POST", url, {}, json=values)
+        self.refresh_at = monotonic() + 0.9 * self.tokens.data.get("expires_in", float("inf"))
 
-    def forget(self) -> None:
-        self.tokens, self.due, self.kept = None, float("inf"), {}
+    def forget_login(self) -> None:
+        self.tokens, self.refresh_at, self.cached_answers = None, float("inf"), {}
 
-    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """The token goes only to where it came from."""
         if self.tokens and urlsplit(request.url)[:2] == urlsplit(self.tokens.response.url)[:2]:
             request.headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
         return request
 
-    def ask(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
+    def request_with_retries(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
         """Try again later, if that is safe and may help: at random, but no sooner than was asked for."""
-        end, safe = monotonic() + self.patience, method in REPEATABLE or "Idempotency-Key" in headers
-        for attempt in range(self.retries if safe else 0):
+        give_up_at = monotonic() + self.patience
+        is_repeatable = method in REPEATABLE_METHODS or "Idempotency-Key" in headers
+        for attempt in range(self.retries if is_repeatable else 0):
             wait = random.uniform(0, 0.5 * 2**attempt)  # noqa: S311
             try:
-                return self.once(method, url, headers, **body)
-            except (Problem, *LOST) as error:
-                said = error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
-                wait += float(said) if said.isdecimal() else 0
-                if getattr(error, "status", 503) not in BUSY or monotonic() + wait > end:
+                return self.request_once(method, url, headers, **body)
+            except (Problem, *CONNECTION_ERRORS) as error:
+                retry_after = (
+                    error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
+                )
+                wait += float(retry_after) if retry_after.isdecimal() else 0
+                if getattr(error, "status", 503) not in BUSY_STATUSES or monotonic() + wait > give_up_at:
                     raise
             sleep(wait)
-        return self.once(method, url, headers, **body)
+        return self.request_once(method, url, headers, **body)
 
-    def once(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
+    def request_once(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
         """Send it, with tokens that hold; of a document that has not changed, what was kept is the answer."""
-        if monotonic() > self.due:
+        if monotonic() > self.refresh_at:
             self.refresh()
-        known = self.kept.pop(url, None) if method == "GET" else None
-        headers = headers | ({"If-None-Match": known.headers["ETag"]} if known else {})
+        cached = self.cached_answers.pop(url, None) if method == "GET" else None
+        headers = headers | ({"If-None-Match": cached.headers["ETag"]} if cached else {})
         send = partial(self.request, method, url, headers=headers, **body)
         answer = send()
         if answer.status_code == 401 and "Authorization" in answer.request.headers and self.refresh():
             answer = send()
-        answer = known if known and answer.status_code == 304 else answer
+        answer = cached if cached and answer.status_code == 304 else answer
         if not answer.ok:
             raise Problem(self, answer)
         if (
@@ -211,20 +218,20 @@ class Client(requests.Session):
             and "ETag" in answer.headers
             and "no-store" not in answer.headers.get("Cache-Control", "")
         ):
-            self.kept[url] = answer
-        if len(self.kept) > self.keeps:
-            del self.kept[next(iter(self.kept))]  # the one not asked for the longest
+            self.cached_answers[url] = answer
+        if len(self.cached_answers) > self.keeps:
+            del self.cached_answers[next(iter(self.cached_answers))]  # the one not asked for the longest
         return Resource(self, answer)
 
 
-def document(response: requests.Response) -> Node:
+def parse_document(response: requests.Response) -> Node:
     try:
         return dict(response.json()) if "json" in response.headers.get("Content-Type", "") else {}
     except (TypeError, ValueError):  # no JSON, or no object
         return {}
 
 
-def prefilled(field: Node) -> Any:
+def get_initial_value(field: Node) -> Any:
     """The value that a field of a form came with: a choice, a number or a text."""
     options, value = field.get("options", {}), field.get("value")
     if chosen := options.get("selectedValues"):
@@ -233,6 +240,8 @@ def prefilled(field: Node) -> Any:
     return json.loads(value or "null") if numeric else value
 
 
-def plain(values: Node) -> Node:
+def to_form_values(values: Node) -> Node:
     """Values as HTML writes them in a form or a query."""
-    return {name: json.dumps(one) if isinstance(one, int | float) else one for name, one in values.items()}
+    return {
+        name: json.dumps(value) if isinstance(value, int | float) else value for name, value in values.items()
+    }

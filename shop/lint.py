@@ -15,19 +15,29 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 
-from shop.verdicts import Answer, Contract, Node, leads, links, members, nodes, several, wrong
+from shop.verdicts import (
+    Answer,
+    Contract,
+    Node,
+    check_answer,
+    find_links,
+    find_resources,
+    get_object,
+    is_url,
+    to_list,
+)
 
 Flaw = tuple[str, str]  # a URL, and what is wrong there
 
 ACCEPT = "application/prs.hal-forms+json, application/hal+json;q=0.9, application/json;q=0.8, */*;q=0.1"
-LARGEST = 20_000_000
+MAX_ANSWER_BYTES = 20_000_000
 
 
-class Refused(Exception):
+class CrawlRefused(Exception):
     """The crawl cannot begin, or not as whom it was asked to."""
 
 
-class Late(Exception):
+class TimeUp(Exception):
     """The time is up."""
 
 
@@ -41,10 +51,10 @@ class Crawl:
     deadline: float = 600
     progress: Callable[[str], None] = lambda _: None
     counts: dict[str, int] = field(default_factory=lambda: {"documents": 0, "links": 0, "templates": 0})
-    left: int = 0
-    late: bool = False
+    unvisited: int = 0
+    timed_out: bool = False
     shapes: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    allows: dict[str, set[str] | None] = field(default_factory=dict)
+    allowed_methods: dict[str, set[str] | None] = field(default_factory=dict)
     contracts: dict[str, Contract | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,223 +66,229 @@ class Crawl:
         with requests.Session() as self.session:
             self.session.headers["Accept"] = ACCEPT
             self.session.auth = lambda request: request  # or a .netrc would speak for the caller
-            self.queue, self.found = deque([(self.start, "the first URL")]), {self.start}
+            self.queue, self.found_urls = deque([(self.start, "the first URL")]), {self.start}
             try:
-                first = self.login(name, password) if name else None
-                yield from self.answered(self.judge(first), first.url) if first else ()
-                yield from self.crawl()
-                yield from self.answered(self.logout(first), first.url) if first else ()
-            except Late:
-                self.late = True
+                login_answer = self.log_in(name, password) if name else None
+                if login_answer:
+                    yield from self.catch_failures(self.check_document(login_answer), login_answer.url)
+                yield from self.check_queue()
+                if login_answer:
+                    yield from self.catch_failures(self.log_out(login_answer), login_answer.url)
+            except TimeUp:
+                self.timed_out = True
 
-    def summary(self) -> str:
+    def summarize(self) -> str:
         return ", ".join(f"{count} {what}" for what, count in self.counts.items()) + " checked."
 
-    def stops(self) -> Iterator[str]:
+    def explain_limits(self) -> Iterator[str]:
         """Why there may be more than was seen."""
-        if self.late:
+        if self.timed_out:
             yield f"stopped after {self.deadline:.0f} s (--deadline): there may be more"
-        if self.left:
-            yield f"{self.left} URLs were not visited, after {self.pages} that were (--pages)"
+        if self.unvisited:
+            yield f"{self.unvisited} URLs were not visited, after {self.pages} that were (--pages)"
 
-    def crawl(self) -> Iterator[Flaw]:
+    def check_queue(self) -> Iterator[Flaw]:
         """Breadth first, so that what is cut off is what is farthest away."""
         for _ in range(self.pages):
             if not self.queue:
                 return
             self.progress(f"{self.counts['documents']} documents, {len(self.queue)} to go")
             url, source = self.queue.popleft()
-            yield from self.answered(self.visit(url, source), url)
-        self.left += len(self.queue)
+            yield from self.catch_failures(self.visit_url(url, source), url)
+        self.unvisited += len(self.queue)
 
-    def answered(self, flaws: Iterator[Flaw], url: str) -> Iterator[Flaw]:
+    def catch_failures(self, flaws: Iterator[Flaw], url: str) -> Iterator[Flaw]:
         """The flaws, and, where no answer comes, that one."""
         try:
             yield from flaws
         except requests.RequestException as error:
-            asked = error.request.url if error.request is not None else url
-            yield asked, f"no answer ({type(error).__name__})"
+            request_url = error.request.url if error.request is not None else url
+            yield request_url, f"no answer ({type(error).__name__})"
         except RecursionError:
             yield url, "it nests too deep"
 
-    def visit(self, url: str, source: str) -> Iterator[Flaw]:
-        answer = self.ask("GET", url)
+    def visit_url(self, url: str, source: str) -> Iterator[Flaw]:
+        answer = self.request("GET", url)
         if 300 <= answer.status < 400:
             self.enqueue(url, answer.headers.get("Location", ""), f"{url} redirects to it")
         elif answer.status >= 400 and not (answer.status == 405 and answer.allow):
             yield url, f"{answer.status}; {source}"
-        yield from self.judge(answer)
-        yield from self.allowing(url)
+        yield from self.check_document(answer)
+        yield from self.check_allow(url)
 
-    def judge(self, answer: Answer) -> Iterator[Flaw]:
+    def check_document(self, answer: Answer) -> Iterator[Flaw]:
         """A document, its forms and its links; where they lead to comes later."""
         self.counts["documents"] += 1
-        parts = list(nodes(answer.node))
-        for node in parts:
-            self.follow(node, answer.url)
-            yield from ((answer.url, flaw) for flaw in self.reshaped(node, answer.url))
-        yield from ((answer.url, flaw) for flaw in wrong(answer))
+        resources = list(find_resources(answer.node))
+        for node in resources:
+            self.enqueue_links(node, answer.url)
+            yield from ((answer.url, flaw) for flaw in self.check_shapes(node, answer.url))
+        yield from ((answer.url, flaw) for flaw in check_answer(answer))
         for contract in filter(None, self.contracts.values()):
-            yield from ((answer.url, flaw) for flaw in contract.wrong(answer))
-        for node in parts:
-            yield from self.forms(node, answer.url)
+            yield from ((answer.url, flaw) for flaw in contract.check(answer))
+        for node in resources:
+            yield from self.check_forms(node, answer.url)
 
-    def follow(self, node: Node, url: str) -> None:
+    def enqueue_links(self, node: Node, url: str) -> None:
         """Note the links; one that a form explains is for the form's method, and only GET can be tried."""
-        forms = members(node, "_templates")
-        for rel, href in links(node):
+        forms = get_object(node, "_templates")
+        for rel, href in find_links(node):
             self.counts["links"] += 1
-            if rel == "service-desc" and self.same(url, href):
-                self.documented(urljoin(url, href))
-            if str(members(forms, rel).get("method", "GET")).upper() == "GET":
+            if rel == "service-desc" and self.is_same_server(url, href):
+                self.load_contract(urljoin(url, href))
+            if str(get_object(forms, rel).get("method", "GET")).upper() == "GET":
                 self.enqueue(url, href, f"{url} links it as {rel}")
 
     def enqueue(self, url: str, href: str, source: str) -> None:
-        to = urldefrag(urljoin(url, href)).url if leads(href) else ""
-        if to not in self.found and self.same(url, to):
-            self.found.add(to)
-            self.queue.append((to, source))
+        target_url = urldefrag(urljoin(url, href)).url if is_url(href) else ""
+        if target_url not in self.found_urls and self.is_same_server(url, target_url):
+            self.found_urls.add(target_url)
+            self.queue.append((target_url, source))
 
-    def same(self, url: str, href: str) -> bool:
+    def is_same_server(self, url: str, href: str) -> bool:
         """Whether it is of the same server: what others say is not this API's, nor are others told tokens."""
-        return leads(href) and bool(href) and urlsplit(urljoin(url, href))[:2] == urlsplit(self.start)[:2]
+        return is_url(href) and bool(href) and urlsplit(urljoin(url, href))[:2] == urlsplit(self.start)[:2]
 
-    def documented(self, url: str) -> None:
+    def load_contract(self, url: str) -> None:
         """Read the API's own description, once, before what it describes."""
         if url in self.contracts:
             return
-        spec = self.ask("GET", url).node
-        known = "openapi" in spec and members(spec, "paths")
-        self.contracts[url] = Contract(spec, url) if known else None
+        document = self.request("GET", url).node
+        has_paths = "openapi" in document and get_object(document, "paths")
+        self.contracts[url] = Contract(document, url) if has_paths else None
 
-    def reshaped(self, node: Node, url: str) -> Iterator[str]:
+    def check_shapes(self, node: Node, url: str) -> Iterator[str]:
         """A rel is one object or it is a list, everywhere: clients are written for one of them."""
         for part in ("_links", "_embedded"):
-            for rel, value in members(node, part).items():
+            for rel, value in get_object(node, part).items():
                 shape = "a list" if isinstance(value, list) else "one object"
-                before, where = self.shapes.setdefault((part, rel), (shape, url))
-                if shape != before and value is not None:
-                    yield f"{part} {rel} is {shape} here, and {before} at {where}"
+                other_shape, other_url = self.shapes.setdefault((part, rel), (shape, url))
+                if shape != other_shape and value is not None:
+                    yield f"{part} {rel} is {shape} here, and {other_shape} at {other_url}"
 
-    def forms(self, node: Node, url: str) -> Iterator[Flaw]:
-        here = next((href for rel, href in links(node) if rel == "self"), "")
-        for name, form in members(node, "_templates").items():
+    def check_forms(self, node: Node, url: str) -> Iterator[Flaw]:
+        self_url = next((href for rel, href in find_links(node) if rel == "self"), "")
+        for name, form in get_object(node, "_templates").items():
             self.counts["templates"] += 1
-            target = form.get("target", here) if isinstance(form, dict) else ""
-            if self.same(url, target):
-                to, method = urljoin(url, target), str(form.get("method", "GET"))
-                yield from self.allowing(to)
-                allowed = self.allows[bare(to)]
+            target = form.get("target", self_url) if isinstance(form, dict) else ""
+            if self.is_same_server(url, target):
+                target_url, method = urljoin(url, target), str(form.get("method", "GET"))
+                yield from self.check_allow(target_url)
+                allowed = self.allowed_methods[strip_query(target_url)]
                 if allowed is not None and method not in allowed:
-                    yield url, f"template {name}: {to} allows {spoken(allowed)}, not {method}"
+                    yield url, f"template {name}: {target_url} allows {join_methods(allowed)}, not {method}"
 
-    def allowing(self, url: str) -> Iterator[Flaw]:
+    def check_allow(self, url: str) -> Iterator[Flaw]:
         """What OPTIONS allows is what a method that is not allowed is told; asked once."""
-        if (place := bare(url)) in self.allows:
+        if (bare_url := strip_query(url)) in self.allowed_methods:
             return
-        options, refusal = self.ask("OPTIONS", place), self.ask("PROPFIND", place)
-        said = self.allows[place] = options.allow
+        options, refusal = self.request("OPTIONS", bare_url), self.request("PROPFIND", bare_url)
+        allowed_by_options = self.allowed_methods[bare_url] = options.allow
         if refusal.status != 405:
             return
-        yield from ((place, flaw) for flaw in wrong(refusal))
+        yield from ((bare_url, flaw) for flaw in check_answer(refusal))
         if not refusal.allow:
-            yield place, "405 without an Allow that names a method"
-        elif said is not None and said != refusal.allow:
-            yield place, f"OPTIONS allows {spoken(said)}, a 405 {spoken(refusal.allow)}"
+            yield bare_url, "405 without an Allow that names a method"
+        elif allowed_by_options is not None and allowed_by_options != refusal.allow:
+            by_options, by_refusal = join_methods(allowed_by_options), join_methods(refusal.allow)
+            yield bare_url, f"OPTIONS allows {by_options}, a 405 {by_refusal}"
 
     # ---- Who asks
 
-    def login(self, name: str, password: str) -> Answer:
+    def log_in(self, name: str, password: str) -> Answer:
         """Log in as the home says; a link without a form is taken for the usual two words."""
         try:
-            form, url = self.way(self.ask("GET", self.start), "login")
-            words = {"username": name, "password": password}
-            if properties := [each for each in several(form.get("properties", [])) if isinstance(each, dict)]:
-                words = {each.get("name"): filled(each, name, password) for each in properties}
-            answer = self.ask(form.get("method", "POST"), url, **sent(form, words))
+            form, url = self.find_form(self.request("GET", self.start), "login")
+            values = {"username": name, "password": password}
+            properties = to_list(form.get("properties", []))
+            if form_fields := [each for each in properties if isinstance(each, dict)]:
+                values = {
+                    form_field.get("name"): fill_field(form_field, name, password)
+                    for form_field in form_fields
+                }
+            answer = self.request(form.get("method", "POST"), url, **encode_body(form, values))
         except requests.RequestException as error:
-            raise Refused(f"{self.start} does not answer ({type(error).__name__})") from None
+            raise CrawlRefused(f"{self.start} does not answer ({type(error).__name__})") from None
         if answer.status >= 400:
-            raise Refused(f"{name} cannot log in at {url}: {answer.status}")
+            raise CrawlRefused(f"{name} cannot log in at {url}: {answer.status}")
         if token := answer.node.get("access_token"):
             self.session.headers["Authorization"] = f"{answer.node.get('token_type', 'Bearer')} {token}"
         return answer
 
-    def logout(self, first: Answer) -> Iterator[Flaw]:
+    def log_out(self, login_answer: Answer) -> Iterator[Flaw]:
         """Leave no token behind."""
         try:
-            form, url = self.way(first, "logout")
-        except Refused:
+            form, url = self.find_form(login_answer, "logout")
+        except CrawlRefused:
             return
         method = form.get("method") or (
-            "DELETE" if "DELETE" in (self.allows.get(bare(url)) or ()) else "POST"
+            "DELETE" if "DELETE" in (self.allowed_methods.get(strip_query(url)) or ()) else "POST"
         )
-        if (answer := self.ask(method, url)).status >= 400:
+        if (answer := self.request(method, url)).status >= 400:
             yield url, f"{answer.status} for who logs out"
 
-    def way(self, answer: Answer, rel: str) -> tuple[Node, str]:
+    def find_form(self, answer: Answer, rel: str) -> tuple[Node, str]:
         """The form and the URL of a word; never one of another server, which would hear the password."""
-        form = members(members(answer.node, "_templates"), rel)
-        href = form.get("target") or next((to for each, to in links(answer.node) if each == rel), "")
-        if not self.same(answer.url, href):
-            raise Refused(f"{answer.url} has no {rel} link or form that leads to its own server")
+        form = get_object(get_object(answer.node, "_templates"), rel)
+        href = form.get("target") or next((url for name, url in find_links(answer.node) if name == rel), "")
+        if not self.is_same_server(answer.url, href):
+            raise CrawlRefused(f"{answer.url} has no {rel} link or form that leads to its own server")
         return form, urljoin(answer.url, href)
 
     # ---- One request
 
-    def ask(self, method: str, url: str, **body: Any) -> Answer:
+    def request(self, method: str, url: str, **body: Any) -> Answer:
         """Ask, and wait when told to."""
-        for patience in range(6):
-            answer = self.once(method, url, **body)
-            said = answer.headers.get("Retry-After")
-            if answer.status != 429 and not (answer.status == 503 and said):
+        for attempt in range(6):
+            answer = self.request_once(method, url, **body)
+            retry_after = answer.headers.get("Retry-After")
+            if answer.status != 429 and not (answer.status == 503 and retry_after):
                 break
-            self.wait(seconds(said, 2.0**patience))
+            self.pause(parse_retry_after(retry_after, 2.0**attempt))
         return answer
 
-    def wait(self, time: float) -> None:
-        if monotonic() + time > self.end:
-            raise Late
-        self.progress(f"asked to wait {time:.0f} s")
-        sleep(time)
+    def pause(self, seconds: float) -> None:
+        if monotonic() + seconds > self.end:
+            raise TimeUp
+        self.progress(f"asked to wait {seconds:.0f} s")
+        sleep(seconds)
 
-    def once(self, method: str, url: str, **body: Any) -> Answer:
+    def request_once(self, method: str, url: str, **body: Any) -> Answer:
         if monotonic() > self.end:
-            raise Late
+            raise TimeUp
         with self.session.request(
             method, url, timeout=self.timeout, allow_redirects=False, stream=True, **body
         ) as response:
-            read = b""
+            content = b""
             for chunk in response.iter_content(1 << 16):
-                read += chunk
-                if monotonic() > self.end or len(read) > LARGEST:
-                    raise (
-                        Late if len(read) <= LARGEST else requests.RequestException(request=response.request)
-                    )
-            return Answer(url, method, response.status_code, response.headers, read)
+                content += chunk
+                if monotonic() > self.end or len(content) > MAX_ANSWER_BYTES:
+                    too_large = requests.RequestException(request=response.request)
+                    raise TimeUp if len(content) <= MAX_ANSWER_BYTES else too_large
+            return Answer(url, method, response.status_code, response.headers, content)
 
 
-def bare(url: str) -> str:
+def strip_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def spoken(methods: set[str]) -> str:
+def join_methods(methods: set[str]) -> str:
     return ", ".join(sorted(methods)) or "nothing"
 
 
-def filled(each: Node, name: str, password: str) -> Any:
-    return {"password": password, "hidden": each.get("value")}.get(each.get("type", "text"), name)
+def fill_field(form_field: Node, name: str, password: str) -> Any:
+    return {"password": password, "hidden": form_field.get("value")}.get(form_field.get("type", "text"), name)
 
 
-def sent(form: Node, words: Node) -> Node:
-    return {"data" if "urlencoded" in str(form.get("contentType")) else "json": words}
+def encode_body(form: Node, values: Node) -> Node:
+    return {"data" if "urlencoded" in str(form.get("contentType")) else "json": values}
 
 
-def seconds(said: str | None, otherwise: float) -> float:
+def parse_retry_after(text: str | None, default: float) -> float:
     """A Retry-After, in seconds or as a date."""
-    if said and said.strip().isdecimal():
-        return float(said)
+    if text and text.strip().isdecimal():
+        return float(text)
     try:
-        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
-        return otherwise
+        return default

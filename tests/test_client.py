@@ -272,7 +272,7 @@ def test_a_token_that_is_refused_is_renewed_and_the_request_repeated(member, jou
 
 
 def test_a_token_that_is_about_to_expire_is_renewed_before(member, journal):
-    member.due = time.monotonic() - 1
+    member.refresh_at = time.monotonic() - 1
     member.home()
     assert (journal.said("/tokens/refresh"), [note.status for note in journal.seen[-2:]]) == (
         [200],
@@ -281,7 +281,7 @@ def test_a_token_that_is_about_to_expire_is_renewed_before(member, journal):
 
 
 def test_a_token_is_due_when_nine_tenths_of_its_life_are_over(member):
-    assert member.due - time.monotonic() == pytest.approx(0.9 * 900, abs=5)
+    assert member.refresh_at - time.monotonic() == pytest.approx(0.9 * 900, abs=5)
 
 
 def test_an_order_that_met_a_worn_token_is_placed_once(member, journal, product):
@@ -295,7 +295,7 @@ def test_an_order_that_met_a_worn_token_is_placed_once(member, journal, product)
 
 def test_a_login_that_has_ended_is_a_problem_and_asks_no_further(member, clients, url, journal):
     other = clients(url)
-    other.tokens, other.due = member.tokens, member.due
+    other.tokens, other.refresh_at = member.tokens, member.refresh_at
     member.logout()
     with pytest.raises(Problem, match="401"):
         other.home()
@@ -360,7 +360,7 @@ def test_what_a_program_does_to_a_document_does_not_come_back(stranger, product)
 def test_what_one_saw_is_not_kept_for_the_next(member, staff):
     member.home()
     member.logout()
-    assert list(member.kept) == []
+    assert list(member.cached_answers) == []
 
 
 # ---- Another's service -----------------------------------------------------------------------------
@@ -602,7 +602,7 @@ def test_a_renewal_that_did_not_get_through_ends_no_login(stub, clients, naps, f
     service = stub(lambda heard: fault if heard.path == "/refresh" else Answer(body=PAIR))
     client = clients(service.url)
     client.login("ada", "x")
-    client.due = 0
+    client.refresh_at = 0
     client.home()
     assert service.heard[-1].headers["Authorization"] == "Bearer a"
 

@@ -30,7 +30,7 @@ def lint_api(
     if not re.match(r"https?://[^/\s]", url):
         raise click.BadParameter("begin with http:// or https://", param_hint="URL")
     try:
-        from shop.lint import Crawl, Refused
+        from shop.lint import Crawl, CrawlRefused
     except ModuleNotFoundError:
         raise CommandError("this needs an extra that is not installed: pip install '.[client]'") from None
     callers = [("", ""), *((name, read_account_password(name, password_stdin)) for name in names)]
@@ -42,12 +42,12 @@ def lint_api(
                     show_progress("")
                     click.echo(to_one_line(f"{flaw_url}: {flaw}{f' (as {name})' if name else ''}"))
                 seen_flaws.setdefault((flaw_url, flaw))
-    except Refused as error:
+    except CrawlRefused as error:
         raise CommandError(str(error)) from None
     show_progress("")
-    for reason in crawl.stops():
+    for reason in crawl.explain_limits():
         click.echo(reason, err=True)
-    click.echo(crawl.summary())
+    click.echo(crawl.summarize())
     if seen_flaws:
         raise CommandError(f"flaws: {len(seen_flaws)}, URLs: {len({flaw_url for flaw_url, _ in seen_flaws})}")
 

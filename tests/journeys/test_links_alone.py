@@ -75,7 +75,7 @@ def test_a_refusal_leads_to_the_login(shop, customer):
     orders = shop.login("ada", PASSWORD).follow("orders").url
     shop.logout()
     with pytest.raises(Problem) as refused:
-        shop.ask("GET", orders, {})
+        shop.request_with_retries("GET", orders, {})
     assert "login" in refused.value.forms
 
 
@@ -97,5 +97,5 @@ def test_a_refused_form_is_corrected(shop, customer, product):
 
 def test_a_session_outlives_its_access_token(shop, customer):
     home = shop.login("ada", PASSWORD)
-    shop.due = 0
+    shop.refresh_at = 0
     assert home.follow("me")["username"] == "ada"
