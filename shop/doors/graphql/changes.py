@@ -1,4 +1,4 @@
-"""The feed of changes as a connection."""
+"""Resolvers of the change feed, which is a connection."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from shop.storage.spans import check_first
 
 @dataclass(frozen=True)
 class ChangeSpan:
-    """What came after a cursor of the feed."""
+    """The changes after a cursor, with the attributes of a Span."""
 
     after: int
     first: int
@@ -52,7 +52,7 @@ def parse_change_cursor(after: str) -> int:
 
 
 def build_change_page_info(span: ChangeSpan, info: Info) -> dict[str, Any]:
-    """There is always a cursor to go on from, though nothing came."""
+    """Return the page info; it always has an end cursor, even if there are no changes."""
     return build_page_info(span, info) | ({} if span.items else {"end_cursor": str(span.after)})
 
 

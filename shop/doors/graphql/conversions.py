@@ -1,4 +1,4 @@
-"""Between the words of the schema and those of the shop: names, ids, money, instants."""
+"""Convert between the schema and the shop: names, ids, money, times, input."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def camelize_keys(errors: Any) -> Any:
 
 
 def parse_id(kind: type[Entity], id: str) -> int:
-    """The number in an id; what is the id of something else is the id of nothing of this kind."""
+    """Return the number in an id; raise NotFound if the id is not one of this kind."""
     match = ID_PATTERN.fullmatch(id)
     if not match or match[1] not in (None, kind.__name__):
         raise kind.missing()
@@ -42,7 +42,7 @@ def parse_id(kind: type[Entity], id: str) -> int:
 
 
 def parse_money(value: Any) -> Decimal:
-    """As exact as it was written: a number, or the same as text."""
+    """Return money as an exact decimal; it may be a number or the same as text."""
     if type(value) in (int, float, Decimal, str) and AMOUNT_PATTERN.fullmatch(text := str(value)):
         return Decimal(text)
     raise GraphQLError("Money is a number such as 249.99, or the same as text.")
@@ -63,7 +63,7 @@ def serialize_time(value: datetime) -> str:
 
 
 def load_input(schema: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:
-    """The arguments in the shape that the shop asks for, or each that is not as it must be."""
+    """Return the arguments as validated input; raise Invalid with an error for each wrong argument."""
     try:
         return schema.load(convert_arguments(schema, args, currency))
     except ValidationError as error:
@@ -88,7 +88,7 @@ def convert_value(field: fields.Field, value: Any, currency: Currency) -> Any:
 
 
 def to_minor_units(amount: Decimal, currency: Currency) -> int | Decimal:
-    """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
+    """Return minor units if the amount is exact; otherwise the amount itself, which the schema refuses."""
     try:
         return currency.minor(amount)
     except (ValueError, InvalidOperation):

@@ -1,5 +1,7 @@
-"""What siblings ask for is fetched at once, without asyncio: a list announces whom it holds, and the first
-of them that asks for something asks for all."""
+"""Load in one statement what all siblings of a list need, without asyncio.
+
+A list announces the ids that it holds. The first of them that loads something loads it for all.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -11,7 +13,7 @@ from shop.model.entity import Base
 from shop.model.money import Currency
 from shop.storage.transactions import Context
 
-MAX_IDS_PER_QUERY = 5000  # what a statement may name
+MAX_IDS_PER_QUERY = 5000  # a statement may have only so many parameters
 
 Fetch = Callable[..., dict[int, Any]]
 
@@ -25,7 +27,7 @@ class DataLoader:
         self.announced_ids[kind].update(dict.fromkeys(ids))
 
     def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Base], id: int, *args: Any) -> Any:
-        """What `fetch` finds for one of a kind; it is asked for all that were announced."""
+        """Return what `fetch` finds for this id; it is called once for all ids that were announced."""
         loaded = self.loaded[fetch, args]
         if id not in loaded:
             keys = iter(
@@ -38,7 +40,7 @@ class DataLoader:
 
 @dataclass
 class GraphQLContext:
-    """One request on its way through the schema."""
+    """What the resolvers of one request share."""
 
     ctx: Context
     variables: dict[str, Any]

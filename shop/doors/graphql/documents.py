@@ -1,4 +1,4 @@
-"""Documents, read once and weighed before anything is done."""
+"""Parse documents, validate them, and compute what they cost before anything is executed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,19 +32,19 @@ from shop.doors.graphql.schema import SCHEMA
 from shop.doors.web import MOST_ERRORS
 
 MAX_TOKENS, MAX_DEPTH, MAX_ALIASES, MAX_COST = 1000, 12, 50, 50_000
-MAX_ALIAS_LENGTH = 100  # characters; an answer may say it once for each of a thousand values
-MAX_REPEATED_FIELDS = 20  # what is said twice costs the square of it to compare
+MAX_ALIAS_LENGTH = 100  # characters; an answer may repeat it for each of a thousand values
+MAX_REPEATED_FIELDS = 20  # validation compares repeated fields in pairs, so its time grows with their square
 MAX_DOCUMENT_LENGTH = 20_000  # characters of a document
-MAX_CACHED_LENGTH = 2000  # characters of a document that is kept, in a hundred times its size
-DEFAULT_LIST_LENGTH = 10  # how long a list is taken to be that says nothing of it
-VALUES_PER_REQUEST = 1000  # values for the price of one request; a mutation has it all
+MAX_CACHED_LENGTH = 2000  # characters; a cached document takes a hundred times its size
+DEFAULT_LIST_LENGTH = 10  # what a list without `first` is assumed to hold
+VALUES_PER_REQUEST = 1000  # how many values cost as much as one request; a mutation costs one request
 
 
 ParsedDocument = tuple[DocumentNode | None, list[dict[str, Any]]]
 
 
 def parse_document(text: str, introspection: bool) -> ParsedDocument:
-    """A document, or what is wrong with it; short ones are read once."""
+    """Return the document or its errors; the results for short documents are cached."""
     return (validate_document_cached if len(text) <= MAX_CACHED_LENGTH else validate_document)(
         text, introspection
     )
@@ -70,7 +70,7 @@ validate_document_cached = lru_cache(64)(validate_document)
 
 
 def has_long_alias(node: Node) -> bool:
-    """Whether a field goes by a name that is too long to be said over and over in the answer."""
+    """Whether a field has an alias that is too long to be repeated in the answer."""
     if isinstance(node, DocumentNode):
         return any(has_long_alias(each) for each in node.definitions)
     if isinstance(node, FieldNode) and node.alias and len(node.alias.value) > MAX_ALIAS_LENGTH:
@@ -80,7 +80,7 @@ def has_long_alias(node: Node) -> bool:
 
 
 def count_repeated_fields(node: Node) -> int:
-    """How many fields stand beside themselves."""
+    """Return how many fields have the same name as another field of the same selection."""
     if isinstance(node, SelectionSetNode):
         names = [(each.alias or each.name).value for each in node.selections if isinstance(each, FieldNode)]
         below = sum(count_repeated_fields(each) for each in node.selections)
@@ -108,12 +108,12 @@ class Complexity:
 
 @dataclass
 class ComplexityMeter:
-    """Weighs the values that an operation may answer with; a fragment once, however often it is spread."""
+    """Measures how many values an operation may return; each fragment once, as spreads can double."""
 
     fragments: dict[str, FragmentDefinitionNode]
     variables: Any
     measured: dict[tuple[str, bool], Complexity] = field(default_factory=dict)
-    in_all_types: bool = False  # whether what is weighed is asked of all types of the schema
+    in_all_types: bool = False  # whether the measured selection is applied to every type of the schema
 
     def measure_selection(self, selected: SelectionSetNode | None, parent: GraphQLNamedType) -> Complexity:
         total = Complexity()
@@ -147,7 +147,7 @@ class ComplexityMeter:
         definition = parent.fields[name]
         try:
             args = get_argument_values(definition, node, self.variables) if definition.args else {}
-        except GraphQLError:  # which the execution will tell, where it belongs
+        except GraphQLError:  # the execution reports it, with its path
             args = {}
         times = (
             DEFAULT_LIST_LENGTH
@@ -159,7 +159,7 @@ class ComplexityMeter:
         return below.nest(cost, max(args.get("first", times), 1), aliased)
 
     def measure_introspection(self, node: FieldNode, parent: GraphQLNamedType) -> Complexity:
-        """A question about the schema; how deep it may be is a rule of the validation."""
+        """Measure a field of introspection; its depth is limited by the validation, not here."""
         name, outer = node.name.value, self.in_all_types
         definition = META_FIELDS.get(name) or parent.fields[name]
         times = estimate_list_length(parent.name, name, of_all=outer)
@@ -170,7 +170,7 @@ class ComplexityMeter:
 
 
 def compute_request_cost(document: DocumentNode, operation: OperationDefinitionNode, variables: Any) -> int:
-    """What an operation costs, in requests; refused when it is more than one may ask for."""
+    """Return the cost of an operation, in requests; raise RequestError if it exceeds a limit."""
     fragments = {
         each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
     }

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one place, by POST and, for queries, by GET."""
+"""GraphQL over HTTP: one URL, by POST and, for queries, by GET."""
 
 from importlib.resources import files
 from typing import Any
@@ -31,14 +31,14 @@ GRAPHIQL_CSP = (
 )
 RETRYABLE_STATUSES = {errors.THROTTLED: 429, "UNAVAILABLE": 503}
 
-MAX_VARIABLE_VALUES = 10_000  # of variables: ten times what the longest order has
+MAX_VARIABLE_VALUES = 10_000  # of the variables; ten times as many as the longest order has
 
 blueprint = Blueprint("graphql", __name__, static_folder="static", static_url_path="/graphql/static")
 
 
 @blueprint.get("/graphql")
 def handle_get_request() -> Response:
-    """A query; or, without one, the page to try queries on, or the schema to read."""
+    """Execute a query; without one, return GraphiQL to browsers and the schema to all others."""
     if "query" in request.args or "extensions" in request.args:
         parameters = {name: request.args[name] for name in PARAMETER_TYPES if name in request.args}
         return answer_request({name: parse_parameter(name, text) for name, text in parameters.items()})
@@ -91,7 +91,7 @@ def get_persisted_queries() -> PersistedQueries:
 
 
 def find_query_text(query: str | None, digest: str | None) -> str:
-    """The text of the document, given as text or known by its hash."""
+    """Return the text of the document: the one that was sent, or the one stored under the hash."""
     if query is None:
         if digest is None:
             raise BadRequest("A query is missing.")
@@ -104,7 +104,10 @@ def find_query_text(query: str | None, digest: str | None) -> str:
 def execute_query(
     query: str, name: str | None, raw_variables: dict[str, Any], digest: str | None
 ) -> tuple[ExecutionResult, list[Any]]:
-    """Read it, weigh it, and only then ask who asks and do it. A text that is kept costs a request more."""
+    """Parse the query, charge its cost, and only then identify the caller and execute it.
+
+    Storing a new persisted query costs one request more.
+    """
     introspection = settings().graphql_introspection
     document, violations = parse_document(query, introspection)
     if violations:
@@ -136,7 +139,7 @@ def execute_query(
 
 
 def has_more_values(raw_variables: Any, limit: int) -> bool:
-    """Whether there are more values in the variables than this; to look at them all would take long."""
+    """Whether the variables hold more values than the limit; it stops counting there, to save time."""
     remaining, stack = limit, [raw_variables]
     while stack:
         value = stack.pop()
@@ -155,7 +158,7 @@ def build_validation_error(violations: list[dict[str, Any]]) -> RequestError:
 
 
 def set_retry_status(response: Response, body: dict[str, Any]) -> Response:
-    """An answer that has nothing in it but that it may work later says so by its status too."""
+    """Set a status of 429 or 503 if the answer has no data and the client should try again later."""
     errors_by_code = {e["extensions"]["code"]: e["extensions"] for e in body.get("errors", ())}
     codes = [code for code in RETRYABLE_STATUSES if code in errors_by_code]
     if codes and not any(each is not None for each in (body["data"] or {}).values()):

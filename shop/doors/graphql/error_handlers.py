@@ -1,4 +1,4 @@
-"""Requests that were not carried out, answered in the shape that GraphQL clients read."""
+"""Error responses to requests that were not executed, in the format that GraphQL clients read."""
 
 from flask import Blueprint, Response, request
 from graphql import GraphQLError
@@ -19,7 +19,7 @@ def choose_error_type() -> str:
 
 
 def handle_request_error(error: RequestError) -> Response:
-    """Those who only know JSON look into the body, and not at the status."""
+    """Clients that accept only JSON read the body and not the status, so they get 200."""
     return build_response(
         {"errors": error.errors}, 200 if choose_error_type() == JSON else error.status, choose_error_type()
     )
@@ -49,7 +49,7 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
 
 
 def handle_http_error(error: HTTPException) -> Response:
-    """An error of HTTP itself, with the headers that belong to it."""
+    """Return an HTTP error in GraphQL format, with its headers."""
     original = error.get_response(request.environ)
     if original.status_code < 400:
         return original
@@ -65,6 +65,6 @@ def register_error_handlers(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(DomainError, handle_domain_error)
     blueprint.register_error_handler(SQLAlchemyError, handle_database_error)
     blueprint.register_error_handler(HTTPException, handle_http_error)
-    # The front door has a handler of its own for this one.
+    # The app has a handler for this exception, which would come first.
     blueprint.register_error_handler(TooManyRequests, handle_http_error)
     blueprint.register_error_handler(Exception, handle_exception)

@@ -1,4 +1,4 @@
-"""What went wrong, in the words of this door: a code to rely on, and what helps to do better."""
+"""GraphQL errors: a code that programs can rely on, and the facts that help to correct the request."""
 
 import logging
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ log = logging.getLogger("shop")
 
 MAX_EXECUTION_ERRORS, MAX_LOCATIONS = 50, 5
 
-# The code of a domain error, by the name that Apollo gave it where there is one.
+# The code of each domain error; the name that Apollo uses, where it has one.
 GRAPHQL_CODES = {
     "invalid": "BAD_USER_INPUT",
     "unauthenticated": "UNAUTHENTICATED",
@@ -38,7 +38,7 @@ CODE_OF_STATUS = {429: THROTTLED, 500: INTERNAL_ERROR, 503: "UNAVAILABLE"}
 
 
 class RequestError(Exception):
-    """The request was not carried out at all; those who only know JSON are told so with a 200."""
+    """A request that was not executed. For clients that accept only JSON the status is 200."""
 
     def __init__(self, code: str, *errors: GraphQLError | str, status: int = 400) -> None:
         super().__init__(code)
@@ -48,7 +48,7 @@ class RequestError(Exception):
 
 
 def serialize_error(error: GraphQLError, code: str = BAD_INPUT) -> dict[str, Any]:
-    """An error as the answer tells it; what is a fault of ours has its story in the log alone."""
+    """Return the error as the answer shows it; details of internal errors are only in the log."""
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
         code = PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else code
@@ -58,7 +58,7 @@ def serialize_error(error: GraphQLError, code: str = BAD_INPUT) -> dict[str, Any
 
 
 def truncate_error(error: GraphQLError) -> dict[str, Any]:
-    """An error as the specification has it, no longer than helps to find what was wrong."""
+    """Return the error in the format of the specification, with a short message and few locations."""
     formatted: dict[str, Any] = dict(error.formatted)
     formatted["message"] = shorten(error.message)
     if "locations" in formatted:
@@ -67,7 +67,7 @@ def truncate_error(error: GraphQLError) -> dict[str, Any]:
 
 
 def serialize_execution_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
-    """What went wrong while an operation was carried out: the first of it, and whether there is more."""
+    """Return the first errors of an execution, and one more that says if there are others."""
     failures = [serialize_error(each) for each in errors[:MAX_EXECUTION_ERRORS]]
     if len(errors) > MAX_EXECUTION_ERRORS:
         more = GraphQLError(f"There are more errors than these {MAX_EXECUTION_ERRORS}.")
@@ -90,7 +90,7 @@ def describe_cause(cause: Exception) -> tuple[str, dict[str, Any]]:
 
 
 def build_extensions(error: DomainError) -> dict[str, Any]:
-    """The facts that help to do better, spelled as the schema spells."""
+    """Return the facts that go into the extensions, with the names that the schema uses."""
     extensions = {
         to_camel_case(name): fact
         for name, fact in error.facts.items()

@@ -1,4 +1,4 @@
-"""A mutation under an idempotency key is made once; whoever asks again gets the answer it gave."""
+"""A mutation with an idempotency key is executed once; a repetition gets the stored answer."""
 
 from copy import copy
 from typing import Any
@@ -50,7 +50,7 @@ class IdempotentExecutor(Executor):
             return None
 
     def compute_answer(self, *field: Any) -> StoredAnswer:
-        """The whole answer, before anything is committed; what is not whole was not done."""
+        """Return the complete answer before anything is committed; any error rolls the mutation back."""
         inner = copy(self)
         inner.collected_errors = CollectedErrors()
         data = Executor.execute_field(inner, *field)
@@ -65,7 +65,7 @@ class IdempotentExecutor(Executor):
         raise GraphQLError(content["message"], extensions=content["extensions"])
 
     def compute_fingerprints(self, details: Any) -> tuple[str, ...]:
-        """What makes a request the same: what it says, down to what it wants to know."""
+        """Return fingerprints of the request: its field with the selection, all fragments, the variables."""
         parts = [print_ast(each.node) for each in details]
         parts += [print_ast(each) for each in self.fragment_definitions.values()]
         variables = orjson.dumps(self.context_value.variables, option=orjson.OPT_SORT_KEYS, default=str)

@@ -1,4 +1,4 @@
-"""How long the lists of introspection are, so that questions about the schema are weighed like all others."""
+"""Lengths of the lists in introspection, so that queries for the schema cost what they return."""
 
 from collections.abc import Iterable
 from statistics import fmean
@@ -17,7 +17,7 @@ def count_members(things: Iterable[Any], name: str) -> list[int]:
 
 
 def compute_list_lengths() -> dict[str, list[int]]:
-    """The lengths that each list of introspection has in this schema."""
+    """Return the lengths that each list of introspection has in this schema."""
     types = list(SCHEMA.type_map.values())
     fields = [each for kind in types for each in (getattr(kind, "fields", None) or {}).values()]
     output = [kind for kind in types if any(isinstance(each, GraphQLField) for each in list_fields(kind))]
@@ -49,7 +49,7 @@ MAX_LENGTHS = {name: float(max(lengths)) for name, lengths in LIST_LENGTHS.items
 
 
 def estimate_list_length(parent: str, field: str, *, of_all: bool) -> float:
-    """How many values a field stands for: the mean, where all types are asked, else the most there are."""
+    """Return how many values a field has: the mean if all types are queried, otherwise the maximum."""
     if field == "ofType":
         return WRAPPED_TYPE_SHARE
     return (MEAN_LENGTHS if of_all else MAX_LENGTHS).get(f"{parent}.{field}", 1.0)

@@ -1,4 +1,4 @@
-"""A mutation for every move that the shop declares, and for coming and going."""
+"""Mutations: one for each move that the shop declares, and login, refresh and logout."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,13 +21,14 @@ from shop.storage.execution import check_permission, create, execute
 
 ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
 CUSTOM_SERVICES: dict[str, Callable[..., Any]] = {"buy": orders.buy_product, "placeOrder": orders.place_order}
-SHARED_MOVE_NAMES = ("create", "update", "delete")  # words that say which kind they are about
+# The mutation adds the entity to these names: updateProduct.
+SHARED_MOVE_NAMES = ("create", "update", "delete")
 
 PreparedMove = Callable[[], Any]
 
 
 def get_mutation_name(kind: type[Entity], move: Move) -> str:
-    """The mutation that makes a move."""
+    """Return the name of the mutation for a move."""
     if kind is Order and move.begins:
         return "placeOrder"
     return move.name + kind.__name__ if move.name in SHARED_MOVE_NAMES else move.name
@@ -39,7 +40,7 @@ MOVE_OF_MUTATION = {
 
 
 def prepare_move(context: GraphQLContext, name: str, args: dict[str, Any]) -> PreparedMove:
-    """A move that only has to be made: the caller may make it some time, and the words have their shape."""
+    """Check permission and input, and return a function that makes the move."""
     (kind, move), ctx = MOVE_OF_MUTATION[name], context.ctx
     id = () if move.begins else (parse_id(kind, args["id"]),)
     check_permission(ctx, kind, move.name, *id)
@@ -60,7 +61,7 @@ def create_entity(kind: type[Entity], move: Move, ctx: Any, data: dict[str, Any]
 
 
 def parse_etag(etag: str | None) -> set[str] | None:
-    """The versions that an etag allows, quoted as over HTTP or bare."""
+    """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
     if etag is not None:
         return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
     if settings().require_if_match:

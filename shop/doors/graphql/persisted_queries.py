@@ -1,7 +1,7 @@
 """Automatic persisted queries: a client sends a text once, and from then on only its hash.
 
-Each process remembers its own. A client whose hash is not known here sends the text again, as the protocol
-says. So nothing has to be shared, and no stranger can fill a store that others need.
+Each process has its own store. If a hash is unknown there, the client sends the text again, as the protocol
+demands. So nothing has to be shared, and no client can fill a store that others need.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from shop.doors.graphql.errors import RequestError
 
 MAX_QUERIES, MAX_QUERY_LENGTH = 1000, 16_384  # texts, and characters of each
 MAX_MEMORY = 4 * 1024 * 1024  # bytes of memory for all texts
-ENTRY_OVERHEAD = 400  # bytes that a text takes beside its own: its hash, and its place
+ENTRY_OVERHEAD = 400  # bytes that an entry takes in addition to its text
 DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
 class PersistedQueries:
-    """The texts that were used last in this process, bounded by their number and by their memory."""
+    """The texts used most recently in this process, limited by number and by memory."""
 
     def __init__(self) -> None:
         self.texts: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self.size, self.lock = 0, Lock()
 
     def find_query(self, digest: str) -> str:
-        """The text that has this hash; it counts as used."""
+        """Return the text with this hash, and mark it as used."""
         with self.lock:
             if digest not in self.texts:
                 raise RequestError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
@@ -35,11 +35,11 @@ class PersistedQueries:
             return self.texts[digest][0]
 
     def is_new(self, digest: str, text: str) -> bool:
-        """Whether there is something to remember."""
+        """Whether the text is not stored yet and short enough to be stored."""
         return digest not in self.texts and len(text) <= MAX_QUERY_LENGTH
 
     def store_query(self, digest: str, text: str) -> None:
-        """Keep a text, and forget those that have not been used for longest."""
+        """Store a text, and remove the texts that have been unused for longest."""
         with self.lock:
             if self.is_new(digest, text):
                 self.texts[digest] = text, (size := getsizeof(text) + ENTRY_OVERHEAD)
@@ -54,7 +54,7 @@ def hash_query(text: str) -> str:
 
 
 def parse_query_hash(extensions: dict[str, Any]) -> str | None:
-    """The hash that a request names, by Apollo's protocol."""
+    """Return the hash that a request names according to Apollo's protocol, or None."""
     if (extension := extensions.get("persistedQuery")) is None:
         return None
     digest = (

@@ -1,4 +1,4 @@
-"""Where the fields of the schema come from. What is not here is the attribute of the same name."""
+"""Resolvers of queries and fields. A field that is not here is the attribute of the same name."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,7 +68,7 @@ def resolve_ok(_: Any, info: Info) -> bool:
     return True
 
 
-# ---- Lists: who fetches one announces all of it, so that what belongs to each is fetched for all
+# ---- Lists: a list announces its ids, so that the data loader can load for all of them at once
 
 
 def drop_nulls(search: dict[str, Any]) -> dict[str, Any]:

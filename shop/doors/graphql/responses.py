@@ -1,4 +1,4 @@
-"""The media types of this door, and an answer in one of them."""
+"""The media types of GraphQL responses, and responses in one of them."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ GRAPHQL_JSON = "application/graphql-response+json"
 
 
 def choose_response_type(*more: str) -> str | None:
-    """The media type that the client wants most, of this door's own and any more that it has here."""
+    """Return the media type that the client prefers: JSON, GraphQL JSON, or one of `more`."""
     return choose_media_type(request.headers.get("Accept", ""), (JSON, GRAPHQL_JSON, *more))
 
 
 def require_response_type() -> str:
-    """What the client named, and JSON for all who do not care."""
+    """Return the media type that the client prefers; 406 if it accepts none."""
     media_type = choose_response_type()
     if not media_type:
         raise NotAcceptable(f"This place answers with {GRAPHQL_JSON} or {JSON}.")

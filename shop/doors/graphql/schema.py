@@ -1,4 +1,4 @@
-"""The schema: the words are in schema.graphql, and here they are bound to where the answers come from."""
+"""The executable schema: schema.graphql with a resolver for each field."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -47,7 +47,7 @@ def bind_resolvers() -> GraphQLSchema:
 
 
 def build_attribute_resolver(name: str, field: GraphQLField) -> Resolver:
-    """The attribute, or the member, of the same name; money in the currency of the shop."""
+    """Return a resolver that reads the attribute or key of the same name, money in the shop's currency."""
     name = to_snake_case(name)
 
     def resolve(source: Any, _: Info) -> Any:

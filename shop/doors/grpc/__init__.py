@@ -1,10 +1,12 @@
-"""A side door: gRPC, in a process of its own (`shop grpc`). An extra: pip install '.[grpc]'.
+"""The gRPC API, in a separate process (`shop grpc`). An extra: pip install '.[grpc]'.
 
-methods.py   what answers each call: moves by their declarations, and the few that are no moves
-streams.py   what lasts: watching, batches, live prices
-messages.py  between messages and the words of the shop
-errors.py    what went wrong, as a status with details
-calls.py     every method bound in one way: who asks, limits, deadline, log
-server.py    the server around it: health, TLS, and an end that tells everybody where to go on
-shop_pb2.py  made from proto/shop/v1/shop.proto by proto/generate.py
+server.py             the server: health, reflection, TLS, shutdown
+calls.py              what every call needs: caller, limits, deadline, errors, log
+open_calls.py         limits how many calls a caller has open
+methods.py            unary methods: one for each move, and get, list, login, refresh, logout
+streams.py            streaming methods: watch products or orders, create in a batch, live prices
+standard_services.py  the standard services for health and reflection
+messages.py           converts between protobuf messages and the shop
+errors.py             errors as gRPC statuses with details
+shop_pb2.py           generated from proto/shop/v1/shop.proto by proto/generate.py
 """

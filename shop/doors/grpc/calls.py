@@ -1,4 +1,7 @@
-"""Every method bound in one way. What the doors share reads a call as what it is: a request by HTTP."""
+"""What every call needs: caller, limits, deadline, errors, log.
+
+The code that all doors share reads a Flask request, so each call is run in a request context.
+"""
 
 import asyncio
 import logging
@@ -37,11 +40,11 @@ METADATA_HEADERS = ("authorization", "x-request-id", "traceparent")
 STATUS_BY_NUMBER = {each.value[0]: each for each in grpc.StatusCode}
 SERVER_FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 NO_DEADLINE = float("inf")
-DEADLINE_MARGIN = 0.1  # seconds before a deadline in which the database gives up because of it
-FIRST_MESSAGE_TIMEOUT = 5  # seconds that the only message of a call may take
-MAX_CALLS_PER_ADDRESS = 400  # open at a time; a tenth of what the server takes
-MAX_STREAMS_PER_CALLER = 100  # open at a time, of an account or, without a token, of an address
-MAX_STREAM_SECONDS = 3600  # after which a stream ends and its client comes back with its cursor
+DEADLINE_MARGIN = 0.1  # seconds; a database error this close to the deadline is taken for its effect
+FIRST_MESSAGE_TIMEOUT = 5  # seconds to wait for the message of a unary call
+MAX_CALLS_PER_ADDRESS = 400  # open at the same time; a tenth of what the server accepts
+MAX_STREAMS_PER_CALLER = 100  # open at the same time, per account or, without a token, per address
+MAX_STREAM_SECONDS = 3600  # then a stream ends, and its client opens another one with the cursor
 BASE_ENVIRON = {
     "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
     "wsgi.url_scheme": "http",
@@ -50,7 +53,7 @@ BASE_ENVIRON = {
 
 @dataclass
 class Call:
-    """What is known of a call; `cursor` is where a stream has come to."""
+    """One call; `cursor` is the position of a stream in the feed."""
 
     method: MethodDescriptor
     headers: dict[str, str]
@@ -86,7 +89,7 @@ def build_call(method: MethodDescriptor, context: grpc.aio.ServicerContext, prox
 
 
 def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
-    """The address that a call comes from: the peer, or what the trusted proxy says of whom it calls for."""
+    """Return the address of the client: the peer, or what the trusted proxy forwards."""
     if proxy not in (peer, "*"):
         return peer
     forwarded = [value for name, value in metadata if name == "x-forwarded-for" and isinstance(value, str)]
@@ -98,14 +101,14 @@ def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
 
 
 def parse_peer_address(peer: str) -> str:
-    """ipv4:10.0.0.1:5000, or ipv6:%5B::1%5D:5000."""
+    """Return the address in a peer such as ipv4:10.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
     kind, _, place = unquote(peer).partition(":")
     return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else "unknown"
 
 
 @dataclass
 class CallRunner:
-    """The shop behind the door, and the threads that work in it: as many as there are connections."""
+    """Runs the work of calls in threads: as many as there are database connections."""
 
     app: Flask
     threads: ThreadPoolExecutor
@@ -117,7 +120,7 @@ class CallRunner:
 
     @asynccontextmanager
     async def admit_call(self, call: Call, *, free: bool) -> AsyncIterator[None]:
-        """Count a call before its message comes, and hold its place among the open calls while it runs."""
+        """Count a call before its message arrives, and count it as open while the block runs."""
         client = network(call.remote)
         with self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS):
             if not free:
@@ -132,7 +135,7 @@ class CallRunner:
                 yield
 
     async def count_call(self, call: Call) -> None:
-        """Count a call against the limits of its caller: strangers by address, others by account."""
+        """Count a call against the limits of its caller: by account, or by address without a token."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self.threads, self.count_in_thread, call)
 
@@ -147,7 +150,7 @@ class CallRunner:
                 call.limits, call.user_id = quota.counted(), find_user_id()
 
     async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
-        """One piece of work, in a thread and with all around it that doors share."""
+        """Run `work` for a call, in a thread and in a Flask request context."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self.threads, partial(self.run_in_request, call, work, *args, about=about)
@@ -180,7 +183,7 @@ class CallRunner:
                     call.user_id, call.replayed = find_user_id(), request_state().is_replayed
 
     async def run_for_all(self, work: Callable[[], Any]) -> Any:
-        """A look on behalf of many, and of nobody in particular."""
+        """Run `work` for all streams together, in a thread, without a caller and without a deadline."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, self.run_in_app, work)
 
     def run_in_app(self, work: Callable[[], Any]) -> Any:
@@ -190,7 +193,7 @@ class CallRunner:
 
     @contextmanager
     def trace_call(self, call: Call) -> Iterator[Callable[[], Any]]:
-        """A span, where tracing is on (shop/tracing.py), and how to say that it failed."""
+        """Open a span if tracing is on (observability/tracing.py); yield a function that marks it failed."""
         with get_runtime(self.app).trace_call(call.path) as failed:
             if trace_id := request_state().trace_id:
                 request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
@@ -198,13 +201,13 @@ class CallRunner:
 
 
 def find_user_id() -> int | None:
-    """The id of the account whose token this request has."""
+    """Return the id of the account whose token this request has, or None."""
     claims = request_state().claims
     return int(claims["sub"]) if claims and claims is not UNREAD else None
 
 
 def parse_message(kind: type[Message], raw: bytes) -> Message:
-    """Read here and not by the library, which would call it a fault of ours."""
+    """Parse a message here, because the library would report bad bytes as an internal error."""
     try:
         return kind.FromString(raw)
     except DecodeError:
@@ -212,7 +215,7 @@ def parse_message(kind: type[Message], raw: bytes) -> Message:
 
 
 async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
-    """The message of a call that has one; the library would leave those without an answer who send none."""
+    """Return the only message of a call; the library would never answer a client that sends none."""
     try:
         async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT):
             async for raw in raw_messages:
@@ -223,7 +226,10 @@ async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
 
 
 async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """The messages of a stream, until it is old; not all at one moment, or all would come back at once."""
+    """Yield the messages of a stream until it is too old.
+
+    The age varies, so that clients do not all reconnect at the same moment.
+    """
     end = asyncio.get_running_loop().time() + MAX_STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
     async with aclosing(messages):
         while True:
@@ -247,9 +253,10 @@ def build_stream_too_old_error() -> CallError:
 def build_handlers(
     runner: CallRunner, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
 ) -> grpc.GenericRpcHandler:
-    """`streams` are the coroutines that answer what is no plain call; they read what streams in.
+    """Return the handlers of all methods of a service.
 
-    Calls of a service that is `free` cost no quota and have no line in the log.
+    `streams` has the coroutines of the methods that stream; the others are in UNARY_METHODS.
+    Calls of a service that is `free` cost no quota and are not logged.
     """
 
     def build_handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
@@ -290,7 +297,7 @@ def build_handlers(
 
 
 class CallLifecycle:
-    """What surrounds a call: its refusal becomes its status, and its end a line in the log."""
+    """Finishes a call: turns an error into its status, sets the trailers, writes the line in the log."""
 
     def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
         self.call, self.context, self.quiet = call, context, quiet

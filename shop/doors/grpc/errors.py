@@ -1,4 +1,4 @@
-"""What went wrong, as a status that programs can go by, with the details of google.rpc."""
+"""Errors as gRPC statuses, with the details of google.rpc."""
 
 import logging
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ log = logging.getLogger("shop")
 
 ERROR_DOMAIN = "shop"
 MAX_PATH_LENGTH = 100  # characters
-MAX_DETAILS = 20  # details travel in the trailers, and those are short
-# The code of a domain error: what it is over gRPC. ErrorInfo says the code itself.
+MAX_DETAILS = 20  # details are sent in the trailers, whose size is limited
+# The gRPC status of each domain error. ErrorInfo has the code of the error itself.
 STATUS_CODES = {
     "invalid": code.INVALID_ARGUMENT,
     "unauthenticated": code.UNAUTHENTICATED,
@@ -47,19 +47,19 @@ STATUS_CODES = {
 
 
 class PreconditionRequired(Invalid):
-    """This shop wants every change to say which version it changes."""
+    """The etag is missing, and SHOP_REQUIRE_IF_MATCH is on."""
 
     reason = "PRECONDITION_REQUIRED"
 
 
 class DeadlineExceeded(DomainError):
-    """Nobody waits for the answer any more."""
+    """The deadline of the call has passed."""
 
     code = "late"
 
 
 class CallError(Exception):
-    """The status that a call ends with."""
+    """An error with the status that the call ends with."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status.message)
@@ -67,7 +67,7 @@ class CallError(Exception):
 
 
 def to_status(error: Exception, resource: str = "", request_id: str = "") -> Status:
-    """An error as its status; what is a fault of ours has its story in the log alone."""
+    """Return the status of an error; details of internal errors are only in the log."""
     if isinstance(error, CallError):
         return error.status
     if isinstance(error, SQLAlchemyError):
@@ -99,7 +99,7 @@ def build_status(number: int, message: str, reason: str, *details: Message, **me
 
 
 def describe_error(error: DomainError) -> str:
-    """What was wrong, and whether there is more of it than the details say."""
+    """Return the message of an error, and say if there are more errors than the details list."""
     errors = error.facts.get("errors") or error.facts.get("members")
     more = errors and next(islice(flatten_errors(errors), MAX_DETAILS, None), None)
     return shorten(error.detail) + (f" There are more errors than these {MAX_DETAILS}." if more else "")
@@ -139,7 +139,7 @@ def build_retry_info(seconds: int) -> RetryInfo:
 
 
 def flatten_errors(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each message with the path of the field that it is about, such as items[0].quantity."""
+    """Yield each message with the path of its field, such as items[0].quantity."""
     if isinstance(errors, dict):
         for name, below in errors.items():
             step = (

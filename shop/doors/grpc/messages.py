@@ -1,4 +1,4 @@
-"""Between the messages of the door and the words of the shop: names, money, instants, enums."""
+"""Convert between protobuf messages and the shop: names, money, times, enums."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,18 +20,18 @@ from shop.model.moves import find_available_moves
 from shop.storage.transactions import Context
 
 NANOS_PER_UNIT = 10**9
-# What the shop calls otherwise.
+# Fields that have another name in the shop.
 FIELD_NAMES = {"per_page": "page_size", "page": "page_token", "after": "cursor"}
 MASK_FIELD = "update_mask"
 
 FieldWriter = Callable[[Any, Context], Any]
 
 
-# ---- From the shop into messages
+# ---- From the shop to messages
 
 
 def build_message(kind: type[Message], entity: Any, ctx: Context) -> Any:
-    """A message with all that the entity has to say in it."""
+    """Return a message with the values of an entity."""
     values = {name: write(entity, ctx) for name, write in build_field_writers(kind.DESCRIPTOR)}
     return kind(**{name: value for name, value in values.items() if value is not None})
 
@@ -70,7 +70,7 @@ def build_timestamp(at: datetime) -> Timestamp:
 
 
 def get_enum_prefix(enum: EnumDescriptor) -> str:
-    """What all values of an enum begin with, and the shop does not say."""
+    """Return the prefix of all values of an enum, such as ORDER_STATUS_."""
     return enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
 
 
@@ -78,13 +78,13 @@ def get_enum_number(enum: EnumDescriptor, word: str) -> int:
     return enum.values_by_name[get_enum_prefix(enum) + word.upper()].number
 
 
-# ---- From messages into the shop
+# ---- From messages to the shop
 
 
 def load_input(
     schema: Schema, request: Message, currency: str, mask: set[str] | None = None
 ) -> dict[str, Any]:
-    """What a message says in the shape that the shop asks for, or each field that is not as it must be."""
+    """Return a message as validated input; raise Invalid with an error for each wrong field."""
     values, flaws = {}, {}
     for name, field in schema.fields.items():
         try:
@@ -102,7 +102,7 @@ def load_input(
 
 
 def read_field(request: Message, field: fields.Field, name: str, currency: str, mask: set[str] | None) -> Any:
-    """The value of a field; None where it does not say anything, or is not meant."""
+    """Return the value of a field; None if it is unset, or not in the mask."""
     descriptor = request.DESCRIPTOR.fields_by_name[name]
     is_named = name in mask if mask is not None else None
     if is_named is False or (is_named is None and descriptor.has_presence and not request.HasField(name)):
@@ -119,7 +119,7 @@ def read_field(request: Message, field: fields.Field, name: str, currency: str, 
 
 
 def get_enum_word(enum: EnumDescriptor, value: int) -> str | None:
-    """What a number means; one that is none of the enum is refused by the schema."""
+    """Return the word for a number of an enum; an unknown number as text, which the schema refuses."""
     if value == 0:
         return None
     entry = enum.values_by_number.get(value)
@@ -127,7 +127,7 @@ def get_enum_word(enum: EnumDescriptor, value: int) -> str | None:
 
 
 def to_minor_units(money: Amount, currency: Currency) -> int:
-    """The exact number of minor units, or what is wrong with the money."""
+    """Return the exact number of minor units; raise ValueError if the money is wrong."""
     if money.currency_code != currency:
         raise ValueError(f"The currency_code must be {currency}.")
     if abs(money.nanos) >= NANOS_PER_UNIT or money.units * money.nanos < 0:
@@ -139,7 +139,7 @@ def to_minor_units(money: Amount, currency: Currency) -> int:
 
 
 def read_mask(request: Message, schema: Schema) -> set[str] | None:
-    """The fields that a mask names; None where there is none, and those count that were sent."""
+    """Return the fields that the mask names; None without a mask: then all fields that were sent count."""
     if not request.HasField(MASK_FIELD):
         return None
     paths = set(request.update_mask.paths)

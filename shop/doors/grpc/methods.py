@@ -1,5 +1,7 @@
-"""What answers each call that is one message for another: a call for every move that the shop declares,
-and the few that are no moves. Which message it answers with, the .proto says."""
+"""Unary methods: one for each move that the shop declares, and get, list, login, refresh, logout.
+
+The .proto defines their requests and responses.
+"""
 
 from binascii import hexlify
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +41,7 @@ UnaryMethod = Callable[[Message], Message]
 
 
 def get_method_name(kind: type[Entity], move: Move) -> str:
-    """The call that makes a move."""
+    """Return the name of the method for a move."""
     return "PlaceOrder" if kind is Order and move.begins else move.name.title() + kind.__name__
 
 
@@ -48,7 +50,7 @@ def get_response_type(name: str) -> type[Message]:
 
 
 def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
-    """The answer of a call: the thing in the only field that it has, or nothing."""
+    """Return the response of a method, with the thing in its only field if it has one."""
     kind = get_response_type(name)
     return kind(
         **{
@@ -71,7 +73,7 @@ def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> 
 def prepare_move(
     ctx: Context, name: str, kind: type[Entity], move: Move, request: Message
 ) -> Callable[[], Any]:
-    """A move that only has to be made: its words have their shape."""
+    """Validate the input, and return a function that makes the move."""
     schema = move.takes(partial=move.name == "update")
     mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
     data = load_input(schema, request, ctx.currency, mask)
@@ -84,7 +86,7 @@ def prepare_move(
 
 
 def parse_etag(etag: str) -> set[str] | None:
-    """The versions that an etag allows, quoted as over HTTP or bare."""
+    """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
     if etag:
         return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
     if settings().require_if_match:
@@ -93,7 +95,7 @@ def parse_etag(etag: str) -> set[str] | None:
 
 
 def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Callable[[], Message]) -> Message:
-    """Under a request_id it is done once, and whoever asks again gets the answer that it gave."""
+    """Run a call with a request_id only once; a repetition gets the stored answer."""
     if not requests or not requests[0].request_id:
         return run()
     if (key := plain_key(requests[0].request_id)) is None:
@@ -121,12 +123,12 @@ def serialize_refusal(error: DomainError) -> StoredAnswer:
 
 
 def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:
-    """What makes a request the same request: all that it says, but for its key, which is the same anyway."""
+    """Return fingerprints of the messages; the request_id in them does no harm, as it is the same."""
     contents = [each.SerializeToString(deterministic=True) for each in requests]
     return fingerprints(b"grpc", name.encode(), *map(hexlify, contents))
 
 
-# ---- Looking
+# ---- Get and list
 
 
 def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
@@ -158,11 +160,11 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
     )
 
 
-# ---- Coming and going
+# ---- Login and logout
 
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
-    ctx = anonymous()  # a stale token keeps nobody from getting a new one
+    ctx = anonymous()  # an expired token must not prevent a login
     credentials = load_input(Credentials(), request, ctx.currency)
     with limit_failed_logins(credentials["username"]):
         return build_token_response(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **credentials))
@@ -185,7 +187,7 @@ def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
 
 
 def get_resource_name(name: str, request: Message) -> str:
-    """What a call is about, for those who hear that there is no such thing."""
+    """Return the entity that a call names, such as Product/7; NOT_FOUND reports it."""
     names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
     return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
 

@@ -1,4 +1,4 @@
-"""How many calls are open, so that no caller takes the places of all others."""
+"""Limits how many calls a caller has open, so that there is room for others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from shop.doors.grpc.errors import CallError, build_retry_info, build_status
 
 
 class OpenCalls:
-    """Counts open calls by key. It has no more keys than calls: one without open calls is forgotten."""
+    """Counts open calls by key. A key without open calls is removed, so there are no more keys than calls."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
 
     @contextmanager
     def hold_place(self, key: str, limit: int) -> Iterator[None]:
-        """Count one more open call of this key for as long as the block runs; refuse it above `limit`."""
+        """Count one more open call of this key while the block runs; raise CallError above `limit`."""
         if self.counts.get(key, 0) >= limit:
             message = f"You have {limit} calls open here. End some of them first."
             raise CallError(

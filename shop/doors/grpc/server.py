@@ -1,4 +1,4 @@
-"""The server: health, reflection, TLS, and an end that tells everybody where to go on."""
+"""The gRPC server: health, reflection, TLS, shutdown."""
 
 import asyncio
 import logging
@@ -27,19 +27,19 @@ from shop.settings import Settings
 from shop.storage import timeouts
 
 SERVICE_DESCRIPTORS: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
-MAX_MESSAGE_SIZE = 1024 * 1024  # bytes of a message that comes
-MAX_CONCURRENT_CALLS = 4000  # at a time, streams too
-SHUTDOWN_GRACE = 1.5  # seconds for what is under way when all is about to stop
-HEALTH_CHECK_INTERVAL = 5.0  # seconds between two looks at whether we are fit to serve
+MAX_MESSAGE_SIZE = 1024 * 1024  # bytes of a request message
+MAX_CONCURRENT_CALLS = 4000  # at the same time, including streams
+SHUTDOWN_GRACE = 1.5  # seconds that running calls have to finish at shutdown
+HEALTH_CHECK_INTERVAL = 5.0  # seconds between two health checks
 SERVER_OPTIONS = {
     "grpc.max_receive_message_length": MAX_MESSAGE_SIZE,
     "grpc.max_metadata_size": 16 * 1024,
-    "grpc.max_concurrent_streams": 1000,  # of a connection
-    "grpc.keepalive_time_ms": 30_000,  # whoever has vanished is noticed
+    "grpc.max_concurrent_streams": 1000,  # per connection
+    "grpc.keepalive_time_ms": 30_000,  # to notice clients that have vanished
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
     "grpc.keepalive_permit_without_calls": 1,
-    "grpc.max_connection_idle_ms": 300_000,  # clients come back when they have something to ask
+    "grpc.max_connection_idle_ms": 300_000,  # clients reconnect for their next call
     "grpc.server_handshake_timeout_ms": 10_000,
     "grpc.so_reuseport": 0,
 }
@@ -48,7 +48,7 @@ log = logging.getLogger("shop")
 
 
 def run_server(app: Flask, settings: Settings, host: str, port: int) -> None:
-    """Serve until told to stop by SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     asyncio.run(serve_until_stopped(app, settings, host, port))
 
 
@@ -83,7 +83,7 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
     await stop.wait()
     health_task.cancel()
     await health_servicer.enter_graceful_shutdown()
-    get_runtime(app).change_listener.stop()  # so that streams end and do not wait for the grace to end
+    get_runtime(app).change_listener.stop()  # ends the streams now, so that they do not use up the grace period
     await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 
@@ -93,8 +93,8 @@ def list_service_names() -> tuple[str, ...]:
 
 
 async def update_health(app: Flask, health_servicer: health.aio.HealthServicer) -> None:
-    """Say that we serve while we are fit to: the same that /health/ready asks."""
-    executor = ThreadPoolExecutor(1, "shop-health")  # to be busy is no reason to send calls elsewhere
+    """Publish the health of the services again and again, by the check of /health/ready."""
+    executor = ThreadPoolExecutor(1, "shop-health")  # a thread of its own: a busy server is still healthy
     while True:
         try:
             await asyncio.get_running_loop().run_in_executor(
@@ -121,7 +121,7 @@ def open_port(server: grpc.aio.Server, settings: Settings, address: str) -> None
 
 
 def build_credentials(settings: Settings) -> grpc.ServerCredentials:
-    """TLS; and where there is a CA for clients, only those come in who have a certificate of it."""
+    """Return the TLS credentials; with a client CA, clients need a certificate of that CA."""
     pair = Path(settings.grpc_key).read_bytes(), Path(settings.grpc_certificate).read_bytes()
     ca = Path(settings.grpc_client_ca).read_bytes() if settings.grpc_client_ca else None
     return grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)

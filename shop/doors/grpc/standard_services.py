@@ -1,4 +1,4 @@
-"""The services that every gRPC server has, health and reflection, within the bounds that all calls have."""
+"""The standard services for health and reflection, with the same limits as all other calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ REFLECTION_SERVICE = REFLECTION_FILE.services_by_name["ServerReflection"]
 
 
 class ServicerContext(asyncio.Queue[Any]):
-    """What a servicer of the library takes for the context of its call: it writes its messages to it."""
+    """Replaces the context of a call for a servicer of the library, and queues the messages it writes."""
 
     write = asyncio.Queue.put
 
@@ -31,7 +31,7 @@ class ServicerContext(asyncio.Queue[Any]):
 
 
 class HealthMethods:
-    """The health of the server and of each of its services, as `servicer` knows it. It costs no quota."""
+    """The methods of the health service."""
 
     def __init__(self, servicer: health.HealthServicer) -> None:
         self.servicer = servicer
@@ -57,7 +57,7 @@ class HealthMethods:
 
 
 class ReflectionMethods:
-    """Tells the services to clients that have no .proto. Each question costs a call."""
+    """The methods of the reflection service, for clients without the .proto. Each question costs a call."""
 
     def __init__(self, runner: CallRunner, names: tuple[str, ...]) -> None:
         self.runner, self.servicer = runner, reflection.aio.ReflectionServicer(names)
@@ -72,7 +72,7 @@ class ReflectionMethods:
     async def read_questions(
         self, call: Call, raw_messages: AsyncIterator[bytes]
     ) -> AsyncIterator[ServerReflectionRequest]:
-        first = True  # which was counted when the call came
+        first = True  # the first question was counted with the call
         async for raw in raw_messages:
             if not first:
                 await self.runner.count_call(call)

@@ -1,7 +1,7 @@
-"""Calls that last: changes as they happen, batches, and prices both ways.
+"""Streaming methods: watch products or orders, create products in a batch, live prices.
 
-A stream holds no thread and no connection. What all follow is read once for all of them. Who may not see
-everything is looked up again before he is told something, for a token may end while its stream goes on.
+A stream holds no thread and no database connection. Each feed is read once for all its streams. The caller of
+a stream of orders is identified again before each message, because a token may end while its stream is open.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from shop.services.changes import Row, Search, Stream
 from shop.storage.execution import check_permission
 from shop.storage.transactions import Context
 
-MAX_BATCH_ITEMS, BATCH_TIMEOUT = 1000, 60  # of a batch: how many at most, and in what time
+MAX_BATCH_ITEMS, BATCH_TIMEOUT = 1000, 60  # products of a batch; seconds it may take to arrive
 MAX_WATCHED_PRODUCTS = 1000  # products that one stream may name
-MAX_UNREAD_MESSAGES = 100  # messages that wait for somebody to read them
+MAX_UNREAD_MESSAGES = 100  # messages that wait until the client reads them
 
 Messages = AsyncIterator[Any]
 
 
 class StreamMethods:
-    """The two feeds, and all who follow them."""
+    """The streaming methods, on the feeds of changes and of order steps."""
 
     def __init__(self, runner: CallRunner) -> None:
         self.runner, watcher = runner, get_runtime(runner.app).change_listener
@@ -100,7 +100,7 @@ class StreamMethods:
     async def batch_create_products(
         self, call: Call, raw_messages: Messages
     ) -> pb.BatchCreateProductsResponse:
-        """All of it comes before any of it is done, so that nobody waits for a slow client."""
+        """Read the whole batch before creating anything, so that no transaction waits for a slow client."""
         await self.runner.run_for_call(call, check_product_permission, "create")
         items: list[pb.BatchCreateProductsRequest] = []
         try:
@@ -114,7 +114,7 @@ class StreamMethods:
         return await self.runner.run_for_call(call, create_batch, items)
 
     async def update_live_prices(self, call: Call, raw_messages: Messages) -> Messages:
-        """It ends when the client has said all, and has seen all that came of it."""
+        """Exchange prices until the client has sent all of its own and has received their effects."""
         call.cursor, end_cursor = await self.runner.run_for_call(call, begin_live_prices), float("inf")
         yield pb.LivePriceUpdatesResponse(cursor=call.cursor)
         queue = asyncio.Queue[Any](MAX_UNREAD_MESSAGES)
@@ -138,7 +138,7 @@ class StreamMethods:
                 each.cancel()
 
     async def answer_prices(self, call: Call, raw_messages: Messages) -> Messages:
-        """An answer to each price, and at the end how far the feed has to be told."""
+        """Yield an answer to each price, and finally the cursor up to which the feed must be sent."""
         index = 0
         async for raw in raw_messages:
             answer = pb.LivePriceUpdatesResponse.Answer(index=index)
@@ -165,7 +165,7 @@ class StreamMethods:
 
 
 async def forward_messages(queue: asyncio.Queue[Any], source: Messages) -> None:
-    """All that a source has, or what went wrong with it."""
+    """Put all messages of a source into the queue, and its error if it fails."""
     try:
         async for each in source:
             await queue.put(each)
@@ -179,11 +179,11 @@ def build_stopping_error() -> CallError:
     )
 
 
-# ---- What a thread does for a stream
+# ---- Functions that run in a thread
 
 
 def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
-    """Where a stream begins: after what the caller knows, or now."""
+    """Return the cursor to begin with: the one that the caller sent, or the newest."""
     ctx = context()
     cursor = load_input(Search(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
@@ -201,7 +201,7 @@ def filter_own_steps(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def get_status_after(row: Row) -> int:
-    """What a step made of its order."""
+    """Return the status of an order after a step."""
     status = get_moves(Order)[row.move].target or PLACED
     return get_enum_number(pb.OrderStatus.DESCRIPTOR, status)
 
@@ -211,7 +211,7 @@ def check_product_permission(name: str) -> None:
 
 
 def begin_live_prices() -> int:
-    """Whoever may never send a price need not begin."""
+    """Check that the caller may change prices, and return the cursor to begin with."""
     ctx = context()
     if refusal := get_moves(Product)["update"].bar(ctx.roles()):
         raise refusal
