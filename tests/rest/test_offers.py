@@ -7,9 +7,9 @@ from sqlalchemy.orm import Mapped
 
 from shop.app import create_app
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Document
 from shop.doors.rest.moves import offer
+from shop.doors.web import context
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, StrictInteger
 from shop.model.moves import ANYONE, move

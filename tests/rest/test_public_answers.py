@@ -8,9 +8,9 @@ from marshmallow import fields, post_dump
 
 from shop.domain.user import User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Resource
 from shop.doors.rest.writing import Frame
+from shop.doors.web import context
 from shop.model.errors import Stale
 from shop.model.moves import ANYONE
 

@@ -83,7 +83,7 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
     await stop.wait()
     health_task.cancel()
     await health_servicer.enter_graceful_shutdown()
-    get_runtime(app).change_listener.stop()  # ends the streams now, so that they do not use up the grace period
+    get_runtime(app).change_listener.stop()  # ends the streams before the grace period
     await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 

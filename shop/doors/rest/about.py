@@ -3,8 +3,9 @@
 import orjson
 from flask import Blueprint, Response, request
 
+from shop.doors.media import HTML
 from shop.doors.rest.html import page
-from shop.doors.rest.media import HTML, negotiate
+from shop.doors.rest.media import negotiate
 from shop.doors.rest.openapi import document
 from shop.doors.rest.problems import STATUS
 from shop.doors.rest.profile import TERMS, alps, side_doors

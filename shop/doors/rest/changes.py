@@ -10,10 +10,11 @@ from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
 from shop.doors.rest.blueprint import Blueprint, wishes
-from shop.doors.rest.guard import caller, context, href
+from shop.doors.rest.guard import href
 from shop.doors.rest.hal import LINK, Resource, profile
 from shop.doors.rest.waiting_places import Place, WaitingPlaces
 from shop.doors.rest.writing import Frame, Price, Time
+from shop.doors.web import caller, context
 from shop.model.fields import StrictInteger
 from shop.model.moves import ANYONE
 from shop.runtime import get_runtime

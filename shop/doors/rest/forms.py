@@ -13,9 +13,11 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from shop.domain.user import Credentials, Refresh
-from shop.doors.rest.guard import context, href, settings
-from shop.doors.rest.media import FORM, JSON
+from shop.doors.media import JSON
+from shop.doors.rest.guard import href
+from shop.doors.rest.media import FORM
 from shop.doors.rest.versions import V1
+from shop.doors.web import context, settings
 from shop.hypermedia.request import request_state
 from shop.model.fields import Email, Money
 from shop.model.money import Currency

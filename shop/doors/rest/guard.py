@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
-from shop.doors.rest.media import HAL, HAL_FORMS, JSON, named_version, negotiate
+from shop.doors.media import JSON
+from shop.doors.rest.media import HAL, HAL_FORMS, named_version, negotiate
 from shop.doors.rest.versions import V1, VERSIONS
-from shop.doors.web import address, anonymous, caller, claims, context, settings, signer
+from shop.doors.web import settings
 from shop.hypermedia.request import request_state
-
-__all__ = ["address", "anonymous", "caller", "claims", "context", "href", "settings", "signer"]
 
 BESIDE = ("about", "explorer", "graphql")  # what is not a resource of the shop
 MAX_HEADER = 4096  # characters

@@ -8,8 +8,9 @@ from marshmallow import Schema, fields, missing
 
 from shop.doors.rest.blueprint import asked_fields
 from shop.doors.rest.forms import form, key, sayable
-from shop.doors.rest.guard import context, href
+from shop.doors.rest.guard import href
 from shop.doors.rest.writing import Frame, frame, writer
+from shop.doors.web import context
 from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.moves import Move, find_available_moves

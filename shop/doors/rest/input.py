@@ -12,10 +12,11 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from shop.doors.rest.guard import settings
-from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE
+from shop.doors.media import JSON
+from shop.doors.rest.media import FORM, HAL, HAL_FORMS, MERGE
 from shop.doors.rest.versions import V1
 from shop.doors.strict import parse
+from shop.doors.web import settings
 from shop.hypermedia.request import request_state
 from shop.model.errors import Invalid
 from shop.model.fields import Money

@@ -6,8 +6,7 @@ from time import perf_counter
 
 from flask import Flask, Response, request
 
-from shop.doors.rest.guard import settings
-from shop.doors.web import named
+from shop.doors.web import named, settings
 from shop.hypermedia.request import UNREAD, request_state
 
 log = logging.getLogger("shop.requests")

@@ -2,10 +2,7 @@
 
 import re
 
-from shop.doors.media import HTML, JSON, choose_media_type, remember_short
-from shop.doors.media import parse_media_ranges as ranges
-
-__all__ = ["HTML", "JSON", "named_version", "negotiate", "ranges"]
+from shop.doors.media import choose_media_type, parse_media_ranges, remember_short
 
 HAL, PROBLEM = "application/hal+json", "application/problem+json"
 FORM, MERGE, HAL_FORMS = (
@@ -19,7 +16,7 @@ VENDOR = re.compile(r"application/vnd\.shop\.(v\d{1,4})\+json")
 @remember_short
 def named_version(accept: str) -> str | None:
     """The version that an Accept header asks for by name."""
-    wanted = ((VENDOR.fullmatch(name), quality) for name, quality in ranges(accept).items())
+    wanted = ((VENDOR.fullmatch(name), quality) for name, quality in parse_media_ranges(accept).items())
     return next((found[1] for found, quality in wanted if found and quality), None)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from shop.doors.rest.blueprint import Blueprint, View
 from shop.doors.rest.caching import tags
-from shop.doors.rest.guard import context, href
+from shop.doors.rest.guard import href
 from shop.doors.rest.hal import METHODS, Document, place, readonly
 from shop.doors.rest.replays import retriable
+from shop.doors.web import context
 from shop.hypermedia.request import request_state
 from shop.model.moves import Move, get_moves
 from shop.storage.execution import check_permission, create, execute

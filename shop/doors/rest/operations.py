@@ -4,7 +4,8 @@ from typing import Any
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.doors.rest.media import FORM, HAL, HAL_FORMS, JSON, MERGE, PROBLEM
+from shop.doors.media import JSON
+from shop.doors.rest.media import FORM, HAL, HAL_FORMS, MERGE, PROBLEM
 from shop.doors.rest.problems import STATUS
 from shop.doors.rest.versions import V1, Version
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF

@@ -7,10 +7,11 @@ from marshmallow import Schema, fields
 
 from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context, href
+from shop.doors.rest.guard import href
 from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.writing import Frame, Price, Time
+from shop.doors.web import context
 from shop.model.fields import EmptyInput
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services import orders as checkout

@@ -7,11 +7,11 @@ from webargs.fields import DelimitedList
 
 from shop.domain.product import Product
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
 from shop.doors.rest.hal import Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.writing import Price, Time
+from shop.doors.web import context
 from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE
 from shop.services import orders

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import current_app
 
-from shop.doors.rest.guard import settings
 from shop.doors.rest.hal import METHODS, Document
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
@@ -23,6 +22,7 @@ from shop.doors.rest.vocabulary import (
     TOKEN,
     WAYS,
 )
+from shop.doors.web import settings
 from shop.model.moves import Move, get_moves
 
 DOCUMENTS: dict[str, type[Document]] = {

@@ -8,10 +8,9 @@ from flask import Response, request
 from werkzeug.exceptions import BadRequest
 
 from shop.doors.rest.blueprint import View
-from shop.doors.rest.guard import context
 from shop.doors.rest.input import body
 from shop.doors.rest.problems import refused
-from shop.doors.web import fingerprints, plain_key
+from shop.doors.web import context, fingerprints, plain_key
 from shop.hypermedia.request import request_state
 from shop.storage.idempotency import StoredAnswer, execute_once
 

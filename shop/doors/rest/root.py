@@ -10,12 +10,13 @@ from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.changes import template as changes
-from shop.doors.rest.guard import context, href, settings
+from shop.doors.rest.guard import href
 from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
 from shop.doors.rest.products import ProductCollection
 from shop.doors.rest.profile import side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.doors.rest.writing import Frame
+from shop.doors.web import context, settings
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE, STAFF, find_available_moves
 

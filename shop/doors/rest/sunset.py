@@ -6,8 +6,9 @@ from urllib.parse import quote
 from flask import Flask, Response, request
 from werkzeug.http import http_date
 
-from shop.doors.rest.guard import PLACE, settings
+from shop.doors.rest.guard import PLACE
 from shop.doors.rest.versions import V1, V2
+from shop.doors.web import settings
 from shop.hypermedia.request import request_state
 
 

@@ -8,9 +8,10 @@ from shop.domain.user import Credentials, Refresh
 from shop.doors.quota import limit_failed_logins
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import address, anonymous, context, href, signer
+from shop.doors.rest.guard import href
 from shop.doors.rest.hal import Resource, myself, profile
 from shop.doors.rest.writing import Frame
+from shop.doors.web import address, anonymous, context, signer
 from shop.model.moves import ANYONE, MEMBER
 from shop.services import tokens as service
 

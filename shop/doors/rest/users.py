@@ -7,11 +7,11 @@ from marshmallow import fields, missing, validate
 
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import context
 from shop.doors.rest.hal import SOMETIMES, Collection, Document
 from shop.doors.rest.moves import offer
 from shop.doors.rest.orders import UserOrderCollection
 from shop.doors.rest.writing import Frame, Time
+from shop.doors.web import context
 from shop.model.fields import InputSchema
 from shop.model.moves import OWNER, STAFF
 from shop.services import orders as checkout

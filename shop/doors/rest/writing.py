@@ -8,8 +8,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from shop.doors.rest.guard import context, settings
 from shop.doors.rest.media import HAL_FORMS
+from shop.doors.web import context, settings
 from shop.hypermedia.request import request_state
 from shop.storage.transactions import Context
 

@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
+from shop.doors.media import HTML, parse_media_ranges
 from shop.doors.rest.guard import BESIDE, offers
 from shop.doors.rest.html import page
-from shop.doors.rest.media import HTML, negotiate, ranges
+from shop.doors.rest.media import negotiate
 from shop.hypermedia.request import request_state
 
 HERE = Path(__file__).parent
@@ -36,7 +37,11 @@ def wanted() -> bool:
     accept = request.headers.get("Accept", "")
     if HTML not in accept.lower():
         return False
-    if request.blueprint in BESIDE or request.method not in ("GET", "HEAD") or HTML not in ranges(accept):
+    if (
+        request.blueprint in BESIDE
+        or request.method not in ("GET", "HEAD")
+        or HTML not in parse_media_ranges(accept)
+    ):
         return False
     return negotiate(accept, (*offers(), HTML)) == HTML
 
