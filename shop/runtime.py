@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from shop.doors.graphql.persisted import PersistedQueries
-    from shop.doors.quota import Common
+    from shop.doors.quota import RequestLimits
     from shop.doors.rest.waiting_places import WaitingPlaces
     from shop.observability.health import Health
     from shop.services.housekeeping import Housekeeper
@@ -36,7 +36,7 @@ class Runtime:
     stopping: Event = field(default_factory=Event)  # set when the server is about to stop
 
     # Filled by the doors that are open
-    limits: Common | None = None
+    limits: RequestLimits | None = None
     apis: dict[str, Any] = field(default_factory=dict)  # the OpenAPI document of each version is made of one
     waiting_places: WaitingPlaces | None = None
     persisted_queries: PersistedQueries | None = None

@@ -19,7 +19,7 @@ from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.doors.web import address, anonymous, caller, settings
+from shop.doors.web import anonymous_context, find_address, find_caller, get_settings
 from shop.hypermedia.request import request_state
 from shop.model.entity import normalize_text
 from shop.model.errors import Unauthenticated
@@ -37,7 +37,7 @@ log = logging.getLogger("shop")
 Bucket = tuple[RateLimitItem, str, str]  # a limit, whom it counts, and the policy it belongs to
 
 
-def keeper() -> Limiter:
+def get_limiter() -> Limiter:
     (found,) = current_app.extensions["limiter"]
     return found
 
@@ -47,7 +47,7 @@ def parse_limits(text: str, times: int = 1) -> list[RateLimitItem]:
 
 
 @dataclass(frozen=True)
-class Common:
+class RequestLimits:
     """The limits that every request has, and the short way to them.
 
     Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
@@ -67,7 +67,7 @@ class Common:
         return own if who == place else ceilings + own
 
     def within(self, *, is_free: bool = False) -> bool:
-        buckets = self.buckets(caller(), address(), is_free=is_free)
+        buckets = self.buckets(find_caller(), find_address(), is_free=is_free)
         if not self.hit(buckets):
             return False
         request_state().limits = [RequestLimit(self.guard, item, [PREFIX, who, policy], False, False)
@@ -92,24 +92,24 @@ class Common:
             return []
 
 
-def count() -> None:
+def count_call() -> None:
     """Count a request that does not come through the hooks of the app."""
-    common: Common = get_runtime().limits
+    common: RequestLimits = get_runtime().limits
     if not common.within():
         common.guard._check_request_limit()
 
 
-def hit(limit: RequestLimit, cost: int = 1) -> bool:
+def count_hit(limit: RequestLimit, cost: int = 1) -> bool:
     try:
-        return keeper().limiter.hit(limit.limit, *limit.request_args, cost=cost)
+        return get_limiter().limiter.hit(limit.limit, *limit.request_args, cost=cost)
     except StorageError:
         log.warning("the store of the limits does not answer")
         return True
 
 
-def counted() -> list[RequestLimit]:
+def get_current_limits() -> list[RequestLimit]:
     """The limits that this request was counted by, the short way or the long one."""
-    return request_state().limits or keeper().current_limits
+    return request_state().limits or get_limiter().current_limits
 
 
 def policy_of(limit: RequestLimit) -> str:
@@ -127,20 +127,21 @@ def count_seconds_left(limit: RateLimitItem, window: WindowStats) -> int:
 def count_seconds_to_wait() -> int:
     """Return the seconds until the limits that this request broke begin anew."""
     return max(
-        (count_seconds_left(each.limit, each.window) for each in counted() if each.breached), default=1
+        (count_seconds_left(each.limit, each.window) for each in get_current_limits() if each.breached),
+        default=1,
     )
 
 
-def spend(cost: int) -> None:
+def charge(cost: int) -> None:
     """Count what an operation costs; one request of it is counted already, and more than all cannot be."""
-    for limit in counted():
+    for limit in get_current_limits():
         more = min(cost, limit.limit.amount) - 1
-        if more > 0 and not hit(limit, more):
+        if more > 0 and not count_hit(limit, more):
             limit.breached = True
-            refuse([limit], "This costs more than is left. Retry-After says when to try again.")
+            refuse_breached([limit], "This costs more than is left. Retry-After says when to try again.")
 
 
-def refuse(breached: list[RequestLimit], detail: str) -> None:
+def refuse_breached(breached: list[RequestLimit], detail: str) -> None:
     request_state().violated_policies = [policy_of(limit) for limit in breached]
     raise TooManyRequests(detail)
 
@@ -157,41 +158,41 @@ def limit_failed_logins(username: str) -> Iterator[None]:
     """
     limits = login_limits(username)
     for limit in limits:
-        limit.breached = not hit(limit)
+        limit.breached = not count_hit(limit)
     breached = [limit for limit in limits if limit.breached]
-    if breached and (policy_of(breached[0]) == LOGIN or not is_known(username)):
-        give_back([limit for limit in limits if not limit.breached])
-        counted().extend(breached)
-        refuse(breached, "Too many failed logins. Retry-After says when to try again.")
+    if breached and (policy_of(breached[0]) == LOGIN or not is_known_caller(username)):
+        give_back_hits([limit for limit in limits if not limit.breached])
+        get_current_limits().extend(breached)
+        refuse_breached(breached, "Too many failed logins. Retry-After says when to try again.")
     try:
         yield
     except Unauthenticated:
         raise
     except Exception:
-        give_back(limits)
+        give_back_hits(limits)
         raise
-    give_back(limits)
+    give_back_hits(limits)
 
 
 def login_limits(username: str) -> list[RequestLimit]:
     """The narrow one first."""
     account = hashlib.sha256(normalize_text(username).encode()).hexdigest()
-    rate = settings().login_rate_limit
+    rate = get_settings().login_rate_limit
     return [
-        RequestLimit(keeper(), item, [PREFIX, key, policy], False, True)
+        RequestLimit(get_limiter(), item, [PREFIX, key, policy], False, True)
         for policy, key, times in (
-            (LOGIN, f"{account}:{address()}", 1),
+            (LOGIN, f"{account}:{find_address()}", 1),
             (ACCOUNT, account, CEILING),
-            (LOGIN_ADDRESS, address(), CEILING),
+            (LOGIN_ADDRESS, find_address(), CEILING),
         )
         for item in parse_limits(rate, times)
     ]
 
 
-def is_known(username: str) -> bool:
-    return is_known_address(anonymous(), username, address())
+def is_known_caller(username: str) -> bool:
+    return is_known_address(anonymous_context(), username, find_address())
 
 
-def give_back(limits: list[RequestLimit]) -> None:
+def give_back_hits(limits: list[RequestLimit]) -> None:
     for limit in limits:
-        hit(limit, -1)
+        count_hit(limit, -1)

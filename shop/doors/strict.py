@@ -6,23 +6,23 @@ from typing import Any, NoReturn
 
 from werkzeug.exceptions import BadRequest
 
-DEPTH = 20
+MAX_DEPTH = 20
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("a member is there twice")
     return members
 
 
-def whole(digits: str) -> int:
+def parse_integer(digits: str) -> int:
     if len(digits) > 300:
         raise ValueError("a number is too long")
     return int(digits)
 
 
-def number(text: str) -> int | Decimal:
+def parse_number(text: str) -> int | Decimal:
     """JSON has one kind of number, and so has JSON Schema: to both, 3.0 is 3."""
     try:
         found = Decimal(text)
@@ -31,27 +31,31 @@ def number(text: str) -> int | Decimal:
     return int(found) if found.adjusted() < 20 and found == found.to_integral_value() else found
 
 
-def never(word: str) -> NoReturn:
+def refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def sound(value: Any, depth: int = 0) -> None:
+def check_depth(value: Any, depth: int = 0) -> None:
     """Refuse what nests too deep and text that no database could keep."""
-    if depth > DEPTH:
-        raise ValueError(f"it nests deeper than {DEPTH}")
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it nests deeper than {MAX_DEPTH}")
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, dict | list):
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
-            sound(each, depth + 1)
+            check_depth(each, depth + 1)
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse_json(body: bytes) -> dict[str, Any]:
     try:
         document = loads(
-            body.decode(), object_pairs_hook=once, parse_int=whole, parse_float=number, parse_constant=never
+            body.decode(),
+            object_pairs_hook=refuse_repeated,
+            parse_int=parse_integer,
+            parse_float=parse_number,
+            parse_constant=refuse_constant,
         )
-        sound(document)
+        check_depth(document)
     except UnicodeError:
         raise BadRequest("The body is not text in UTF-8.") from None
     except (ValueError, RecursionError) as error:

@@ -22,79 +22,81 @@ from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
 from shop.storage.transactions import Context
 
-QUOTED = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
-BARE = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
+QUOTED_KEY = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"')
+BARE_KEY = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,255}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # W3C Trace Context; what comes after the flags is for versions to come, and nothing in version 00.
-TRACE = re.compile(
+TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
 )
 # An address as servers write it: bare, with a port, in brackets, with a zone.
-REMOTE = re.compile(r"(?:\[([^\]%]+)(?:%[^\]]*)?\](?::\d+)?|([\d.]+)(?::\d+)?|([0-9A-Fa-f:.]+)(?:%.*)?)")
+REMOTE_ADDRESS = re.compile(
+    r"(?:\[([^\]%]+)(?:%[^\]]*)?\](?::\d+)?|([\d.]+)(?::\d+)?|([0-9A-Fa-f:.]+)(?:%.*)?)"
+)
 MOST_ERRORS, LONGEST_MESSAGE, LONGEST_POINTER = 20, 300, 200  # of an answer that says what was wrong
-TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+VERSION_TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
 
 
-def named(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
+def read_request_ids(environ: dict[str, Any], traced: str | None = None) -> dict[str, str]:
     """The number of a request, and the trace it is in, as our own tracing says, else as the caller does."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
     number = {"request_id": given if REQUEST_ID.fullmatch(given) else token_hex(8)}
-    if traced is None and (found := TRACE.fullmatch(environ.get("HTTP_TRACEPARENT", ""))):
+    if traced is None and (found := TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))):
         traced = found[1]
     return {**number, "trace_id": traced} if traced else number
 
 
-def settings() -> Settings:
+def get_settings() -> Settings:
     return get_runtime().settings
 
 
-def signer() -> Signer:
+def get_signer() -> Signer:
     return get_runtime().signer
 
 
-def bearer() -> str | None:
+def read_bearer_token() -> str | None:
     """The token, where there is one; whoever comes with another scheme is nobody in particular."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def claims() -> dict[str, Any] | None:
+def read_claims() -> dict[str, Any] | None:
     found = request_state()
     if found.claims is UNREAD:
-        token = bearer()
-        found.claims = None if token is None else signer().read(token, ACCESS)
+        token = read_bearer_token()
+        found.claims = None if token is None else get_signer().read(token, ACCESS)
     return found.claims
 
 
-def anonymous() -> Context:
+def anonymous_context() -> Context:
     db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    known = settings()
+    known = get_settings()
     return Context(db.session(), currency=known.currency, max_unpaid_orders=known.max_unpaid_orders)
 
 
-def context() -> Context:
+def get_context() -> Context:
     """The context of this request; the caller is looked up once, and at every request."""
     found = request_state()
     if found.context is None:
-        held, ctx = claims(), anonymous()
+        held, ctx = read_claims(), anonymous_context()
         found.context = replace(ctx, actor=identify_actor(ctx, held)) if held else ctx
     return found.context
 
 
-def caller() -> str:
+def find_caller() -> str:
     """Whom a rate limit counts: the user of a genuine token, else the address."""
     try:
-        held = claims()
+        held = read_claims()
     except Unauthenticated:
         held = None
-    return f"user:{held['sub']}" if held else address()
+    return f"user:{held['sub']}" if held else find_address()
 
 
-def address() -> str:
-    return network(request.remote_addr)
+def find_address() -> str:
+    return group_address(request.remote_addr)
 
 
-def network(remote: str | None) -> str:
+def group_address(remote: str | None) -> str:
     """Return what counts as one caller: the IPv4 address, or the /64 of IPv6, because one host has all of it.
 
     Servers on a Unix socket give no address; all that comes by one is counted as "unknown".
@@ -104,7 +106,7 @@ def network(remote: str | None) -> str:
 
 @lru_cache(4096)
 def parse_network(remote: str) -> str:
-    found = REMOTE.fullmatch(remote)
+    found = REMOTE_ADDRESS.fullmatch(remote)
     try:
         address = ip_address(found[1] or found[2] or found[3]) if found else None
     except ValueError:
@@ -116,32 +118,32 @@ def parse_network(remote: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def entity_tags(text: str) -> set[str]:
+def parse_entity_tags(text: str) -> set[str]:
     """The tags that If-None-Match names, weak ones like strong ones; `*` stands for itself."""
     return {part.strip().removeprefix("W/").strip('"') for part in text.split(",")} - {""}
 
 
-def versions(text: str) -> set[str]:
+def parse_tags(text: str) -> set[str]:
     """The versions that a list of tags names."""
     if text.strip() == "*":
         return {"*"}
-    return {found[1] for part in text.split(",") if (found := TAG.fullmatch(part.strip()))}
+    return {found[1] for part in text.split(",") if (found := VERSION_TAG.fullmatch(part.strip()))}
 
 
-def plain_key(said: str) -> str | None:
+def parse_key(said: str) -> str | None:
     """The key of a request that may come again, quoted or bare."""
-    found = QUOTED.fullmatch(said) or BARE.fullmatch(said)
-    return found and (found[1] if found.re is QUOTED else said)
+    found = QUOTED_KEY.fullmatch(said) or BARE_KEY.fullmatch(said)
+    return found and (found[1] if found.re is QUOTED_KEY else said)
 
 
-def fingerprints(*parts: bytes) -> tuple[str, ...]:
+def build_fingerprints(*parts: bytes) -> tuple[str, ...]:
     """What makes a request the same as another one, by each of our keys; the newest is the one to store.
 
     Keyed, because a request may hold a password, and a copy of the database must not help to guess it.
     The last one is how version 0.1.0 stored it, for requests that are repeated across an upgrade.
     """
     said = b"\n".join(parts)
-    keyed = (hmac.new(key.encode(), said, hashlib.sha256) for key in settings().secret_key)
+    keyed = (hmac.new(key.encode(), said, hashlib.sha256) for key in get_settings().secret_key)
     return *(each.hexdigest() for each in keyed), hashlib.sha256(said).hexdigest()
 
 
@@ -152,7 +154,7 @@ def shorten(text: str, most: int = LONGEST_MESSAGE) -> str:
 
 def list_errors(errors: Any) -> list[dict[str, str]]:
     """The first messages with their JSON pointers, and whether there are more."""
-    found = list(islice(pointed(errors), MOST_ERRORS + 1))
+    found = list(islice(iterate_errors(errors), MOST_ERRORS + 1))
     if len(found) > MOST_ERRORS:
         found[MOST_ERRORS:] = [("#", f"There are more errors than these {MOST_ERRORS}.")]
     return [
@@ -160,7 +162,7 @@ def list_errors(errors: Any) -> list[dict[str, str]]:
     ]
 
 
-def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
+def iterate_errors(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
     """Each message with the JSON pointer of what it is about."""
     if isinstance(errors, dict):
         for name, below in errors.items():
@@ -169,6 +171,6 @@ def pointed(errors: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
                 if name == "_schema"
                 else "/" + quote(shorten(str(name), LONGEST_POINTER).replace("~", "~0").replace("/", "~1"))
             )
-            yield from pointed(below, pointer + step)
+            yield from iterate_errors(below, pointer + step)
     else:
         yield from ((pointer, str(text)) for text in errors)

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.doors.quota import DEFAULT, POLICIES
-from shop.doors.rest.memory import ANSWERS
+from shop.doors.rest.memory import RESPONSE_OBSERVERS
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
@@ -108,7 +108,7 @@ def install_metrics(app: Flask, engine: Engine) -> None:
     app.teardown_request(count_request_end)
     event.listen(engine, "handle_error", count_busy_error)
     WRITE_WAIT_OBSERVERS.add(observe_lock_wait)
-    ANSWERS.add(observe_request)
+    RESPONSE_OBSERVERS.add(observe_request)
 
 
 def count_request_start(app: Flask, engine: Engine) -> None:

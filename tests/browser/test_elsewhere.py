@@ -9,7 +9,7 @@ import pytest
 from jinja2 import Template
 from playwright.sync_api import expect
 
-from shop.doors.rest.explorer import HERE, MODULES
+from shop.doors.rest.explorer import FOLDER, MODULES
 from tests.browser.conftest import Reader, reading
 
 FORMS = "application/prs.hal-forms+json"
@@ -31,9 +31,9 @@ class Library(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.removeprefix("/parts/")
         if name in (*MODULES, "theme.js", "explorer.css"):
-            return self.say((HERE / name).read_text(), KINDS["." + name.rpartition(".")[2]])
+            return self.say((FOLDER / name).read_text(), KINDS["." + name.rpartition(".")[2]])
         if "text/html" in self.headers["Accept"]:
-            page = Template((HERE / "index.html").read_text())
+            page = Template((FOLDER / "index.html").read_text())
             return self.say(
                 page.render(base="/nobody", parts="/parts", prefix="", modules=MODULES), "text/html"
             )

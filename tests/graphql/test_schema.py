@@ -11,9 +11,9 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import ENTITY_TYPES, MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.rest.hal import METHODS
+from shop.doors.rest.hal import MOVE_METHODS
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
-from shop.doors.rest.problems import STATUS
+from shop.doors.rest.problems import PROBLEM_TYPES
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.tokens import TokenDocument
 from shop.doors.rest.users import UserDocument
@@ -54,7 +54,7 @@ def test_a_move_is_a_mutation_that_takes_its_shape(name):
         for word, field in move.takes().fields.items()
     }
     required |= {} if move.begins else {"id": True, "etag": False}
-    required |= {"idempotencyKey": False} if move.name not in METHODS else {}
+    required |= {"idempotencyKey": False} if move.name not in MOVE_METHODS else {}
     said = {word: isinstance(each.type, GraphQLNonNull) for word, each in arguments(name).items()}
     assert said == required
 
@@ -120,7 +120,7 @@ def every(kind):
 
 def test_every_door_has_a_word_for_every_refusal():
     codes = every(DomainError) - {DomainError.code}
-    assert (codes - set(GRAPHQL_CODES), codes - set(STATUS)) == (set(), set())
+    assert (codes - set(GRAPHQL_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
 
 
 def test_nothing_is_left_unsaid_about_money_and_dates():

@@ -11,7 +11,7 @@ import pytest
 
 from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.web import network
+from shop.doors.web import group_address
 from tests.calls import Line, Refused, calling, end
 from tests.running import Process
 
@@ -136,7 +136,10 @@ class TestCallsUnderWay:
 
 class TestTheAddress:
     def test_of_version_4_that_is_written_as_one_of_version_6_is_that_of_version_4(self):
-        assert (network("::ffff:192.0.2.1"), network("2001:db8::1%eth0")) == ("192.0.2.1", "2001:db8::/64")
+        assert (group_address("::ffff:192.0.2.1"), group_address("2001:db8::1%eth0")) == (
+            "192.0.2.1",
+            "2001:db8::/64",
+        )
 
     def test_that_a_client_claims_counts_for_nothing_without_a_proxy(self, url, lamp):
         with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:

@@ -9,14 +9,14 @@ from limits import WindowStats, parse
 
 from shop.doors.quota import count_seconds_left
 from shop.doors.rest import counters
-from shop.doors.rest.counters import Counters
+from shop.doors.rest.counters import MemoryCounters
 
 KEYS, AMOUNTS = st.sampled_from("abc"), st.integers(-3, 5)
 
 
 @given(st.lists(st.tuples(KEYS, AMOUNTS)))
 def test_each_key_counts_for_itself_and_never_below_nothing(hits):
-    store, expected = Counters(), {}
+    store, expected = MemoryCounters(), {}
     for key, amount in hits:
         store.incr(key, 60, amount)
         expected[key] = max(0, expected.get(key, 0) + amount)
@@ -24,14 +24,14 @@ def test_each_key_counts_for_itself_and_never_below_nothing(hits):
 
 
 def test_a_window_that_is_over_counts_for_nothing():
-    store = Counters()
+    store = MemoryCounters()
     store.incr("a", 0.01)
     time.sleep(0.02)
     assert (store.get("a"), store.incr("a", 60)) == (0, 1)
 
 
 def test_a_window_ends_when_it_was_said_however_often_it_is_hit():
-    store = Counters()
+    store = MemoryCounters()
     store.incr("a", 60)
     end = store.get_expiry("a")
     store.incr("a", 60)
@@ -39,8 +39,8 @@ def test_a_window_ends_when_it_was_said_however_often_it_is_hit():
 
 
 def test_what_is_over_does_not_stay(monkeypatch):
-    monkeypatch.setattr(counters, "MANY", 10)
-    store = Counters()
+    monkeypatch.setattr(counters, "MIN_SWEEP", 10)
+    store = MemoryCounters()
     store.room = 10
     for number in range(100):
         store.incr(str(number), 0)
@@ -48,7 +48,7 @@ def test_what_is_over_does_not_stay(monkeypatch):
 
 
 def test_a_clock_that_is_set_changes_no_window(monkeypatch):
-    store = Counters()
+    store = MemoryCounters()
     store.incr("a", 60)
     for hours in (-1, 1):
         now = time.time() + hours * 3600
@@ -63,9 +63,9 @@ def test_seconds_left_are_at_least_one_and_never_more_than_the_window_has(monkey
 
 
 def test_there_are_never_more_than_so_many_windows(monkeypatch):
-    monkeypatch.setattr(counters, "MANY", 10)
-    monkeypatch.setattr(counters, "MOST", 50)
-    store = Counters()
+    monkeypatch.setattr(counters, "MIN_SWEEP", 10)
+    monkeypatch.setattr(counters, "MAX_WINDOWS", 50)
+    store = MemoryCounters()
     for number in range(1000):
         store.incr(str(number), 60 + number)
     assert (len(store.windows) <= 50, store.get("999"), store.get("0")) == (True, 1, 0)

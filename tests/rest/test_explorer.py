@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shop.doors.rest.explorer import HERE, TAG
+from shop.doors.rest.explorer import FOLDER, TAG
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 HTML = "text/html; charset=utf-8"
@@ -74,7 +74,7 @@ def test_is_never_the_answer_to_a_form(anonymous):
 
 def test_brings_every_module_at_once(anonymous):
     page = seen(anonymous, "/").text
-    assert {path.name for path in HERE.glob("*.js")} == set(
+    assert {path.name for path in FOLDER.glob("*.js")} == set(
         re.findall(rf"/static/explorer/{TAG}/([\w.]+\.js)", page)
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.doors.web import network
+from shop.doors.web import group_address
 
 GROUNDS = ["sqlite"]
 
@@ -82,7 +82,7 @@ def test_links_have_the_host_in_small_letters(ask):
     ],
 )
 def test_a_caller_is_counted_by_its_address_alone(remote, key):
-    assert network(remote) == key
+    assert group_address(remote) == key
 
 
 @pytest.mark.parametrize("remote", ["10.0.0.1:5000", "unix:", "", "/run/shop.sock", "[::1"])

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Mapped
 
 from shop.app import create_app
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import Document
-from shop.doors.rest.moves import offer
-from shop.doors.web import context
+from shop.doors.rest.hal import Representation
+from shop.doors.rest.moves import register_moves
+from shop.doors.web import get_context
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, StrictInteger
 from shop.model.moves import ANYONE, move
@@ -34,7 +34,7 @@ class Lamp(Entity):
         self.percent = percent
 
 
-class LampDocument(Document):
+class LampDocument(Representation):
     kind, path = Lamp, "/lamps"
     percent = fields.Integer()
 
@@ -49,9 +49,9 @@ def client(tmp_path):
     @lamps.gives(200, LampDocument)
     def get(id):
         """Look at a lamp."""
-        return find_entity(context(), Lamp, id)
+        return find_entity(get_context(), Lamp, id)
 
-    offer(lamps, LampDocument)
+    register_moves(lamps, LampDocument)
     app = create_app(settings_for(f"sqlite:///{tmp_path / 'lamps.db'}"))
     app.extensions["shop"].apis["v1"].register_blueprint(lamps, url_prefix="/api/v1/lamps", name="v1_lamps")
     with app.app_context():

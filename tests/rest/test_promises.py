@@ -4,7 +4,7 @@ import pytest
 
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.rest.hal import METHODS, place
+from shop.doors.rest.hal import MOVE_METHODS, move_path
 from shop.model.moves import get_moves
 
 WORDS = {
@@ -50,8 +50,8 @@ def offered(caller, url, name):
 
 
 def follow(caller, url, name, words):
-    move_url = url + place(get_moves(User if "/users" in url else Product)[name])
-    return caller.call(METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
+    move_url = url + move_path(get_moves(User if "/users" in url else Product)[name])
+    return caller.call(MOVE_METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
 
 
 @pytest.mark.parametrize("name", [name for name, move in get_moves(User).items() if not move.begins])

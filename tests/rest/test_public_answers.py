@@ -8,19 +8,19 @@ from marshmallow import fields, post_dump
 
 from shop.domain.user import User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import Resource
-from shop.doors.rest.writing import Frame
-from shop.doors.web import context
+from shop.doors.rest.hal import LinkedSchema
+from shop.doors.rest.writing import RenderContext
+from shop.doors.web import get_context
 from shop.model.errors import Stale
 from shop.model.moves import ANYONE
 
 GROUNDS = ["sqlite"]
 
 
-class Count(Resource):
+class Count(LinkedSchema):
     count = fields.Integer()
 
-    def links(self, thing: Any, _: Frame) -> dict[str, Any]:
+    def links(self, thing: Any, _: RenderContext) -> dict[str, Any]:
         return {}
 
 
@@ -33,7 +33,7 @@ def careless(variant) -> Flask:
     @extra.needs(ANYONE)
     @extra.gives(200, Count, public=True)
     def count() -> Any:
-        return type("Thing", (), {"count": context().session.query(User).count()})
+        return type("Thing", (), {"count": get_context().session.query(User).count()})
 
     @extra.route("/stale")
     @extra.needs(ANYONE)

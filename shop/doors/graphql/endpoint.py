@@ -17,9 +17,9 @@ from shop.doors.graphql.persisted_queries import PersistedQueries, hash_query, p
 from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.doors.media import HTML, JSON, parse_content_type
-from shop.doors.quota import spend
-from shop.doors.strict import parse
-from shop.doors.web import MOST_ERRORS, context, settings
+from shop.doors.quota import charge
+from shop.doors.strict import parse_json
+from shop.doors.web import MOST_ERRORS, get_context, get_settings
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 
@@ -43,9 +43,9 @@ def handle_get_request() -> Response:
         parameters = {name: request.args[name] for name in PARAMETER_TYPES if name in request.args}
         return answer_request({name: parse_parameter(name, text) for name, text in parameters.items()})
     request_state().is_public = True
-    if settings().graphiql and choose_response_type(HTML) == HTML:
+    if get_settings().graphiql and choose_response_type(HTML) == HTML:
         return render_graphiql()
-    if not settings().graphql_introspection:
+    if not get_settings().graphql_introspection:
         raise BadRequest("A query is missing.")
     return Response(SDL, content_type="text/plain; charset=utf-8")
 
@@ -60,13 +60,13 @@ def render_graphiql() -> Response:
 def handle_post_request() -> Response:
     if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
         raise UnsupportedMediaType(f"Send the body as {JSON}, in UTF-8.")
-    return answer_request(parse(request.get_data()))
+    return answer_request(parse_json(request.get_data()))
 
 
 def parse_parameter(name: str, text: str) -> Any:
     if PARAMETER_TYPES[name] is str:
         return text
-    return None if text == "null" else parse(text.encode())
+    return None if text == "null" else parse_json(text.encode())
 
 
 def answer_request(parameters: dict[str, Any]) -> Response:
@@ -108,7 +108,7 @@ def execute_query(
 
     Storing a new persisted query costs one request more.
     """
-    introspection = settings().graphql_introspection
+    introspection = get_settings().graphql_introspection
     document, violations = parse_document(query, introspection)
     if violations:
         raise build_validation_error(violations)
@@ -127,10 +127,10 @@ def execute_query(
     if isinstance(variables, list):
         raise RequestError(errors.BAD_INPUT, *variables)
     is_new = digest is not None and get_persisted_queries().is_new(digest, query)
-    spend(compute_request_cost(document, operation, variables) + is_new)
+    charge(compute_request_cost(document, operation, variables) + is_new)
     if is_new:
         get_persisted_queries().store_query(digest, query)
-    graphql_context = GraphQLContext(context(), raw_variables)
+    graphql_context = GraphQLContext(get_context(), raw_variables)
     result = execute(
         SCHEMA, document, context_value=graphql_context, variable_values=raw_variables, operation_name=name,
         executor_class=IdempotentExecutor if is_mutation else None, is_awaitable=lambda _: False, **options,

@@ -10,7 +10,7 @@ from graphql.execution.values import get_argument_values
 
 from shop.doors.graphql.errors import serialize_error
 from shop.doors.graphql.mutations import prepare_move
-from shop.doors.web import fingerprints, plain_key
+from shop.doors.web import build_fingerprints, parse_key
 from shop.model.errors import DomainError, Invalid
 from shop.storage.idempotency import StoredAnswer, execute_once
 
@@ -69,7 +69,7 @@ class IdempotentExecutor(Executor):
         parts = [print_ast(each.node) for each in details]
         parts += [print_ast(each) for each in self.fragment_definitions.values()]
         variables = orjson.dumps(self.context_value.variables, option=orjson.OPT_SORT_KEYS, default=str)
-        return fingerprints(b"graphql", "\n".join(parts).encode(), variables)
+        return build_fingerprints(b"graphql", "\n".join(parts).encode(), variables)
 
 
 def serialize_refusal(error: DomainError) -> StoredAnswer:
@@ -77,7 +77,7 @@ def serialize_refusal(error: DomainError) -> StoredAnswer:
 
 
 def parse_idempotency_key(text: str) -> str:
-    if (key := plain_key(text)) is None:
+    if (key := parse_key(text)) is None:
         raise Invalid(
             "A key is one string of 1 to 255 plain characters.", errors={KEY_ARGUMENT: ["Not a valid key."]}
         )

@@ -13,7 +13,7 @@ from shop.domain.user import Credentials, Refresh, User
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
 from shop.doors.quota import limit_failed_logins
-from shop.doors.web import address, settings, signer, versions
+from shop.doors.web import find_address, get_settings, get_signer, parse_tags
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
 from shop.services import orders, tokens
@@ -63,8 +63,8 @@ def create_entity(kind: type[Entity], move: Move, ctx: Any, data: dict[str, Any]
 def parse_etag(etag: str | None) -> set[str] | None:
     """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
     if etag is not None:
-        return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
-    if settings().require_if_match:
+        return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
+    if get_settings().require_if_match:
         raise GraphQLError(
             "Say which version you change: its etag.", extensions={"code": "PRECONDITION_REQUIRED"}
         )
@@ -84,12 +84,12 @@ def build_mutation_resolver(name: str) -> Callable[..., Any]:
 def resolve_login(_: None, info: Info, **args: Any) -> tokens.TokenPair:
     ctx, credentials = info.context.ctx, load_input(Credentials(), args, info.context.currency)
     with limit_failed_logins(credentials["username"]):
-        return tokens.log_in(ctx, signer(), address(), **credentials)
+        return tokens.log_in(ctx, get_signer(), find_address(), **credentials)
 
 
 def resolve_refresh(_: None, info: Info, **args: Any) -> tokens.TokenPair:
     ctx = info.context.ctx
-    return tokens.refresh_tokens(ctx, signer(), **load_input(Refresh(), args, info.context.currency))
+    return tokens.refresh_tokens(ctx, get_signer(), **load_input(Refresh(), args, info.context.currency))
 
 
 def resolve_logout(_: None, info: Info) -> bool:

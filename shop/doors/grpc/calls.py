@@ -29,7 +29,7 @@ from shop.doors import quota
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
 from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.web import named, network
+from shop.doors.web import group_address, read_request_ids
 from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Invalid
 from shop.runtime import get_runtime
@@ -67,7 +67,7 @@ class Call:
     limits: Any = None
 
     def __post_init__(self) -> None:
-        self.ids = named(self.build_environ())
+        self.ids = read_request_ids(self.build_environ())
 
     @property
     def path(self) -> str:
@@ -121,7 +121,7 @@ class CallRunner:
     @asynccontextmanager
     async def admit_call(self, call: Call, *, free: bool) -> AsyncIterator[None]:
         """Count a call before its message arrives, and count it as open while the block runs."""
-        client = network(call.remote)
+        client = group_address(call.remote)
         with self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS):
             if not free:
                 await self.count_call(call)
@@ -143,11 +143,11 @@ class CallRunner:
         with self.app.request_context(call.build_environ()):
             request_state().ids = call.ids
             try:
-                quota.count()
+                quota.count_call()
             except Exception as error:  # noqa: BLE001
                 raise CallError(to_status(error, request_id=call.ids["request_id"])) from None
             finally:
-                call.limits, call.user_id = quota.counted(), find_user_id()
+                call.limits, call.user_id = quota.get_current_limits(), find_user_id()
 
     async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
         """Run `work` for a call, in a thread and in a Flask request context."""

@@ -19,7 +19,16 @@ from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
 from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
 from shop.doors.quota import limit_failed_logins
-from shop.doors.web import address, anonymous, context, fingerprints, plain_key, settings, signer, versions
+from shop.doors.web import (
+    anonymous_context,
+    build_fingerprints,
+    find_address,
+    get_context,
+    get_settings,
+    get_signer,
+    parse_key,
+    parse_tags,
+)
 from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.errors import DomainError, Invalid, NotFound
@@ -64,7 +73,7 @@ def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
 
 
 def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
-    ctx, id = context(), () if move.begins else (request.id,)
+    ctx, id = get_context(), () if move.begins else (request.id,)
     check_permission(ctx, kind, move.name, *id)
     run = prepare_move(ctx, name, kind, move, request)
     return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
@@ -88,8 +97,8 @@ def prepare_move(
 def parse_etag(etag: str) -> set[str] | None:
     """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
     if etag:
-        return versions(etag if '"' in etag or etag == "*" else f'"{etag}"')
-    if settings().require_if_match:
+        return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
+    if get_settings().require_if_match:
         raise PreconditionRequired("Say which version you change.", errors={"etag": ["It is missing."]})
     return None
 
@@ -98,7 +107,7 @@ def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Calla
     """Run a call with a request_id only once; a repetition gets the stored answer."""
     if not requests or not requests[0].request_id:
         return run()
-    if (key := plain_key(requests[0].request_id)) is None:
+    if (key := parse_key(requests[0].request_id)) is None:
         flaw = "It is one string of 1 to 255 plain characters."
         raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
     answer = execute_once(
@@ -125,14 +134,14 @@ def serialize_refusal(error: DomainError) -> StoredAnswer:
 def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:
     """Return fingerprints of the messages; the request_id in them does no harm, as it is the same."""
     contents = [each.SerializeToString(deterministic=True) for each in requests]
-    return fingerprints(b"grpc", name.encode(), *map(hexlify, contents))
+    return build_fingerprints(b"grpc", name.encode(), *map(hexlify, contents))
 
 
 # ---- Get and list
 
 
 def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx = context()
+    ctx = get_context()
     if kind is Product:
         return build_response_message(name, products.get_product(ctx, request.id), ctx)
     id = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
@@ -147,7 +156,7 @@ LIST_SERVICES: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict
 
 
 def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx, (schema, list_page) = context(), LIST_SERVICES[kind]
+    ctx, (schema, list_page) = get_context(), LIST_SERVICES[kind]
     try:
         page = list_page(ctx, load_input(schema(), request, ctx.currency))
     except NotFound as error:
@@ -164,20 +173,22 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
 
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
-    ctx = anonymous()  # an expired token must not prevent a login
+    ctx = anonymous_context()  # an expired token must not prevent a login
     credentials = load_input(Credentials(), request, ctx.currency)
     with limit_failed_logins(credentials["username"]):
-        return build_token_response(pb.LoginResponse, tokens.log_in(ctx, signer(), address(), **credentials))
+        return build_token_response(
+            pb.LoginResponse, tokens.log_in(ctx, get_signer(), find_address(), **credentials)
+        )
 
 
 def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
-    ctx = anonymous()
+    ctx = anonymous_context()
     data = load_input(Refresh(), request, ctx.currency)
-    return build_token_response(pb.RefreshResponse, tokens.refresh_tokens(ctx, signer(), **data))
+    return build_token_response(pb.RefreshResponse, tokens.refresh_tokens(ctx, get_signer(), **data))
 
 
 def handle_logout(_: pb.LogoutRequest) -> pb.LogoutResponse:
-    tokens.log_out(context())
+    tokens.log_out(get_context())
     return pb.LogoutResponse()
 
 

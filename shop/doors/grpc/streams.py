@@ -19,7 +19,7 @@ from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import answer_once, handle_move
-from shop.doors.web import anonymous, context
+from shop.doors.web import anonymous_context, get_context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
 from shop.runtime import get_runtime
@@ -41,7 +41,7 @@ class StreamMethods:
     def __init__(self, runner: CallRunner) -> None:
         self.runner, watcher = runner, get_runtime(runner.app).change_listener
         with runner.app.app_context():
-            self.ctx = anonymous()
+            self.ctx = anonymous_context()
         self.changes, self.steps = (
             Stream(
                 watcher, lambda cursor, read=read: runner.run_for_all(lambda: read_rows_after(read, cursor))
@@ -73,7 +73,7 @@ class StreamMethods:
         raise build_stopping_error()
 
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
-        caller = await self.runner.run_for_call(call, context)
+        caller = await self.runner.run_for_call(call, get_context)
         changes.filter_visible_steps(caller, ())
         call.cursor = await self.runner.run_for_call(
             call, find_start_cursor, request, changes.find_newest_step
@@ -154,7 +154,7 @@ class StreamMethods:
                 answer.refusal.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous()))
+        yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous_context()))
 
     async def send_changes(self, call: Call) -> Messages:
         async for rows in self.changes.after(call.cursor):
@@ -184,20 +184,20 @@ def build_stopping_error() -> CallError:
 
 def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
     """Return the cursor to begin with: the one that the caller sent, or the newest."""
-    ctx = context()
+    ctx = get_context()
     cursor = load_input(Search(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
 
 
 def read_rows_after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequence[Row]:
     try:
-        return read(anonymous(), cursor)
+        return read(anonymous_context(), cursor)
     except NotFound as error:
         raise Invalid("Begin anew.", errors={"cursor": [error.detail]}) from None
 
 
 def filter_own_steps(rows: Sequence[Row]) -> Sequence[Row]:
-    return changes.filter_visible_steps(context(), rows)
+    return changes.filter_visible_steps(get_context(), rows)
 
 
 def get_status_after(row: Row) -> int:
@@ -207,12 +207,12 @@ def get_status_after(row: Row) -> int:
 
 
 def check_product_permission(name: str) -> None:
-    check_permission(context(), Product, name)
+    check_permission(get_context(), Product, name)
 
 
 def begin_live_prices() -> int:
     """Check that the caller may change prices, and return the cursor to begin with."""
-    ctx = context()
+    ctx = get_context()
     if refusal := get_moves(Product)["update"].bar(ctx.roles()):
         raise refusal
     return changes.find_newest_change(ctx)
@@ -227,9 +227,9 @@ def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductRespons
 
 
 def create_batch(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:
-    ctx = context()
-    quota.count()
-    quota.spend(len(items))
+    ctx = get_context()
+    quota.count_call()
+    quota.charge(len(items))
     products, flaws = [], []
     for index, item in enumerate(items):
         try:

@@ -5,7 +5,7 @@ from flask import Flask
 from shop.doors.rest import caching, cors, explorer, guard, journal, limits, memory, problems, sunset
 from shop.doors.rest.about import about
 from shop.doors.rest.changes import changes
-from shop.doors.rest.openapi import Id, api
+from shop.doors.rest.openapi import Id, build_api
 from shop.doors.rest.orders import orders
 from shop.doors.rest.products import products
 from shop.doors.rest.root import root
@@ -26,7 +26,7 @@ def open_door(app: Flask, settings: Settings) -> None:
     """Register every blueprint under every version, and once more where Accept names the version."""
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
-    common = limits.common(settings)
+    common = limits.build_request_limits(settings)
     get_runtime(app).waiting_places = WaitingPlaces(settings.threads // 2)
     memory.install(app, common)  # before all others: the last to see an answer
     journal.install(app)
@@ -36,13 +36,13 @@ def open_door(app: Flask, settings: Settings) -> None:
     app.before_request(guard.refuse_long_headers)
     app.before_request(guard.check_host)  # after the limits, so that who is refused is counted
     explorer.install(app)
-    app.before_request(memory.refuse)
-    app.before_request(guard.agree)
+    app.before_request(memory.raise_refusal)
+    app.before_request(guard.negotiate_media_type)
     caching.install(app)
     sunset.install(app)
     problems.install(app)
     app.register_blueprint(about)
-    get_runtime(app).apis = {version.name: api(app, version, settings) for version in VERSIONS.values()}
+    get_runtime(app).apis = {version.name: build_api(app, version, settings) for version in VERSIONS.values()}
     for blueprint, place in PLACES.items():
         app.register_blueprint(blueprint, url_prefix=f"/api{place}", name=f"any_{blueprint.name}")
         for version, made in get_runtime(app).apis.items():

@@ -4,11 +4,11 @@ import orjson
 from flask import Blueprint, Response, request
 
 from shop.doors.media import HTML
-from shop.doors.rest.html import page
-from shop.doors.rest.media import negotiate
-from shop.doors.rest.openapi import document
-from shop.doors.rest.problems import STATUS
-from shop.doors.rest.profile import TERMS, alps, side_doors
+from shop.doors.rest.html import render_page
+from shop.doors.rest.media import choose_offer
+from shop.doors.rest.openapi import build_document
+from shop.doors.rest.problems import PROBLEM_TYPES
+from shop.doors.rest.profile import PROFILE_TERMS, build_alps, list_side_doors
 from shop.doors.rest.versions import VERSIONS
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
@@ -58,7 +58,7 @@ def ready() -> tuple[dict[str, str], dict[str, str]]:
 
 @about.get("/openapi/<any(v1,v2):version>.json")
 def openapi(version: str) -> Response:
-    spec = document(get_runtime().apis[version])
+    spec = build_document(get_runtime().apis[version])
     request_state().is_public = True
     return Response(
         orjson.dumps({**spec, "servers": [{"url": request_state().root}]}), content_type="application/json"
@@ -67,14 +67,16 @@ def openapi(version: str) -> Response:
 
 @about.get("/docs")
 def docs() -> Response:
-    return page("docs.html", versions=list(VERSIONS), doors=side_doors(), root=request_state().root)
+    return render_page(
+        "docs.html", versions=list(VERSIONS), doors=list_side_doors(), root=request_state().root
+    )
 
 
 @about.get("/profile")
 def profile() -> Response:
     """What every word means: a page for people, ALPS for programs that name it."""
-    if negotiate(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
+    if choose_offer(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
         request_state().is_public = True
-        return Response(orjson.dumps(alps(request_state().root)), content_type=ALPS)
-    terms = {**TERMS, "home": {**TERMS["home"], **side_doors()}}
-    return page("profile.html", terms=terms, problems=STATUS, root=request_state().root)
+        return Response(orjson.dumps(build_alps(request_state().root)), content_type=ALPS)
+    terms = {**PROFILE_TERMS, "home": {**PROFILE_TERMS["home"], **list_side_doors()}}
+    return render_page("profile.html", terms=terms, problems=PROBLEM_TYPES, root=request_state().root)

@@ -11,7 +11,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
 from shop.doors.rest.input import Parser
-from shop.doors.web import context
+from shop.doors.web import get_context
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE
 from shop.storage.recorded_queries import RecordedQuery
@@ -20,29 +20,29 @@ from shop.storage.transactions import Context
 View = Callable[..., Any]
 
 
-def answer(state: dict[str, Any], status: int = 200, **headers: str) -> Response:
+def build_response(state: dict[str, Any], status: int = 200, **headers: str) -> Response:
     return Response(orjson.dumps(state), status, headers, content_type=request_state().media_type)
 
 
-def nothing(status: int = 204, **headers: str) -> Response:
+def build_empty_response(status: int = 204, **headers: str) -> Response:
     response = Response(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response
 
 
-def wishes() -> list[str]:
+def parse_preferences() -> list[str]:
     """What the client would like, if it can be had (RFC 7240)."""
     return re.split(r"[,;]", request.headers.get("Prefer", "").lower().replace(" ", "").replace('"', ""))
 
 
-def little() -> bool:
+def is_minimal_wanted() -> bool:
     """Whether the client would rather not have the new state sent back."""
-    return "return=minimal" in wishes()
+    return "return=minimal" in parse_preferences()
 
 
-def minimal(status: int, where: dict[str, str]) -> Response:
+def build_minimal_response(status: int, where: dict[str, str]) -> Response:
     wished = {"Preference-Applied": "return=minimal"}
-    return nothing(201 if status == 201 else 204, **where, **wished)
+    return build_empty_response(201 if status == 201 else 204, **where, **wished)
 
 
 class Blueprint(SmorestBlueprint):
@@ -73,13 +73,17 @@ class Blueprint(SmorestBlueprint):
             def wrapper(*args: Any, **kwargs: Any) -> Response:
                 result, request_state().is_public = view(*args, **kwargs), public
                 if not shown:
-                    return nothing()
+                    return build_empty_response()
                 request_state().tag = getattr(result, "tag", None)
-                state = shown.select(asked_fields()).dump(result)
+                state = shown.select(parse_fields()).dump(result)
                 if public:
-                    request_state().queries = recorded_queries(context())
-                where = pointers(state["_links"].get("self"), status)
-                return minimal(status, where) if where and little() else answer(state, status, **where)
+                    request_state().queries = find_recorded_queries(get_context())
+                where = build_location(state["_links"].get("self"), status)
+                return (
+                    build_minimal_response(status, where)
+                    if where and is_minimal_wanted()
+                    else build_response(state, status, **where)
+                )
 
             return self.response(status, schema and schema(partial=partial or None))(wrapper)
 
@@ -91,19 +95,19 @@ class Blueprint(SmorestBlueprint):
         return self.doc(security=security, **{"x-for": sorted(roles)})
 
 
-def recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
+def find_recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
     """The queries that an answer was made of; None where the session read something: it records nothing."""
     return None if ctx.session.in_transaction() else ctx.reads
 
 
-def asked_fields() -> tuple[str, ...]:
+def parse_fields() -> tuple[str, ...]:
     """The members that a GET names, once it is known that they exist."""
     if request.method not in ("GET", "HEAD"):
         return ()
     return tuple(name for name in request.args.get("fields", "").split(",") if name)
 
 
-def pointers(here: dict[str, str] | None, status: int) -> dict[str, str]:
+def build_location(here: dict[str, str] | None, status: int) -> dict[str, str]:
     """Where what was made or changed is to be found."""
     if not here or request.method in ("GET", "HEAD"):
         return {}

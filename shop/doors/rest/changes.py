@@ -9,25 +9,25 @@ from flask import Response, after_this_request, request
 from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
-from shop.doors.rest.blueprint import Blueprint, wishes
-from shop.doors.rest.guard import href
-from shop.doors.rest.hal import LINK, Resource, profile
+from shop.doors.rest.blueprint import Blueprint, parse_preferences
+from shop.doors.rest.guard import build_url
+from shop.doors.rest.hal import LINK_SCHEMA, LinkedSchema, profile_link
 from shop.doors.rest.waiting_places import Place, WaitingPlaces
-from shop.doors.rest.writing import Frame, Price, Time
-from shop.doors.web import caller, context
+from shop.doors.rest.writing import Price, RenderContext, Time
+from shop.doors.web import find_caller, get_context
 from shop.model.fields import StrictInteger
 from shop.model.moves import ANYONE
 from shop.runtime import get_runtime
 from shop.services import changes as feed
 from shop.services.products import find_sold_ids
 
-LONGEST = 25  # seconds of a wait, so that no proxy between gives up before
+MAX_WAIT = 25  # seconds of a wait, so that no proxy between gives up before
 
 changes = Blueprint("changes", __name__, description="What changed in the catalogue.")
 
 
-class Reading(feed.Search):
-    wait = StrictInteger(0, LONGEST, metadata={"description": "Seconds to wait where there is nothing new."})
+class ChangeSearch(feed.Search):
+    wait = StrictInteger(0, MAX_WAIT, metadata={"description": "Seconds to wait where there is nothing new."})
 
 
 class ChangeDocument(Schema):
@@ -37,11 +37,11 @@ class ChangeDocument(Schema):
     price = Price()
     stock = fields.Integer()
     at = Time()
-    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK}})
+    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
     def links(self, change: dict[str, Any]) -> dict[str, dict[str, str]]:
         """To the product, while it is sold."""
-        return {"product": {"href": href(f"/products/{change['product_id']}")}} if change["sold"] else {}
+        return {"product": {"href": build_url(f"/products/{change['product_id']}")}} if change["sold"] else {}
 
 
 class ChangesDocument(Schema):
@@ -49,7 +49,7 @@ class ChangesDocument(Schema):
 
 
 @dataclass(frozen=True)
-class Turn:
+class ChangePage:
     """What came after a cursor."""
 
     after: int
@@ -65,66 +65,70 @@ class Turn:
         return self.items[-1]["seq"] if self.items else self.after
 
 
-class FeedDocument(Resource):
+class FeedDocument(LinkedSchema):
     _embedded = fields.Nested(ChangesDocument, attribute="embedded")
 
-    def links(self, turn: Turn, _: Frame) -> dict[str, dict[str, Any]]:
+    def links(self, turn: ChangePage, _: RenderContext) -> dict[str, dict[str, Any]]:
         return {
-            "self": {"href": href("/changes", **turn.asked | {"after": turn.after})},
-            "next": {"href": href("/changes", **turn.asked | {"after": turn.last})},
-            "search": template(),
-            "profile": profile("changes"),
+            "self": {"href": build_url("/changes", **turn.asked | {"after": turn.after})},
+            "next": {"href": build_url("/changes", **turn.asked | {"after": turn.last})},
+            "search": build_template(),
+            "profile": profile_link("changes"),
         }
 
 
-def template() -> dict[str, Any]:
-    return {"href": f"{href('/changes')}{{?{','.join(Reading().fields)}}}", "templated": True}
+def build_template() -> dict[str, Any]:
+    return {"href": f"{build_url('/changes')}{{?{','.join(ChangeSearch().fields)}}}", "templated": True}
 
 
 @changes.route("")
 @changes.needs(ANYONE)
-@changes.arguments(Reading, location="query")
+@changes.arguments(ChangeSearch, location="query")
 @changes.gives(200, FeedDocument)
-def browse(search: dict[str, Any]) -> Turn:
+def browse(search: dict[str, Any]) -> ChangePage:
     """Read what changed, or wait for what will."""
-    ctx, limit, after = context(), search["limit"], search.get("after")
+    ctx, limit, after = get_context(), search["limit"], search.get("after")
     after = feed.find_newest_change(ctx) if after is None else after
-    rows = feed.read_changes(ctx, after, limit) or waited(after, limit, search.get("wait", wished()))
+    rows = feed.read_changes(ctx, after, limit) or wait_for_rows(
+        after, limit, search.get("wait", read_wait_preference())
+    )
     there = find_sold_ids(ctx, {row.product_id for row in rows})
-    return Turn(after, search, [{**row._mapping, "sold": row.product_id in there} for row in rows])
+    return ChangePage(after, search, [{**row._mapping, "sold": row.product_id in there} for row in rows])
 
 
-def wished() -> int:
+def read_wait_preference() -> int:
     """How long the client would like to wait (RFC 7240)."""
-    said = next((word.removeprefix("wait=") for word in wishes() if word.startswith("wait=")), "")
+    said = next((word.removeprefix("wait=") for word in parse_preferences() if word.startswith("wait=")), "")
     if not re.fullmatch(r"\d{1,6}", said, re.ASCII):
         return 0
-    seconds = min(LONGEST, int(said))
-    say("Preference-Applied", f"wait={seconds}")
+    seconds = min(MAX_WAIT, int(said))
+    add_header("Preference-Applied", f"wait={seconds}")
     return seconds
 
 
-def waited(after: int, limit: int, seconds: int) -> Any:
+def wait_for_rows(after: int, limit: int, seconds: int) -> Any:
     """What comes while one waits. Half of the threads may wait, so that the others can answer."""
     if not seconds:
         return []
     places: WaitingPlaces = get_runtime().waiting_places
-    with places.take(caller()) as place:
+    with places.take(find_caller()) as place:
         if place is None:
-            say("Retry-After", "1")
+            add_header("Retry-After", "1")
             return []
         watcher = get_runtime().change_listener
-        return feed.wait_for_changes(context(), watcher, after, limit, seconds, present(place))
+        return feed.wait_for_changes(
+            get_context(), watcher, after, limit, seconds, build_presence_check(place)
+        )
 
 
-def say(name: str, word: str) -> None:
+def add_header(name: str, word: str) -> None:
     @after_this_request
     def add(response: Response) -> Response:
         response.headers[name] = word
         return response
 
 
-def present(place: Place) -> Callable[[], bool]:
+def build_presence_check(place: Place) -> Callable[[], bool]:
     """Whether to go on waiting: the client listens, no other needs the place, the server goes on."""
     gone = request.environ.get("waitress.client_disconnected", bool)
     draining = get_runtime().stopping

@@ -8,10 +8,10 @@ from time import monotonic, time
 
 from limits.storage import Storage
 
-MANY, MOST = 10_000, 50_000  # windows
+MIN_SWEEP, MAX_WINDOWS = 10_000, 50_000  # windows
 
 
-class Counters(Storage):
+class MemoryCounters(Storage):
     STORAGE_SCHEME = ("shop",)
     base_exceptions = ()
 
@@ -19,7 +19,7 @@ class Counters(Storage):
         super().__init__(uri, **options)
         self.lock = Lock()
         self.windows: dict[str, tuple[int, float]] = {}
-        self.room = MANY
+        self.room = MIN_SWEEP
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         now = monotonic()
@@ -37,10 +37,10 @@ class Counters(Storage):
         Where there are still too many, because they come from a network without end, those go that end first.
         """
         self.windows = {key: window for key, window in self.windows.items() if window[1] > now}
-        if len(self.windows) > MOST // 2:
-            last = sorted(self.windows, key=lambda key: self.windows[key][1])[-MOST // 2 :]
+        if len(self.windows) > MAX_WINDOWS // 2:
+            last = sorted(self.windows, key=lambda key: self.windows[key][1])[-MAX_WINDOWS // 2 :]
             self.windows = {key: self.windows[key] for key in last}
-        self.room = max(MANY, 2 * len(self.windows))
+        self.room = max(MIN_SWEEP, 2 * len(self.windows))
 
     def get(self, key: str) -> int:
         count, end = self.windows.get(key, (0, 0.0))

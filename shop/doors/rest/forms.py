@@ -14,53 +14,53 @@ from marshmallow import Schema, fields, validate
 
 from shop.domain.user import Credentials, Refresh
 from shop.doors.media import JSON
-from shop.doors.rest.guard import href
+from shop.doors.rest.guard import build_url
 from shop.doors.rest.media import FORM
 from shop.doors.rest.versions import V1
-from shop.doors.web import context, settings
+from shop.doors.web import get_context, get_settings
 from shop.hypermedia.request import request_state
 from shop.model.fields import Email, Money
 from shop.model.money import Currency
 
-LONG = 200  # more characters than this want more than one line
+LONG_TEXT = 200  # more characters than this want more than one line
 
 Node = dict[str, Any]
 
 
-def form(title: str, method: str, target: str, shape: Schema | None = None, **values: Any) -> Node:
+def build_form(title: str, method: str, target: str, shape: Schema | None = None, **values: Any) -> Node:
     """A template; `values` fill it in, and those that begin with an underscore are hidden."""
     hidden = {name: value for name, value in values.items() if name.startswith("_") and value}
     shown = shape.fields if shape else {}
-    properties = [described(shape, name, values.get(name)) for name in shown]
+    properties = [describe_property(shape, name, values.get(name)) for name in shown]
     properties += [{"name": name, "type": "hidden", "value": value} for name, value in hidden.items()]
     return {
         "title": title,
         "method": method,
         "target": target,
-        "contentType": FORM if shape and labelled(shape) else JSON,
+        "contentType": FORM if shape and has_labelled_money(shape) else JSON,
         "properties": properties,
     }
 
 
-def sayable(shape: type[Schema]) -> bool:
+def has_form(shape: type[Schema]) -> bool:
     return not any(isinstance(field, fields.List) for field in shape().fields.values())
 
 
-def labelled(shape: Schema) -> bool:
+def has_labelled_money(shape: Schema) -> bool:
     """Where money is an object, only the other body type says it in one field."""
     return request_state().version is not V1 and any(type(field) is Money for field in shape.fields.values())
 
 
-def described(shape: Schema, name: str, value: Any) -> Node:
+def describe_property(shape: Schema, name: str, value: Any) -> Node:
     """A property: what holds for everybody, and the value it has here."""
     field = shape.fields[name]
     found = {
-        **rules(type(shape), name, settings().currency),
+        **describe_rules(type(shape), name, get_settings().currency),
         "name": name,
         "required": field.required and not shape.partial,
     }
     if isinstance(field, Money) and value is not None:
-        value = V1.write(value, settings().currency)
+        value = V1.write(value, get_settings().currency)
     if value is None:
         return found
     if "options" in found:
@@ -69,21 +69,21 @@ def described(shape: Schema, name: str, value: Any) -> Node:
 
 
 @lru_cache(512)  # by the class: every instance of a shape has fields of its own
-def rules(shape: type[Schema], name: str, currency: Currency) -> Node:
+def describe_rules(shape: type[Schema], name: str, currency: Currency) -> Node:
     """What a field asks for, in the words of HTML."""
     field = shape().fields[name]
     found: Node = {"prompt": field.metadata.get("prompt") or field.name.replace("_", " ").capitalize()}
-    found["type"] = kind(field)
+    found["type"] = find_input_type(field)
     if isinstance(field, Money):
         found["step"] = float(currency.major(1))
     if isinstance(field, fields.Boolean):
         found["options"] = {"inline": ["true", "false"], "maxItems": 1}
     for rule in field.validators if not isinstance(field, fields.List) else ():
-        found |= translated(rule, field, currency)
+        found |= translate_rule(rule, field, currency)
     return found
 
 
-def kind(field: fields.Field) -> str:
+def find_input_type(field: fields.Field) -> str:
     if field.name == "refresh_token":
         return "hidden"
     if field.name == "password":
@@ -92,11 +92,11 @@ def kind(field: fields.Field) -> str:
         return "email"
     if isinstance(field, fields.Integer):
         return "number"
-    long = any(isinstance(rule, validate.Length) and (rule.max or 0) > LONG for rule in field.validators)
+    long = any(isinstance(rule, validate.Length) and (rule.max or 0) > LONG_TEXT for rule in field.validators)
     return "textarea" if long else "text"
 
 
-def translated(rule: Any, field: fields.Field, currency: Any) -> Node:
+def translate_rule(rule: Any, field: fields.Field, currency: Any) -> Node:
     if isinstance(rule, validate.Length):
         return {"minLength": rule.min, "maxLength": rule.max}
     if isinstance(rule, validate.Range):
@@ -109,22 +109,24 @@ def translated(rule: Any, field: fields.Field, currency: Any) -> Node:
     return {}
 
 
-def key(*of: Any) -> str | None:
+def build_form_key(*of: Any) -> str | None:
     """The key of a form: the same for the same page, another as soon as what it is about has changed."""
-    actor = context().actor
+    actor = get_context().actor
     if not actor:
         return None
     said = ":".join(map(str, (actor.id, actor.login, *of)))
-    return hmac.new(settings().secret_key[0].encode(), said.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(get_settings().secret_key[0].encode(), said.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def login() -> Node:
-    return form("Log in", "POST", href("/tokens"), Credentials())
+def build_login_form() -> Node:
+    return build_form("Log in", "POST", build_url("/tokens"), Credentials())
 
 
-def refresh(held: str) -> Node:
-    return form("Renew both tokens", "POST", href("/tokens/refresh"), Refresh(), refresh_token=held)
+def build_refresh_form(held: str) -> Node:
+    return build_form(
+        "Renew both tokens", "POST", build_url("/tokens/refresh"), Refresh(), refresh_token=held
+    )
 
 
-def logout() -> Node:
-    return form("Log out", "DELETE", href("/tokens/current"))
+def build_logout_form() -> Node:
+    return build_form("Log out", "DELETE", build_url("/tokens/current"))

@@ -8,28 +8,28 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
 from shop.doors.media import JSON
-from shop.doors.rest.media import HAL, HAL_FORMS, named_version, negotiate
+from shop.doors.rest.media import HAL, HAL_FORMS, choose_offer, parse_version
 from shop.doors.rest.versions import V1, VERSIONS
-from shop.doors.web import settings
+from shop.doors.web import get_settings
 from shop.hypermedia.request import request_state
 
-BESIDE = ("about", "explorer", "graphql")  # what is not a resource of the shop
+OUTSIDE_BLUEPRINTS = ("about", "explorer", "graphql")  # what is not a resource of the shop
 MAX_HEADER = 4096  # characters
 # A long token is a 401, cookies are not read, and a wish that makes no sense is not granted.
-ANY_LENGTH = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PREFER")
-PORT = re.compile(r":\d+$")
-PLACE = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
+UNBOUNDED_HEADERS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PREFER")
+PORT_SUFFIX = re.compile(r":\d+$")
+API_PATH = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 
-def locate() -> None:
+def resolve_url_scope() -> None:
     """Note the version, and the root and prefix that every link of the answer stays inside."""
     found = request_state()
-    place = PLACE.match(request.path)
-    found.named_version = named_version(request.headers.get("Accept", ""))
+    place = API_PATH.match(request.path)
+    found.named_version = parse_version(request.headers.get("Accept", ""))
     found.version = VERSIONS.get((place and place[1]) or found.named_version or "", V1)
     found.prefix = "/api" if place and not place[1] else f"/api/{found.version.name}"
     found.host = read_host()
-    found.root = settings().public_url or (f"{request.scheme}://{found.host}" if found.host else "")
+    found.root = get_settings().public_url or (f"{request.scheme}://{found.host}" if found.host else "")
 
 
 def read_host() -> str:
@@ -46,18 +46,18 @@ def check_host() -> None:
         return
     if not request_state().root:
         raise BadRequest("Host must be a host name, with or without a port.")
-    if settings().trusted_hosts and not is_trusted(request_state().host, settings().trusted_hosts):
+    if get_settings().trusted_hosts and not is_trusted(request_state().host, get_settings().trusted_hosts):
         raise BadRequest("Host must be a name of this shop (SHOP_TRUSTED_HOSTS).")
 
 
 def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
     """Whether a host is among the trusted ones; ports do not matter, and a dot in front means all below."""
-    name = PORT.sub("", host)
-    names = [PORT.sub("", each.lower()) for each in trusted]
+    name = PORT_SUFFIX.sub("", host)
+    names = [PORT_SUFFIX.sub("", each.lower()) for each in trusted]
     return any(name == each.removeprefix(".") or (each[0] == "." and name.endswith(each)) for each in names)
 
 
-def href(path: str, **query: Any) -> str:
+def build_url(path: str, **query: Any) -> str:
     """An absolute URL inside the version and prefix that the client came by."""
     return f"{request_state().root}{request_state().prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
@@ -66,31 +66,31 @@ def refuse_long_headers() -> None:
     """No parser of a header has to be quick with any length."""
     for name, value in request.environ.items():
         is_header = name.startswith("HTTP_") or name == "CONTENT_TYPE"
-        if is_header and len(value) > MAX_HEADER and name not in ANY_LENGTH:
+        if is_header and len(value) > MAX_HEADER and name not in UNBOUNDED_HEADERS:
             header = name.removeprefix("HTTP_").replace("_", "-").title()
             raise RequestHeaderFieldsTooLarge(f"{header} has more than {MAX_HEADER} characters.")
 
 
-def agree() -> None:
+def negotiate_media_type() -> None:
     """Choose the answer's media type before anything is done, or say that there is none.
 
     DELETE answers with nothing, so there is nothing to refuse: its clients may ask for problems alone.
     """
-    if request.routing_exception or request.blueprint in BESIDE or request.method == "OPTIONS":
+    if request.routing_exception or request.blueprint in OUTSIDE_BLUEPRINTS or request.method == "OPTIONS":
         return
-    request_state().media_type = negotiate(request.headers.get("Accept", ""), offers())
+    request_state().media_type = choose_offer(request.headers.get("Accept", ""), list_media_types())
     if request.method == "DELETE":
         return
     if not request_state().media_type or request_state().named_version not in (
         None,
         request_state().version.name,
     ):
-        raise NotAcceptable(f"This place answers with {', '.join(offers())}.")
+        raise NotAcceptable(f"This place answers with {', '.join(list_media_types())}.")
 
 
-def offers() -> tuple[str, ...]:
+def list_media_types() -> tuple[str, ...]:
     return HAL_FORMS, HAL, JSON, request_state().version.media
 
 
 def install(app: Flask) -> None:
-    app.before_request(locate)
+    app.before_request(resolve_url_scope)

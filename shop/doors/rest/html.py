@@ -7,14 +7,14 @@ from flask import Response, render_template
 from shop.doors.media import HTML
 from shop.hypermedia.request import request_state
 
-POLICY = (
+PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-def page(name: str, **facts: Any) -> Response:
+def render_page(name: str, **facts: Any) -> Response:
     response = Response(render_template(name, **facts), content_type=f"{HTML}; charset=utf-8")
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
     request_state().is_public = True
     return response

@@ -15,42 +15,42 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from shop.doors.media import JSON
 from shop.doors.rest.media import FORM, HAL, HAL_FORMS, MERGE
 from shop.doors.rest.versions import V1
-from shop.doors.strict import parse
-from shop.doors.web import settings
+from shop.doors.strict import parse_json
+from shop.doors.web import get_settings
 from shop.hypermedia.request import request_state
 from shop.model.errors import Invalid
 from shop.model.fields import Money
 
-BODIES = [JSON, HAL, HAL_FORMS, FORM]
+BODY_TYPES = [JSON, HAL, HAL_FORMS, FORM]
 LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
-HIDDEN = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
+HIDDEN_MEMBERS = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
 TEXTUAL = (fields.String, fields.List)
 
 
-def spoken(field: fields.Field | None, text: str) -> Any:
+def parse_literal(field: fields.Field | None, text: str) -> Any:
     """What a form's or a query's text would have been in JSON."""
     if field is None or isinstance(field, TEXTUAL) or not LITERAL.fullmatch(text):
         return text
     return loads(text, parse_float=Decimal)
 
 
-def typed(field: fields.Field | None, value: Any) -> Any:
+def parse_text_value(field: fields.Field | None, value: Any) -> Any:
     """Some clients send what a form was filled in with as text, numbers too."""
-    return spoken(field, value) if isinstance(value, str) else value
+    return parse_literal(field, value) if isinstance(value, str) else value
 
 
-def body() -> dict[str, Any]:
+def read_body() -> dict[str, Any]:
     if not request.get_data():
         return {}
-    types = [*BODIES, MERGE] if request.method == "PATCH" else BODIES
+    types = [*BODY_TYPES, MERGE] if request.method == "PATCH" else BODY_TYPES
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in types or charset not in ("utf-8", "utf8", "us-ascii"):
         raise Unsupported(f"Send the body as {', '.join(types)}, in UTF-8.", types)
-    return form() if request.mimetype == FORM else parse(request.get_data())
+    return read_form() if request.mimetype == FORM else parse_json(request.get_data())
 
 
-def form() -> dict[str, Any]:
-    unrepeated(request.form.lists())
+def read_form() -> dict[str, Any]:
+    refuse_repeated_members(request.form.lists())
     return request.form.to_dict()
 
 
@@ -64,7 +64,7 @@ class Unsupported(UnsupportedMediaType):
         return [*super().get_headers(*args, **kwargs), (name, ", ".join(self.types))]
 
 
-def unrepeated(lists: Any) -> None:
+def refuse_repeated_members(lists: Any) -> None:
     twice = [name for name, values in lists if len(values) > 1]
     if twice:
         raise Invalid(
@@ -79,16 +79,16 @@ class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None, "json": None}
 
     def load_json(self, req: Any, schema: Schema) -> dict[str, Any]:
-        members = body()
+        members = read_body()
         request_state().hidden_members = {
             name: value for name, value in members.items() if name.startswith("_")
         }
         ignored = {*request_state().hidden_members, *getattr(schema, "ignored", ())}
         data = {name: value for name, value in members.items() if name not in ignored}
         if req.mimetype == FORM:
-            return self.said(schema, data)
-        if request_state().hidden_members.keys() & HIDDEN:
-            data = {name: typed(schema.fields.get(name), value) for name, value in data.items()}
+            return self.serialize(schema, data)
+        if request_state().hidden_members.keys() & HIDDEN_MEMBERS:
+            data = {name: parse_text_value(schema.fields.get(name), value) for name, value in data.items()}
         return {
             name: self.money(schema, name, value, request_state().version) for name, value in data.items()
         }
@@ -98,17 +98,17 @@ class Parser(FlaskParser):
             unquote_to_bytes(req.query_string).decode()
         except UnicodeError:
             raise BadRequest("The query is not text in UTF-8.") from None
-        unrepeated(req.args.lists())
-        return self.said(schema, req.args)
+        refuse_repeated_members(req.args.lists())
+        return self.serialize(schema, req.args)
 
-    def said(self, schema: Schema, texts: Mapping[str, str]) -> dict[str, Any]:
-        words = {name: spoken(schema.fields.get(name), text) for name, text in texts.items()}
+    def serialize(self, schema: Schema, texts: Mapping[str, str]) -> dict[str, Any]:
+        words = {name: parse_literal(schema.fields.get(name), text) for name, text in texts.items()}
         return {name: self.money(schema, name, word, V1) for name, word in words.items()}
 
     @staticmethod
     def money(schema: Schema, name: str, value: Any, version: Any) -> Any:
         field = schema.fields.get(name)
-        return version.read(value, settings().currency) if isinstance(field, Money) else value
+        return version.read(value, get_settings().currency) if isinstance(field, Money) else value
 
     def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
         (members,) = error.messages.values()

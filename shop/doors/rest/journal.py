@@ -6,12 +6,12 @@ from time import perf_counter
 
 from flask import Flask, Response, request
 
-from shop.doors.web import named, settings
+from shop.doors.web import get_settings, read_request_ids
 from shop.hypermedia.request import UNREAD, request_state
 
 log = logging.getLogger("shop.requests")
-METHOD = re.compile(r"[A-Z]{1,10}")
-HEADERS = {
+METHOD_NAME = re.compile(r"[A-Z]{1,10}")
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -19,22 +19,22 @@ HEADERS = {
 }
 
 
-def begin() -> None:
+def start_request() -> None:
     request_state().started_at = perf_counter()
-    request_state().ids = named(request.environ, request_state().trace_id)
+    request_state().ids = read_request_ids(request.environ, request_state().trace_id)
 
 
-def end(response: Response) -> Response:
+def finish_response(response: Response) -> Response:
     present = {name for name, _ in response.headers}
-    response.headers.extend((name, value) for name, value in HEADERS.items() if name not in present)
-    if settings().public_url.startswith("https:"):
+    response.headers.extend((name, value) for name, value in SECURITY_HEADERS.items() if name not in present)
+    if get_settings().public_url.startswith("https:"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     response.headers["X-Request-ID"] = request_state().ids["request_id"]
     facts, asked = request_state(), request._get_current_object()
     held = facts.claims
-    write(
+    write_access_line(
         facts.ids,
-        asked.method if METHOD.fullmatch(asked.method) else "?",
+        asked.method if METHOD_NAME.fullmatch(asked.method) else "?",
         asked.url_rule.rule if asked.url_rule else "unmatched",
         response.status_code,
         perf_counter() - facts.started_at,
@@ -45,7 +45,7 @@ def end(response: Response) -> Response:
     return response
 
 
-def write(
+def write_access_line(
     ids: dict[str, str],
     method: str,
     route: str,
@@ -61,5 +61,5 @@ def write(
 
 
 def install(app: Flask) -> None:
-    app.before_request(begin)
-    app.after_request(end)
+    app.before_request(start_request)
+    app.after_request(finish_response)

@@ -9,19 +9,19 @@ from limits import RateLimitItem, WindowStats
 from limits.errors import StorageError
 
 from shop.doors import quota
-from shop.doors.quota import ADDRESS, CEILING, DEFAULT, PREFIX, Common, parse_limits, policy_of
-from shop.doors.rest.counters import Counters
-from shop.doors.rest.explorer import wanted as is_page_wanted
-from shop.doors.web import address, caller
+from shop.doors.quota import ADDRESS, CEILING, DEFAULT, PREFIX, RequestLimits, parse_limits, policy_of
+from shop.doors.rest.counters import MemoryCounters
+from shop.doors.rest.explorer import is_page_wanted as is_page_wanted
+from shop.doors.web import find_address, find_caller
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
 
 log = logging.getLogger("shop")
-QUICK = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+REDIS_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
-class Steady(Limiter):
+class RetryingLimiter(Limiter):
     """When many find the store gone at once, only the first is counted in memory; the others ask again."""
 
     def _check_request_limit(self, *args: Any, **kwargs: Any) -> None:
@@ -32,20 +32,20 @@ class Steady(Limiter):
             super()._check_request_limit(*args, **kwargs)
 
 
-def limiter(settings: Settings) -> Limiter:
+def build_limiter(settings: Settings) -> Limiter:
     """Every request counts; see quota.py for whom."""
-    return Steady(
-        caller,
+    return RetryingLimiter(
+        find_caller,
         application_limits=[
             ApplicationLimit(
                 "; ".join(map(str, parse_limits(settings.rate_limit, CEILING))),
-                key_function=address, scope=ADDRESS,
-                exempt_when=lambda: not is_free() and caller() == address(),
+                key_function=find_address, scope=ADDRESS,
+                exempt_when=lambda: not is_free() and find_caller() == find_address(),
             ),
             ApplicationLimit(settings.rate_limit, scope=DEFAULT, exempt_when=is_free),
         ],
-        storage_uri=settings.redis_url or f"{Counters.STORAGE_SCHEME[0]}://",
-        storage_options={**QUICK, "wrap_exceptions": True} if settings.redis_url else {},
+        storage_uri=settings.redis_url or f"{MemoryCounters.STORAGE_SCHEME[0]}://",
+        storage_options={**REDIS_TIMEOUTS, "wrap_exceptions": True} if settings.redis_url else {},
         in_memory_fallback_enabled=bool(settings.redis_url),
         # Without the dot: Flask-Limiter never limits an endpoint that is called `static`.
         request_identifier=lambda: (request.endpoint or "unmatched").replace(".", ":"),
@@ -58,13 +58,13 @@ def note_violation(limit: RequestLimit) -> None:
     request_state().violated_policies = [policy_of(limit)]
 
 
-def install(app: Flask, common: Common) -> None:
+def install(app: Flask, common: RequestLimits) -> None:
     guard, get_runtime(app).limits = common.guard, common
-    app.after_request(announce)
+    app.after_request(announce_limits)
     guard.init_app(app)
     guard.request_filter(is_health)
     judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
-    app.before_request(lambda: None if within(common) else judge())
+    app.before_request(lambda: None if is_within_limits(common) else judge())
 
 
 def is_health() -> bool:
@@ -77,34 +77,39 @@ def is_free() -> bool:
     return (request.endpoint or "").endswith("static") or is_page_wanted()
 
 
-def within(common: Common) -> bool:
+def is_within_limits(common: RequestLimits) -> bool:
     return is_health() or common.within(is_free=is_free())
 
 
-def common(settings: Settings) -> Common:
-    return Common(
-        limiter(settings), parse_limits(settings.rate_limit), parse_limits(settings.rate_limit, CEILING)
+def build_request_limits(settings: Settings) -> RequestLimits:
+    return RequestLimits(
+        build_limiter(settings), parse_limits(settings.rate_limit), parse_limits(settings.rate_limit, CEILING)
     )
 
 
-def announce(response: Response) -> Response:
+def announce_limits(response: Response) -> Response:
     """Say what is left. The ceiling is said where it was met."""
     try:
-        describe(response, [each for each in quota.counted() if each.breached or policy_of(each) != ADDRESS])
+        describe_limits(
+            response,
+            [each for each in quota.get_current_limits() if each.breached or policy_of(each) != ADDRESS],
+        )
     except StorageError:
         log.warning("the store of the limits does not answer")
     return response
 
 
-def describe(response: Response, limits: list[RequestLimit]) -> None:
+def describe_limits(response: Response, limits: list[RequestLimit]) -> None:
     if not limits:
         return
-    response.headers.update(said([(policy_of(each), each.limit, each.window) for each in limits]))
+    response.headers.update(
+        build_limit_headers([(policy_of(each), each.limit, each.window) for each in limits])
+    )
     if response.status_code == 429:
         response.headers["Retry-After"] = str(quota.count_seconds_to_wait())
 
 
-def said(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
+def build_limit_headers(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
     if not windows:
         return {}
     rules = (f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows)

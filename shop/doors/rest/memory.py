@@ -15,30 +15,30 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
-from shop.doors.quota import Common
+from shop.doors.quota import RequestLimits
 from shop.doors.rest import journal
-from shop.doors.rest.limits import said
-from shop.doors.web import entity_tags, named, network
+from shop.doors.rest.limits import build_limit_headers
+from shop.doors.web import group_address, parse_entity_tags, read_request_ids
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.runtime import get_runtime
 from shop.storage.recorded_queries import RecordedQuery, queries_still_match
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
-WORDS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")
-SPECIAL = ("HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
-EACH = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
-ROOM = 16 * 1024 * 1024  # bytes, of bodies and words and of what each answer takes beside them
-BESIDE = 4096
-MOST = 500  # rows of an answer
+KEY_PARTS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")
+UNCACHEABLE = ("HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
+OWN_HEADERS = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
+MAX_BYTES = 16 * 1024 * 1024  # bytes, of bodies and words and of what each answer takes beside them
+OVERHEAD = 4096
+MAX_ROWS = 500  # rows of an answer
 # Whoever wants to know of each answer: its route, its status, and the seconds it took.
-ANSWERS: set[Callable[[str, int, float], None]] = set()
+RESPONSE_OBSERVERS: set[Callable[[str, int, float], None]] = set()
 
 Environ = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Known:
+class CachedResponse:
     """An answer, and the rows it was made of."""
 
     route: str
@@ -49,23 +49,27 @@ class Known:
     size: int
 
 
-class Memory:
-    def __init__(self, app: Flask, common: Common, engine: Engine) -> None:
+class ResponseCache:
+    def __init__(self, app: Flask, common: RequestLimits, engine: Engine) -> None:
         self.plain, self.common, self.engine = app.wsgi_app, common, engine
-        self.known: dict[tuple[str, ...], Known] = {}
+        self.known: dict[tuple[str, ...], CachedResponse] = {}
         self.size = 0
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         try:
-            if (known := self.known.get(words(environ))) and (answer := self.recall(known, environ, start)):
+            if (known := self.known.get(build_cache_key(environ))) and (
+                answer := self.recall(known, environ, start)
+            ):
                 return answer
         except DomainError as refusal:
             environ["shop.refusal"] = refusal
         return self.plain(environ, start)
 
-    def recall(self, known: Known, environ: Environ, start: Callable[..., Any]) -> list[bytes] | None:
-        began, who = perf_counter(), network(environ.get("REMOTE_ADDR"))
-        tags = entity_tags(environ.get("HTTP_IF_NONE_MATCH", ""))
+    def recall(
+        self, known: CachedResponse, environ: Environ, start: Callable[..., Any]
+    ) -> list[bytes] | None:
+        began, who = perf_counter(), group_address(environ.get("REMOTE_ADDR"))
+        tags = parse_entity_tags(environ.get("HTTP_IF_NONE_MATCH", ""))
         has = bool(tags & {known.tag, "*"})
         buckets = self.common.buckets(who, who, is_free=known.tag in tags)  # `*` does not say what it has
         if not self.common.hit(buckets):
@@ -73,54 +77,56 @@ class Memory:
         if known.reads and not queries_still_match(self.engine, known.reads):
             self.common.hit(buckets, -1)
             return None
-        ids = named(environ)
-        own = {**said(self.common.windows(who)), "X-Request-ID": ids["request_id"]}
+        ids = read_request_ids(environ)
+        own = {**build_limit_headers(self.common.windows(who)), "X-Request-ID": ids["request_id"]}
         headers = [*known.headers, *own.items()]
         if has:
             remove_entity_headers(headers)
         body = b"" if has else known.body
         status, seconds = 304 if has else 200, perf_counter() - began
-        journal.write(ids, "GET", known.route, status, seconds, len(body), None, environ.get("REMOTE_ADDR"))
-        for tell in ANSWERS:
+        journal.write_access_line(
+            ids, "GET", known.route, status, seconds, len(body), None, environ.get("REMOTE_ADDR")
+        )
+        for tell in RESPONSE_OBSERVERS:
             tell(known.route, status, seconds)
         start("304 NOT MODIFIED" if has else "200 OK", headers)
         return [body]
 
     def keep(self, response: Response) -> Response:
         """Remember an answer that depends on nothing but the words of the request and the rows of it."""
-        asked = words(request.environ)
+        asked = build_cache_key(request.environ)
         reads = request_state().queries
         if reads is None or not asked or response.status_code != 200:
             return response
-        if sum(len(each.rows) for each in reads) <= MOST:
+        if sum(len(each.rows) for each in reads) <= MAX_ROWS:
             body = response.get_data()
-            size = 2 * len(body) + sum(map(len, asked)) + BESIDE  # twice, for the rows
+            size = 2 * len(body) + sum(map(len, asked)) + OVERHEAD  # twice, for the rows
             replaced = self.known.pop(asked, None)
             self.size += size - (replaced.size if replaced else 0)
-            if self.size > ROOM:
+            if self.size > MAX_BYTES:
                 self.known, self.size = {}, size
             tag, _ = response.get_etag()
-            headers = [each for each in response.headers if each[0] not in EACH]
-            self.known[asked] = Known(request.url_rule.rule, tag, body, headers, reads, size)
+            headers = [each for each in response.headers if each[0] not in OWN_HEADERS]
+            self.known[asked] = CachedResponse(request.url_rule.rule, tag, body, headers, reads, size)
         return response
 
 
-def words(environ: Environ) -> tuple[str, ...] | None:
-    if environ["REQUEST_METHOD"] != "GET" or any(name in environ for name in SPECIAL):
+def build_cache_key(environ: Environ) -> tuple[str, ...] | None:
+    if environ["REQUEST_METHOD"] != "GET" or any(name in environ for name in UNCACHEABLE):
         return None
-    return tuple(environ.get(name, "") for name in WORDS)
+    return tuple(environ.get(name, "") for name in KEY_PARTS)
 
 
-def install(app: Flask, common: Common) -> None:
+def install(app: Flask, common: RequestLimits) -> None:
     """But where statements are traced: the short way has no spans."""
     if get_runtime(app).is_traced:
         return
     with app.app_context():
-        memory = Memory(app, common, get_runtime(app).engine)
+        memory = ResponseCache(app, common, get_runtime(app).engine)
     app.wsgi_app = memory  # type: ignore[method-assign]
     app.after_request(memory.keep)
 
 
-def refuse() -> None:
+def raise_refusal() -> None:
     if refusal := request.environ.get("shop.refusal"):
         raise refusal

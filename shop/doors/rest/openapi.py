@@ -10,16 +10,16 @@ from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
 from shop.domain.user import COMMON_PASSWORDS, Password
-from shop.doors.rest.hal import Collection
-from shop.doors.rest.operations import HEADERS, SCHEMAS, complete, ref
+from shop.doors.rest.hal import CollectionRepresentation
+from shop.doors.rest.operations import COMMON_SCHEMAS, HEADERS, build_reference, complete_operation
 from shop.doors.rest.versions import V1, Version
-from shop.doors.rest.vocabulary import PAGE, STATE
+from shop.doors.rest.vocabulary import MEMBERS, PAGE_MEMBERS
 from shop.doors.rest.writing import Price, Time
 from shop.model.fields import Money
 from shop.services.products import PriceBound
 from shop.settings import Settings
 
-ABOUT = """\
+INTRODUCTION = """\
 Follow the links: every answer says what may be done next, and offers nothing that would be refused.
 Members that begin with an underscore are never data; whatever body has them, they may be sent back."""
 
@@ -49,16 +49,16 @@ class Api(SmorestApi):
     def _register_pagination_header(self) -> None: ...
 
 
-def name(schema: Any) -> str:
+def name_schema(schema: Any) -> str:
     kind = schema if isinstance(schema, type) else type(schema)
     return kind.__name__.removesuffix("Document") + ("InPart" if getattr(schema, "partial", None) else "")
 
 
-def api(app: Flask, version: Version, settings: Settings) -> Api:
+def build_api(app: Flask, version: Version, settings: Settings) -> Api:
     """The smorest Api of one version, taught our fields."""
-    plugin = MarshmallowPlugin(schema_name_resolver=name)
+    plugin = MarshmallowPlugin(schema_name_resolver=name_schema)
     info = {
-        "description": ABOUT,
+        "description": INTRODUCTION,
         "license": {"name": "MIT", "identifier": "MIT"},
         "contact": {"name": "The people who run this shop"},
     }
@@ -77,11 +77,11 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
             unsaid = {PriceBound: "examples", Price: "multipleOf"}.get(type(field))
             return {word: value for word, value in schema.items() if word != unsaid}
         if isinstance(field, Password):
-            return {"not": ref("schemas", "CommonPassword")}
+            return {"not": build_reference("schemas", "CommonPassword")}
         if isinstance(field, fields.Constant):
             ret.clear()
             return {"type": "string", "const": field.constant}
-        if isinstance(field.parent, Collection) and field.name == "_embedded":
+        if isinstance(field.parent, CollectionRepresentation) and field.name == "_embedded":
             item = field.parent.document(partial="fields" in field.parent.search().fields or None)
             items = {"type": "array", "items": plugin.converter.resolve_nested_schema(item)}
             return {"type": "object", "required": ["item"], "properties": {"item": items}}
@@ -93,7 +93,7 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
     made.register_field(Time, "string", "date-time")
     made.register_converter(Id, lambda _: {"type": "integer", "minimum": 1, "maximum": 10**18 - 1})
     common = {"CommonPassword": {"type": "string", "enum": sorted(COMMON_PASSWORDS)}}
-    for kind, schema in {**SCHEMAS, **common}.items():
+    for kind, schema in {**COMMON_SCHEMAS, **common}.items():
         made.spec.components.schema(kind, schema)
     made.spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -102,30 +102,32 @@ def api(app: Flask, version: Version, settings: Settings) -> Api:
 
 
 @cache
-def document(made: Api) -> dict[str, Any]:
+def build_document(made: Api) -> dict[str, Any]:
     """The document, completed with what holds for every operation."""
     spec, prefix = made.spec.to_dict(), f"{made.version.name}_"
     parts = spec["components"] = {**spec["components"], "headers": HEADERS, "responses": {}}
     for kind, schema in parts["schemas"].items():
-        if kind not in SCHEMAS:
-            explain(kind, schema)
+        if kind not in COMMON_SCHEMAS:
+            describe_schema(kind, schema)
     spec["tags"] = [{**tag, "name": tag["name"].removeprefix(prefix)} for tag in spec["tags"]]
     spec["paths"] = {path.rstrip("/"): operations for path, operations in spec["paths"].items()}
     for path, operations in spec["paths"].items():
         for method in operations.keys() & {"get", "put", "post", "patch", "delete"}:
             operation = operations[method]
             operation["tags"] = [tag.removeprefix(prefix) for tag in operation["tags"]]
-            complete(operation, method, "{id}" in path, made.version, made.settings, parts)
+            complete_operation(operation, method, "{id}" in path, made.version, made.settings, parts)
     return spec
 
 
-def explain(kind: str, schema: dict[str, Any]) -> None:
+def describe_schema(kind: str, schema: dict[str, Any]) -> None:
     """An answer has all its members, unless `fields` chose; and each member says what it is."""
     members = schema.get("properties", {})
     if "_links" in members:
         always = [name for name, member in members.items() if not member.pop("x-sometimes", False)]
         schema["required"] = sorted(("_etag", "_links") if kind.endswith("InPart") else always)
-    texts = {**PAGE, "_embedded": "The items of this page."} if kind.endswith("Collection") else STATE
+    texts = (
+        {**PAGE_MEMBERS, "_embedded": "The items of this page."} if kind.endswith("Collection") else MEMBERS
+    )
     for member in members.keys() & texts.keys():
         if "const" not in members[member]:
             members[member].setdefault("description", texts[member])

@@ -7,11 +7,11 @@ from marshmallow import Schema, fields
 
 from shop.domain.order import STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import href
-from shop.doors.rest.hal import LINK, SOMETIMES, Collection, Document
-from shop.doors.rest.moves import offer
-from shop.doors.rest.writing import Frame, Price, Time
-from shop.doors.web import context
+from shop.doors.rest.guard import build_url
+from shop.doors.rest.hal import LINK_SCHEMA, OPTIONAL_MEMBER, CollectionRepresentation, Representation
+from shop.doors.rest.moves import register_moves
+from shop.doors.rest.writing import Price, RenderContext, Time
+from shop.doors.web import get_context
 from shop.model.fields import EmptyInput
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services import orders as checkout
@@ -26,11 +26,11 @@ class ItemDocument(Schema):
     unit_price = Price()
     quantity = fields.Integer()
     total = Price()
-    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK}})
+    _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
     def links(self, item: Item) -> dict[str, dict[str, str]]:
         """To the product, while it is still sold."""
-        return {"product": {"href": href(f"/products/{item.product_id}")}} if item.listed else {}
+        return {"product": {"href": build_url(f"/products/{item.product_id}")}} if item.listed else {}
 
 
 class StepDocument(Schema):
@@ -39,35 +39,35 @@ class StepDocument(Schema):
     at = Time()
 
 
-class OrderDocument(Document):
+class OrderDocument(Representation):
     kind, path = Order, "/orders"
 
     status = fields.String(metadata={"enum": list(STATES)})
     total = Price()
     currency = fields.String()
-    reference = fields.String(metadata=SOMETIMES)
-    tracking = fields.String(metadata=SOMETIMES)
+    reference = fields.String(metadata=OPTIONAL_MEMBER)
+    tracking = fields.String(metadata=OPTIONAL_MEMBER)
     created_at = Time()
     updated_at = Time()
     items = fields.List(fields.Nested(ItemDocument))
     history = fields.List(fields.Nested(StepDocument))
 
-    def said(self, order: Order, frame: Frame) -> dict[str, Any]:
+    def serialize(self, order: Order, frame: RenderContext) -> dict[str, Any]:
         """What is not known yet is not there, rather than null."""
-        return {name: value for name, value in super().said(order, frame).items() if value is not None}
+        return {name: value for name, value in super().serialize(order, frame).items() if value is not None}
 
-    def ways(self, order: Order, frame: Frame) -> dict[str, dict[str, Any]]:
+    def extra_links(self, order: Order, frame: RenderContext) -> dict[str, dict[str, Any]]:
         """To the user as well, while there is one: who asks for an own order is there."""
         here = OWNER in frame.context.roles(order) or not order.user.erased_at
-        user = {"user": {"href": href(f"/users/{order.user_id}")}} if here else {}
-        return {**super().ways(order, frame), **user}
+        user = {"user": {"href": build_url(f"/users/{order.user_id}")}} if here else {}
+        return {**super().extra_links(order, frame), **user}
 
 
-class OrderCollection(Collection):
+class OrderCollection(CollectionRepresentation):
     document, search = OrderDocument, checkout.OrderSearch
 
 
-class UserOrderCollection(Collection):
+class UserOrderCollection(CollectionRepresentation):
     """The same list, as a part of a user."""
 
     document, search = OrderDocument, checkout.UserOrderSearch
@@ -82,7 +82,7 @@ class UserOrderCollection(Collection):
 @orders.gives(200, OrderCollection)
 def browse(search: dict[str, Any]) -> Any:
     """List the orders."""
-    return checkout.list_orders(context(), search)
+    return checkout.list_orders(get_context(), search)
 
 
 @orders.route("/<id:id>")
@@ -91,7 +91,7 @@ def browse(search: dict[str, Any]) -> Any:
 @orders.gives(200, OrderDocument)
 def get(search: dict[str, Any], id: int) -> Any:
     """Look at an order."""
-    return find_entity(context(), Order, id)
+    return find_entity(get_context(), Order, id)
 
 
-offer(orders, OrderDocument, create=(checkout.place_order, OrderDocument))
+register_moves(orders, OrderDocument, create=(checkout.place_order, OrderDocument))

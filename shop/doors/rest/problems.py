@@ -12,8 +12,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.domain.product import Purchase
 from shop.doors.rest import forms
-from shop.doors.rest.caching import Required
-from shop.doors.rest.guard import href
+from shop.doors.rest.caching import PreconditionRequired
+from shop.doors.rest.guard import build_url
 from shop.doors.rest.media import PROBLEM
 from shop.doors.web import list_errors, shorten
 from shop.hypermedia.request import request_state
@@ -25,7 +25,7 @@ log = logging.getLogger("shop")
 LONGEST_PATH = 500  # characters of a URL that an error repeats
 
 # The code of a domain error: its status, and the title that all problems of its type share.
-STATUS = {
+PROBLEM_TYPES = {
     "invalid": (400, "The input is not valid"),
     "unauthenticated": (401, "Log in first"),
     "forbidden": (403, "This is not for you"),
@@ -37,12 +37,12 @@ STATUS = {
     "expired": (410, "This cursor is too old"),
     "unavailable": (503, "Come back in a moment"),
 }
-QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-WAYS = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"},
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+WAYS_OUT = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"},
         410: {"changes": "/changes", "products": "/products"}}  # fmt: skip
 
 
-def problem(
+def build_problem(
     status: int, detail: str, *, kind: str = "about:blank", title: str = "", **members: Any
 ) -> Response:
     body = {
@@ -54,19 +54,19 @@ def problem(
         "request_id": request_state().ids["request_id"],
         **members,
     }
-    ways = {rel: {"href": href(path)} for rel, path in WAYS.get(status, {}).items()}
+    ways = {rel: {"href": build_url(path)} for rel, path in WAYS_OUT.get(status, {}).items()}
     if links := {**ways, **members.get("_links", {})}:
         body["_links"] = links
     if status == 401:
-        body["_templates"] = {"login": forms.login()}
+        body["_templates"] = {"login": forms.build_login_form()}
     return Response(orjson.dumps(body), status, content_type=PROBLEM)
 
 
-def refused(error: DomainError) -> Response:
+def handle_domain_error(error: DomainError) -> Response:
     request_state().error_code = error.code
-    status, title = STATUS[error.code]
+    status, title = PROBLEM_TYPES[error.code]
     kind = f"{request_state().root}/profile#{error.code}"
-    response = problem(status, error.detail, kind=kind, title=title, **members(error))
+    response = build_problem(status, error.detail, kind=kind, title=title, **build_members(error))
     if status == 401:
         bad = ', error="invalid_token"' if error.facts.get("token") else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="shop"{bad}'
@@ -75,7 +75,7 @@ def refused(error: DomainError) -> Response:
     return response
 
 
-def members(error: DomainError) -> dict[str, Any]:
+def build_members(error: DomainError) -> dict[str, Any]:
     """The facts of an error that help a client to do better."""
     facts, found = error.facts, {}
     if errors := facts.get("errors") or facts.get("members"):
@@ -88,71 +88,81 @@ def members(error: DomainError) -> dict[str, Any]:
         found["stock"] = facts["stock"]
     found |= facts.get("state", {})
     if "lines" in facts:
-        found |= smaller(facts["lines"])
+        found |= build_short_lines(facts["lines"])
     return found
 
 
-def smaller(short: list[dict[str, Any]]) -> dict[str, Any]:
+def build_short_lines(short: list[dict[str, Any]]) -> dict[str, Any]:
     """What is short, where to order less, and where one thing was bought, the form for what is left."""
-    found = {"lines": [line(each) for each in short], "_links": {"create": {"href": href("/orders")}}}
+    found = {
+        "lines": [build_short_line(each) for each in short],
+        "_links": {"create": {"href": build_url("/orders")}},
+    }
     (first, *others), buying = short, (request.endpoint or "").endswith(".buy")
     if buying and not others and first["left"]:
-        place, left = href(f"/products/{first['product_id']}/buy"), first["left"]
-        hidden = {"_idempotency_key": forms.key(place, "less", left)}
+        place, left = build_url(f"/products/{first['product_id']}/buy"), first["left"]
+        hidden = {"_idempotency_key": forms.build_form_key(place, "less", left)}
         found["_templates"] = {
-            "buy": forms.form("Buy what is left", "POST", place, Purchase(), quantity=left, **hidden)
+            "buy": forms.build_form("Buy what is left", "POST", place, Purchase(), quantity=left, **hidden)
         }
     return found
 
 
-def line(short: dict[str, Any]) -> dict[str, Any]:
+def build_short_line(short: dict[str, Any]) -> dict[str, Any]:
     """A line that asks for too much, with what is left and, if it is still sold, where it is."""
     if short["left"] is None:
         return {**short, "left": 0}
-    return {**short, "_links": {"product": {"href": href(f"/products/{short['product_id']}")}}}
+    return {**short, "_links": {"product": {"href": build_url(f"/products/{short['product_id']}")}}}
 
 
-def missing_precondition(_: Required) -> Response:
-    return problem(428, "Say which version you change: send its _etag back, in If-Match or as a member.")
+def handle_missing_precondition(_: PreconditionRequired) -> Response:
+    return build_problem(
+        428, "Say which version you change: send its _etag back, in If-Match or as a member."
+    )
 
 
-def limited(error: TooManyRequests) -> Response:
-    return problem(429, "Too many requests; Retry-After says when.", kind=QUOTA, title="Too many requests",
-                   **{"violated-policies": request_state().violated_policies})  # fmt: skip
+def handle_rate_limit(error: TooManyRequests) -> Response:
+    return build_problem(
+        429,
+        "Too many requests; Retry-After says when.",
+        kind=QUOTA_EXCEEDED,
+        title="Too many requests",
+        **{"violated-policies": request_state().violated_policies},
+    )
 
 
-def spoken(error: HTTPException) -> Response:
+def handle_http_error(error: HTTPException) -> Response:
     """An error of HTTP itself, with the headers that belong to it."""
     original = error.get_response(request.environ)
     if original.status_code < 400:
         return original
     detail = (error.description or "").replace("\n", " ")
-    response = problem(original.status_code, detail)
+    response = build_problem(original.status_code, detail)
     for name, value in original.headers:
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
 
 
-def broken(error: SQLAlchemyError) -> Response:
+def handle_database_error(error: SQLAlchemyError) -> Response:
     request_state().fault = error
     if known := translate_error(error):
-        if STATUS[known.code][0] >= 500:
+        if PROBLEM_TYPES[known.code][0] >= 500:
             log.warning("database: %s", str(getattr(error, "orig", error)).partition("\n")[0])
-        return refused(known)
-    return failed(error)
+        return handle_domain_error(known)
+    return handle_unexpected_error(error)
 
 
-def failed(error: Exception) -> Response:
+def handle_unexpected_error(error: Exception) -> Response:
     """A fault of ours: the log has the story, the client the number to find it by."""
     log.error("failed", exc_info=error)
-    return problem(500, "Something went wrong here. Quote the request_id when you ask about it.")
+    return build_problem(500, "Something went wrong here. Quote the request_id when you ask about it.")
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(DomainError, refused)
-    app.register_error_handler(Required, missing_precondition)
-    app.register_error_handler(TooManyRequests, limited)
-    app.register_error_handler(HTTPException, spoken)
-    app.register_error_handler(SQLAlchemyError, broken)
-    app.register_error_handler(Exception, failed)
+    app.register_error_handler(DomainError, handle_domain_error)
+    app.register_error_handler(PreconditionRequired, handle_missing_precondition)
+    app.register_error_handler(TooManyRequests, handle_rate_limit)
+    app.register_error_handler(HTTPException, handle_http_error)
+    app.register_error_handler(SQLAlchemyError, handle_database_error)
+    app.register_error_handler(Exception, handle_unexpected_error)

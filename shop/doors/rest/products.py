@@ -7,11 +7,11 @@ from webargs.fields import DelimitedList
 
 from shop.domain.product import Product
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import Collection, Document
-from shop.doors.rest.moves import offer
+from shop.doors.rest.hal import CollectionRepresentation, Representation
+from shop.doors.rest.moves import register_moves
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.writing import Price, Time
-from shop.doors.web import context
+from shop.doors.web import get_context
 from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE
 from shop.services import orders
@@ -20,7 +20,7 @@ from shop.services import products as catalogue
 products = Blueprint("products", __name__, description="The catalogue.")
 
 
-class ProductDocument(Document):
+class ProductDocument(Representation):
     kind, path = Product, "/products"
 
     name = fields.String()
@@ -48,7 +48,7 @@ class ProductSearch(Fields, catalogue.ProductSearch):
     """A search, and the members of what it finds."""
 
 
-class ProductCollection(Collection):
+class ProductCollection(CollectionRepresentation):
     document, search = ProductDocument, ProductSearch
 
 
@@ -58,7 +58,7 @@ class ProductCollection(Collection):
 @products.gives(200, ProductCollection, public=True)
 def browse(search: dict[str, Any]) -> Any:
     """Find products."""
-    return catalogue.list_products(context(), search)
+    return catalogue.list_products(get_context(), search)
 
 
 @products.route("/<id:id>")
@@ -67,7 +67,7 @@ def browse(search: dict[str, Any]) -> Any:
 @products.gives(200, ProductDocument, public=True, partial=True)
 def get(search: dict[str, Any], id: int) -> Any:
     """Look at a product."""
-    return catalogue.get_product(context(), id)
+    return catalogue.get_product(get_context(), id)
 
 
-offer(products, ProductDocument, buy=(orders.buy_product, OrderDocument))
+register_moves(products, ProductDocument, buy=(orders.buy_product, OrderDocument))

@@ -9,62 +9,68 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.changes import template as changes
-from shop.doors.rest.guard import href
-from shop.doors.rest.hal import Resource, beginnings, myself, offer, profile
+from shop.doors.rest.changes import build_template as changes
+from shop.doors.rest.guard import build_url
+from shop.doors.rest.hal import (
+    LinkedSchema,
+    account_link,
+    build_creation_forms,
+    build_move_link,
+    profile_link,
+)
 from shop.doors.rest.products import ProductCollection
-from shop.doors.rest.profile import side_doors
+from shop.doors.rest.profile import list_side_doors
 from shop.doors.rest.versions import VERSIONS
-from shop.doors.rest.writing import Frame
-from shop.doors.web import context, settings
+from shop.doors.rest.writing import RenderContext
+from shop.doors.web import get_context, get_settings
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE, STAFF, find_available_moves
 
 root = Blueprint("home", __name__, description="The first URL.")
 
 
-class HomeDocument(Resource):
+class HomeDocument(LinkedSchema):
     name = fields.Constant("Shop")
     version = fields.Function(lambda _: request_state().version.name, metadata={"type": "string"})
-    currency = fields.Function(lambda _: str(settings().currency), metadata={"type": "string"})
+    currency = fields.Function(lambda _: str(get_settings().currency), metadata={"type": "string"})
 
-    def links(self, _: Any, __: Frame) -> dict[str, dict[str, Any]]:
-        me = context().actor
+    def links(self, _: Any, __: RenderContext) -> dict[str, dict[str, Any]]:
+        me = get_context().actor
         return {
-            "self": {"href": href("/")},
-            "products": {"href": href("/products")},
+            "self": {"href": build_url("/")},
+            "products": {"href": build_url("/products")},
             "search": ProductCollection().template(),
             "changes": changes(),
-            "profile": profile("home"),
-            **described(),
-            **beside(),
-            "login": {"href": href("/tokens"), "title": "Log in"},
+            "profile": profile_link("home"),
+            **build_document_links(),
+            **build_side_door_links(),
+            "login": {"href": build_url("/tokens"), "title": "Log in"},
             **{
-                move.name: offer(href("/users"), move)
-                for move in find_available_moves(User, context().roles())
+                move.name: build_move_link(build_url("/users"), move)
+                for move in find_available_moves(User, get_context().roles())
             },
-            **({"me": myself(me)} if me else {}),
-            **({"orders": {"href": href("/orders")}} if me else {}),
-            **({"logout": {"href": href("/tokens/current"), "title": "Log out"}} if me else {}),
-            **({"users": {"href": href("/users")}} if STAFF in context().roles() else {}),
+            **({"me": account_link(me)} if me else {}),
+            **({"orders": {"href": build_url("/orders")}} if me else {}),
+            **({"logout": {"href": build_url("/tokens/current"), "title": "Log out"}} if me else {}),
+            **({"users": {"href": build_url("/users")}} if STAFF in get_context().roles() else {}),
             **{
-                move.name: offer(href("/products"), move)
-                for move in find_available_moves(Product, context().roles())
+                move.name: build_move_link(build_url("/products"), move)
+                for move in find_available_moves(Product, get_context().roles())
             },
-            **neighbours(),
+            **build_version_links(),
         }
 
     def templates(self, _: Any) -> dict[str, dict[str, Any]]:
         return {
-            "login": forms.login(),
-            **beginnings(User, href("/users")),
+            "login": forms.build_login_form(),
+            **build_creation_forms(User, build_url("/users")),
             "search": ProductCollection().searching(),
-            **({"logout": forms.logout()} if context().actor else {}),
-            **beginnings(Product, href("/products")),
+            **({"logout": forms.build_logout_form()} if get_context().actor else {}),
+            **build_creation_forms(Product, build_url("/products")),
         }
 
 
-def described() -> dict[str, dict[str, str]]:
+def build_document_links() -> dict[str, dict[str, str]]:
     return {
         "service-desc": {
             "href": f"{request_state().root}/openapi/{request_state().version.name}.json",
@@ -75,27 +81,27 @@ def described() -> dict[str, dict[str, str]]:
     }
 
 
-def beside() -> dict[str, dict[str, str]]:
+def build_side_door_links() -> dict[str, dict[str, str]]:
     """The side doors that are open; one that has a page for people says so."""
-    paged = {"type": "text/html"} if settings().graphiql else {}
+    paged = {"type": "text/html"} if get_settings().graphiql else {}
     return {
         rel: {"href": f"{request_state().root}/{rel}", "title": text, **paged}
-        for rel, text in side_doors().items()
+        for rel, text in list_side_doors().items()
     }
 
 
-def point(response: Response) -> Response:
+def add_link_header(response: Response) -> Response:
     """What is said in the body, also for those who only ask for the head."""
     places = {
         "profile": f"{request_state().root}/profile",
-        **{rel: way["href"] for rel, way in described().items()},
+        **{rel: way["href"] for rel, way in build_document_links().items()},
         "api-catalog": f"{request_state().root}/.well-known/api-catalog",
     }
     response.headers["Link"] = ", ".join(f'<{place}>; rel="{rel}"' for rel, place in places.items())
     return response
 
 
-def neighbours() -> dict[str, dict[str, str]]:
+def build_version_links() -> dict[str, dict[str, str]]:
     names = list(VERSIONS)
     here = names.index(request_state().version.name)
     before = (
@@ -114,5 +120,5 @@ def neighbours() -> dict[str, dict[str, str]]:
 @root.gives(200, HomeDocument, public=True)
 def home() -> dict[str, Any]:
     """Begin here."""
-    after_this_request(point)
+    after_this_request(add_link_header)
     return {}

@@ -8,33 +8,33 @@ from shop.domain.user import Credentials, Refresh
 from shop.doors.quota import limit_failed_logins
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import href
-from shop.doors.rest.hal import Resource, myself, profile
-from shop.doors.rest.writing import Frame
-from shop.doors.web import address, anonymous, context, signer
+from shop.doors.rest.guard import build_url
+from shop.doors.rest.hal import LinkedSchema, account_link, profile_link
+from shop.doors.rest.writing import RenderContext
+from shop.doors.web import anonymous_context, find_address, get_context, get_signer
 from shop.model.moves import ANYONE, MEMBER
 from shop.services import tokens as service
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
 
 
-class TokenDocument(Resource):
+class TokenDocument(LinkedSchema):
     access_token = fields.String()
     token_type = fields.Constant("Bearer")
     expires_in = fields.Integer(metadata={"description": "Seconds."})
     refresh_token = fields.String()
 
-    def links(self, pair: service.TokenPair, _: Frame) -> dict[str, dict[str, Any]]:
+    def links(self, pair: service.TokenPair, _: RenderContext) -> dict[str, dict[str, Any]]:
         return {
-            "self": {"href": href("/tokens/current")},  # halchemy takes nothing for HAL that has none
-            "me": myself(pair.actor),
-            "profile": profile("token"),
-            "refresh": {"href": href("/tokens/refresh"), "title": "Renew both tokens"},
-            "logout": {"href": href("/tokens/current"), "title": "Log out"},
+            "self": {"href": build_url("/tokens/current")},  # halchemy takes nothing for HAL that has none
+            "me": account_link(pair.actor),
+            "profile": profile_link("token"),
+            "refresh": {"href": build_url("/tokens/refresh"), "title": "Renew both tokens"},
+            "logout": {"href": build_url("/tokens/current"), "title": "Log out"},
         }
 
     def templates(self, pair: service.TokenPair) -> dict[str, dict[str, Any]]:
-        return {"refresh": forms.refresh(pair.refresh_token), "logout": forms.logout()}
+        return {"refresh": forms.build_refresh_form(pair.refresh_token), "logout": forms.build_logout_form()}
 
 
 @tokens.route("", methods=["POST"])
@@ -44,7 +44,7 @@ class TokenDocument(Resource):
 def login(data: dict[str, str]) -> Any:
     """Log in."""
     with limit_failed_logins(data["username"]):
-        return service.log_in(anonymous(), signer(), address(), **data)
+        return service.log_in(anonymous_context(), get_signer(), find_address(), **data)
 
 
 @tokens.route("/refresh", methods=["POST"])
@@ -53,7 +53,7 @@ def login(data: dict[str, str]) -> Any:
 @tokens.gives(200, TokenDocument)
 def refresh(data: dict[str, str]) -> Any:
     """Renew both tokens; the old ones are spent."""
-    return service.refresh_tokens(anonymous(), signer(), **data)
+    return service.refresh_tokens(anonymous_context(), get_signer(), **data)
 
 
 @tokens.route("/current", methods=["DELETE"])
@@ -61,4 +61,4 @@ def refresh(data: dict[str, str]) -> Any:
 @tokens.gives(204)
 def logout() -> None:
     """Log out: both tokens are dead at once."""
-    service.log_out(context())
+    service.log_out(get_context())

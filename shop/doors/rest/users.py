@@ -7,11 +7,11 @@ from marshmallow import fields, missing, validate
 
 from shop.domain.user import CUSTOMER, User
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import SOMETIMES, Collection, Document
-from shop.doors.rest.moves import offer
+from shop.doors.rest.hal import OPTIONAL_MEMBER, CollectionRepresentation, Representation
+from shop.doors.rest.moves import register_moves
 from shop.doors.rest.orders import UserOrderCollection
-from shop.doors.rest.writing import Frame, Time
-from shop.doors.web import context
+from shop.doors.rest.writing import RenderContext, Time
+from shop.doors.web import get_context
 from shop.model.fields import InputSchema
 from shop.model.moves import OWNER, STAFF
 from shop.services import orders as checkout
@@ -26,7 +26,7 @@ class Embed(InputSchema):
     embed = fields.String(validate=validate.OneOf(["orders"]))
 
 
-class UserDocument(Document):
+class UserDocument(Representation):
     kind, path = User, "/users"
 
     username = fields.String()
@@ -34,21 +34,21 @@ class UserDocument(Document):
     role = fields.String(metadata={"enum": [CUSTOMER, STAFF]})
     disabled = fields.Boolean()
     created_at = Time()
-    _embedded = fields.Method("embed", metadata={"type": "object", **SOMETIMES})
+    _embedded = fields.Method("embed", metadata={"type": "object", **OPTIONAL_MEMBER})
 
-    def ways(self, user: User, frame: Frame) -> dict[str, dict[str, Any]]:
-        collection = super().ways(user, frame) if STAFF in frame.context.roles(user) else {}
+    def extra_links(self, user: User, frame: RenderContext) -> dict[str, dict[str, Any]]:
+        collection = super().extra_links(user, frame) if STAFF in frame.context.roles(user) else {}
         return {**collection, "orders": {"href": f"{self.at(user)}/orders"}}
 
-    def embed(self, user: User, _: Frame) -> Any:
+    def embed(self, user: User, _: RenderContext) -> Any:
         """The first page of the orders, for those who would ask for it next."""
         if request.method != "GET" or "embed" not in request.args:
             return missing
-        page = checkout.list_orders_of_user(context(), user.id, checkout.UserOrderSearch().load({}))
+        page = checkout.list_orders_of_user(get_context(), user.id, checkout.UserOrderSearch().load({}))
         return {"orders": UserOrderCollection().dump(page)}
 
 
-class UserCollection(Collection):
+class UserCollection(CollectionRepresentation):
     document, search = UserDocument, PageInput
 
 
@@ -58,7 +58,7 @@ class UserCollection(Collection):
 @users.gives(200, UserCollection)
 def browse(search: dict[str, Any]) -> Any:
     """List the accounts."""
-    return accounts.list_users(context(), search)
+    return accounts.list_users(get_context(), search)
 
 
 @users.route("/<id:id>")
@@ -67,7 +67,7 @@ def browse(search: dict[str, Any]) -> Any:
 @users.gives(200, UserDocument)
 def get(search: dict[str, Any], id: int) -> Any:
     """Look at an account, if you wish with its orders."""
-    return find_entity(context(), User, id)
+    return find_entity(get_context(), User, id)
 
 
 @users.route("/<id:id>/orders")
@@ -76,7 +76,7 @@ def get(search: dict[str, Any], id: int) -> Any:
 @users.gives(200, UserOrderCollection)
 def orders(search: dict[str, Any], id: int) -> Any:
     """List the orders of a user."""
-    return checkout.list_orders_of_user(context(), id, search)
+    return checkout.list_orders_of_user(get_context(), id, search)
 
 
-offer(users, UserDocument)
+register_moves(users, UserDocument)

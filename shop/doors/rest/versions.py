@@ -23,17 +23,17 @@ class Version:
         return f"application/vnd.shop.{self.name}+json"
 
 
-def exact(amount: Any, currency: Currency) -> Any:
+def to_exact_minor(amount: Any, currency: Currency) -> Any:
     """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
     if type(amount) not in (int, Decimal):
         return amount
     try:
         return currency.minor(amount)
     except ValueError:
-        return multiplied(amount, currency)
+        return round_multiplied(amount, currency)
 
 
-def multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
+def round_multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
     """A client that multiplies 35 by 0.01 says 0.35000000000000003, which is one amount and no other."""
     if not -MAX <= amount <= MAX:
         return Decimal(amount)
@@ -41,46 +41,46 @@ def multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
     return minor if amount == Decimal(repr(minor * step)) else amount
 
 
-def number(minor: int, currency: Currency) -> int | float:
+def write_number(minor: int, currency: Currency) -> int | float:
     return minor / currency.scale if currency.decimals else minor
 
 
-def number_schema(currency: Currency) -> dict[str, Any]:
+def build_number_schema(currency: Currency) -> dict[str, Any]:
     step = {"multipleOf": float(currency.major(1))} if currency.decimals else {}
     kind = "number" if currency.decimals else "integer"
-    return {"type": kind, "minimum": 0, "maximum": number(MAX, currency), **step, "examples": [249]}
+    return {"type": kind, "minimum": 0, "maximum": write_number(MAX, currency), **step, "examples": [249]}
 
 
-def labelled(minor: int, currency: Currency) -> dict[str, str]:
+def write_labelled(minor: int, currency: Currency) -> dict[str, str]:
     return {"amount": f"{currency.major(minor):f}", "currency": str(currency)}
 
 
-def unlabelled(money: Any, currency: Currency) -> Any:
+def read_labelled(money: Any, currency: Currency) -> Any:
     if type(money) is int:
         return Decimal(money)  # which is refused: a bare number is not this version's money
     if not isinstance(money, dict) or set(money) != {"amount", "currency"} or money["currency"] != currency:
         return money
     text = money["amount"]
-    plain = isinstance(text, str) and re.fullmatch(pattern(currency), text)
-    return exact(Decimal(text), currency) if plain else money
+    plain = isinstance(text, str) and re.fullmatch(build_amount_pattern(currency), text)
+    return to_exact_minor(Decimal(text), currency) if plain else money
 
 
-def pattern(currency: Currency) -> str:
+def build_amount_pattern(currency: Currency) -> str:
     decimals = rf"(\.[0-9]{{1,{currency.decimals}}})?" if currency.decimals else ""
     return rf"[0-9]{{1,{11 - currency.decimals}}}{decimals}"
 
 
-def labelled_schema(currency: Currency) -> dict[str, Any]:
-    amount = {"type": "string", "pattern": f"^{pattern(currency)}$"}
+def build_labelled_schema(currency: Currency) -> dict[str, Any]:
+    amount = {"type": "string", "pattern": f"^{build_amount_pattern(currency)}$"}
     return {
         "type": "object",
         "required": ["amount", "currency"],
         "additionalProperties": False,
         "properties": {"amount": amount, "currency": {"type": "string", "enum": [str(currency)]}},
-        "examples": [labelled(24900, currency)],
+        "examples": [write_labelled(24900, currency)],
     }
 
 
-V1 = Version("v1", number, exact, number_schema, date(2026, 11, 20))
-V2 = Version("v2", labelled, unlabelled, labelled_schema, date(2026, 11, 20))
+V1 = Version("v1", write_number, to_exact_minor, build_number_schema, date(2026, 11, 20))
+V2 = Version("v2", write_labelled, read_labelled, build_labelled_schema, date(2026, 11, 20))
 VERSIONS = {version.name: version for version in (V1, V2)}

@@ -1,15 +1,15 @@
 """The words of the API, and what each means to people; what moves mean they say themselves."""
 
-COMMON = {
+COMMON_RELS = {
     "self": "Where this is.",
     "profile": "What its words mean.",
     "collection": "The list it is in.",
 }
-WAYS = {
+ENTITY_RELS = {
     "user": {"orders": "What this user ordered."},
     "order": {"user": "Who ordered it, while they have an account."},
 }
-HOME = {
+HOME_RELS = {
     "products": "The catalogue.",
     "search": "The catalogue, searched: a URI template (RFC 6570).",
     "changes": "What changed in the catalogue, in order: a URI template (RFC 6570).",
@@ -26,15 +26,15 @@ HOME = {
     "predecessor-version": "The home of the version before.",
     "successor-version": "The home of the version after.",
 }
-DOORS = {"graphql": "The same shop over GraphQL: POST a query, or GET its schema."}
-PAGE = {
+SIDE_DOORS = {"graphql": "The same shop over GraphQL: POST a query, or GET its schema."}
+PAGE_MEMBERS = {
     "total": "How many there are in all.",
     "page": "Which page this is.",
     "per_page": "How many items a page has.",
     "pages": "How many pages there are.",
 }
-COLLECTION = {
-    **PAGE,
+COLLECTION_RELS = {
+    **PAGE_MEMBERS,
     "self": "This page.",
     "first": "The first page.",
     "prev": "The page before, where there is one.",
@@ -43,7 +43,7 @@ COLLECTION = {
     "search": "A URI template (RFC 6570) with all that may be asked for.",
     "_embedded.item": "The items, whole, each with its own links; present when empty.",
 }
-FEED = {
+CHANGE_TERMS = {
     "self": "What came after this cursor.",
     "next": "What comes after the last of these; always there, and the place to go on from another day.",
     "search": "A URI template (RFC 6570): where to go on, how many at most, how many seconds to wait.",
@@ -54,7 +54,7 @@ FEED = {
     "product_id": "The number of the product.",
     "at": "When, in UTC.",
 }
-TOKEN = {
+TOKEN_TERMS = {
     "access_token": "Send it as Authorization: Bearer.",
     "refresh_token": "Good for one new pair; spent twice, it ends the login.",
     "expires_in": "How long the access token lives, in seconds.",
@@ -62,7 +62,7 @@ TOKEN = {
     "refresh": "POST the refresh_token.",
     "logout": "DELETE ends the login.",
 }
-STATE = {
+MEMBERS = {
     "id": "The number it keeps for ever.",
     "name": "One line, 1 to 100 characters.",
     "description": "Up to 5000 characters.",
@@ -84,7 +84,7 @@ STATE = {
     "history": "Each move: which, by whom, when.",
     "_embedded": "With embed=orders: the first page of the orders.",
 }
-PARTS = {
+PART_MEMBERS = {
     "items": {
         "product_id": "The number of the product.",
         "name": "What it was called then.",
@@ -98,7 +98,7 @@ PARTS = {
         "at": "When, in UTC.",
     },
 }
-TITLES = {
+MEMBER_TITLES = {
     "id": "No.",
     "_etag": "Version",
     "created_at": "Created",
@@ -112,7 +112,7 @@ TITLES = {
     "predecessor-version": "Version before",
     "successor-version": "Next version",
 }
-MEANINGS = {  # what programs may make of a member, in the words of schema.org
+SCHEMA_ORG = {  # what programs may make of a member, in the words of schema.org
     "identifier": ("id", "product_id", "by"),
     "name": ("name", "username"),
     "price": ("price", "unit_price", "total"),

@@ -9,13 +9,13 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from shop.doors.rest.media import HAL_FORMS
-from shop.doors.web import context, settings
+from shop.doors.web import get_context, get_settings
 from shop.hypermedia.request import request_state
 from shop.storage.transactions import Context
 
 
 @dataclass
-class Frame:
+class RenderContext:
     """What all things of an answer have in common, looked up once for all of them."""
 
     root: str
@@ -25,20 +25,20 @@ class Frame:
 
     @cached_property
     def context(self) -> Context:
-        return context()  # only where somebody asks: a stale token keeps nobody from getting a new one
+        return get_context()  # only where somebody asks: a stale token keeps nobody from getting a new one
 
 
-def frame() -> Frame:
-    found, currency = request_state(), settings().currency
+def build_render_context() -> RenderContext:
+    found, currency = request_state(), get_settings().currency
     write, forms = found.version.write, found.media_type == HAL_FORMS
-    return Frame(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
+    return RenderContext(found.root, found.root + found.prefix, forms, lambda minor: write(minor, currency))
 
 
 class Price(fields.Field):
     """Money as the version writes it."""
 
     def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
-        return request_state().version.write(value, settings().currency)
+        return request_state().version.write(value, get_settings().currency)
 
 
 class Time(fields.Field):
@@ -48,7 +48,7 @@ class Time(fields.Field):
         return value.isoformat(timespec="seconds")[:-6] + "Z"
 
 
-def writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, Frame], Any]:
+def build_writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, RenderContext], Any]:
     """What a field writes of a thing; marshmallow would find out anew for every member of every thing."""
     attribute = field.attribute or name
     value = attrgetter(attribute)

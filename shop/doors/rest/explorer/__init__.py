@@ -8,14 +8,14 @@ from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
 from shop.doors.media import HTML, parse_media_ranges
-from shop.doors.rest.guard import BESIDE, offers
-from shop.doors.rest.html import page
-from shop.doors.rest.media import negotiate
+from shop.doors.rest.guard import OUTSIDE_BLUEPRINTS, list_media_types
+from shop.doors.rest.html import render_page
+from shop.doors.rest.media import choose_offer
 from shop.hypermedia.request import request_state
 
-HERE = Path(__file__).parent
-PARTS = sorted(part.name for part in HERE.iterdir() if part.suffix in (".css", ".js"))
-TAG = blake2b(b"".join((HERE / name).read_bytes() for name in PARTS), digest_size=6).hexdigest()
+FOLDER = Path(__file__).parent
+PARTS = sorted(part.name for part in FOLDER.iterdir() if part.suffix in (".css", ".js"))
+TAG = blake2b(b"".join((FOLDER / name).read_bytes() for name in PARTS), digest_size=6).hexdigest()
 MODULES = [name for name in PARTS if name.endswith(".js") and name != "theme.js"]
 YEAR = 365 * 24 * 3600
 
@@ -23,35 +23,35 @@ explorer = Blueprint("explorer", __name__, template_folder=".")
 
 
 @explorer.get("/static/explorer/<tag>/<name>", endpoint="static")
-def part(tag: str, name: str) -> Response:
+def send_part(tag: str, name: str) -> Response:
     """A part of the page; its address changes with its content, so it may be kept."""
     if name not in PARTS:
         raise NotFound
-    response = send_from_directory(HERE, name, max_age=YEAR if tag == TAG else 0)
+    response = send_from_directory(FOLDER, name, max_age=YEAR if tag == TAG else 0)
     response.cache_control.immutable = tag == TAG
     return response
 
 
-def wanted() -> bool:
+def is_page_wanted() -> bool:
     """Whether a person asks with a browser, rather than a program that takes HAL as well."""
     accept = request.headers.get("Accept", "")
     if HTML not in accept.lower():
         return False
     if (
-        request.blueprint in BESIDE
+        request.blueprint in OUTSIDE_BLUEPRINTS
         or request.method not in ("GET", "HEAD")
         or HTML not in parse_media_ranges(accept)
     ):
         return False
-    return negotiate(accept, (*offers(), HTML)) == HTML
+    return choose_offer(accept, (*list_media_types(), HTML)) == HTML
 
 
-def show() -> Response | None:
+def show_page() -> Response | None:
     """The page; that there is no such place, or nothing to get at it, is said by its status too."""
-    if not wanted():
+    if not is_page_wanted():
         return None
     base = urlsplit(request_state().root).path
-    response = page(
+    response = render_page(
         "index.html",
         base=base,
         parts=f"{base}/static/explorer/{TAG}",
@@ -67,4 +67,4 @@ def show() -> Response | None:
 
 def install(app: Flask) -> None:
     app.register_blueprint(explorer)
-    app.before_request(show)
+    app.before_request(show_page)
