@@ -40,14 +40,14 @@ def resolve_changes(_: None, info: Info, first: int, after: str | None = None) -
     try:
         rows = feed.read_changes(ctx, start, check_first(first))
     except NotFound as error:
-        raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
+        raise Invalid("Start again without this cursor.", errors={"after": [error.detail]}) from None
     info.context.announce_ids(Product, (change.product_id for change in rows))
     return ChangeSpan(start, first, rows)
 
 
 def parse_change_cursor(after: str) -> int:
     if not re.fullmatch(r"\d{1,18}", after, re.ASCII):
-        raise Invalid("Begin anew.", errors={"after": ["This cursor was never given out."]})
+        raise Invalid("Start again without this cursor.", errors={"after": ["This is not a valid cursor."]})
     return int(after)
 
 

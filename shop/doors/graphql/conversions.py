@@ -68,7 +68,7 @@ def load_input(schema: Schema, args: dict[str, Any], currency: Currency) -> dict
         return schema.load(convert_arguments(schema, args, currency))
     except ValidationError as error:
         errors = camelize_keys(error.messages_dict)
-        raise Invalid("Some arguments are not as they must be.", errors=errors) from None
+        raise Invalid("Some arguments are invalid.", errors=errors) from None
 
 
 def convert_arguments(schema: Schema, args: dict[str, Any], currency: Currency) -> dict[str, Any]:

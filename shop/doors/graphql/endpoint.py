@@ -73,7 +73,7 @@ def answer_request(parameters: dict[str, Any]) -> Response:
     kind = require_response_type()
     for name, expected in PARAMETER_TYPES.items():
         if parameters.get(name) is not None and not isinstance(parameters[name], expected):
-            raise BadRequest(f"{name} is not what it must be.")
+            raise BadRequest(f"{name} has the wrong type.")
     digest = parse_query_hash(parameters.get("extensions") or {})
     query = find_query_text(parameters.get("query"), digest)
     result, replayed = execute_query(
@@ -114,10 +114,12 @@ def execute_query(
         raise build_validation_error(violations)
     operation = get_operation_ast(document, name)
     if operation is None:
-        raise RequestError("OPERATION_RESOLUTION_FAILURE", "Name one operation of the document.")
+        raise RequestError(
+            "OPERATION_RESOLUTION_FAILURE", "Choose one operation of the document with operationName."
+        )
     is_mutation = operation.operation is OperationType.MUTATION
     if is_mutation and request.method != "POST":
-        raise MethodNotAllowed(["POST"], "A mutation comes by POST.")
+        raise MethodNotAllowed(["POST"], "Send mutations by POST.")
     options = {"hide_suggestions": not introspection}
     if has_more_values(raw_variables, MAX_VARIABLE_VALUES):
         raise RequestError(errors.BAD_INPUT, f"The variables hold more than {MAX_VARIABLE_VALUES} values.")

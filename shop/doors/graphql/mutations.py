@@ -66,7 +66,7 @@ def parse_etag(etag: str | None) -> set[str] | None:
         return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
     if get_settings().require_if_match:
         raise GraphQLError(
-            "Say which version you change: its etag.", extensions={"code": "PRECONDITION_REQUIRED"}
+            "Send the etag of the version that you change.", extensions={"code": "PRECONDITION_REQUIRED"}
         )
     return None
 

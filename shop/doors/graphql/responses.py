@@ -20,7 +20,7 @@ def require_response_type() -> str:
     """Return the media type that the client prefers; 406 if it accepts none."""
     media_type = choose_response_type()
     if not media_type:
-        raise NotAcceptable(f"This place answers with {GRAPHQL_JSON} or {JSON}.")
+        raise NotAcceptable(f"This endpoint answers with {GRAPHQL_JSON} or {JSON}.")
     return media_type
 
 

@@ -163,7 +163,7 @@ class CallRunner:
             with self.trace_call(call) as failed:
                 try:
                     if monotonic() >= call.deadline:
-                        raise DeadlineExceeded("There was no time left to begin.")
+                        raise DeadlineExceeded("The deadline had passed before the call began.")
                     return work(*args)
                 except Exception as error:  # noqa: BLE001
                     is_late = (
@@ -171,7 +171,7 @@ class CallRunner:
                     )
                     call_error = CallError(
                         to_status(
-                            DeadlineExceeded("Time is up.") if is_late else error,
+                            DeadlineExceeded("The deadline has passed.") if is_late else error,
                             about,
                             call.ids["request_id"],
                         )
@@ -211,7 +211,7 @@ def parse_message(kind: type[Message], raw: bytes) -> Message:
     try:
         return kind.FromString(raw)
     except DecodeError:
-        raise CallError(to_status(Invalid(f"This is no {kind.DESCRIPTOR.name}."))) from None
+        raise CallError(to_status(Invalid(f"The message is not a valid {kind.DESCRIPTOR.name}."))) from None
 
 
 async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
@@ -221,8 +221,8 @@ async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
             async for raw in raw_messages:
                 return raw
     except TimeoutError:
-        raise DeadlineExceeded("There was no message.") from None
-    raise CallError(Status(code=code.UNIMPLEMENTED, message="There was no message."))
+        raise DeadlineExceeded("No message arrived in time.") from None
+    raise CallError(Status(code=code.UNIMPLEMENTED, message="The call has no message."))
 
 
 async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -97,7 +97,7 @@ def load_input(
     except ValidationError as error:
         flaws = {**error.messages_dict, **flaws}
     if flaws:
-        raise Invalid("Some fields are not as they must be.", errors=flaws)
+        raise Invalid("Some fields are invalid.", errors=flaws)
     return data
 
 
@@ -144,6 +144,6 @@ def read_mask(request: Message, schema: Schema) -> set[str] | None:
         return None
     paths = set(request.update_mask.paths)
     if unknown := paths - {"*", *schema.fields}:
-        flaw = f"It may name {', '.join(schema.fields)}; or * for all of them. {min(unknown)[:50]} is none."
-        raise Invalid("The mask names what cannot be changed.", errors={MASK_FIELD: [flaw]})
+        flaw = f"It may name {', '.join(schema.fields)}, or * for all of them; not {min(unknown)[:50]}."
+        raise Invalid("The update_mask names a field that cannot be changed.", errors={MASK_FIELD: [flaw]})
     return set(schema.fields) if "*" in paths else paths

@@ -99,7 +99,9 @@ def parse_etag(etag: str) -> set[str] | None:
     if etag:
         return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
     if get_settings().require_if_match:
-        raise PreconditionRequired("Say which version you change.", errors={"etag": ["It is missing."]})
+        raise PreconditionRequired(
+            "Send the etag of the version that you change.", errors={"etag": ["It is missing."]}
+        )
     return None
 
 
@@ -109,7 +111,7 @@ def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Calla
         return run()
     if (key := parse_key(requests[0].request_id)) is None:
         flaw = "It is one string of 1 to 255 plain characters."
-        raise Invalid("Some fields are not as they must be.", errors={"request_id": [flaw]})
+        raise Invalid("Some fields are invalid.", errors={"request_id": [flaw]})
     answer = execute_once(
         ctx,
         key,
@@ -160,7 +162,7 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
     try:
         page = list_page(ctx, load_input(schema(), request, ctx.currency))
     except NotFound as error:
-        raise Invalid("Begin anew.", errors={"page_token": [error.detail]}) from None
+        raise Invalid("Start again without this token.", errors={"page_token": [error.detail]}) from None
     message = getattr(pb, kind.__name__)
     return get_response_type(name)(
         **{f"{kind.__name__.lower()}s": [build_message(message, each, ctx) for each in page.items]},

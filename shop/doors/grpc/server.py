@@ -116,7 +116,7 @@ def open_port(server: grpc.aio.Server, settings: Settings, address: str) -> None
             server.add_insecure_port(address)
     except RuntimeError:
         raise DomainError(
-            f"{address} is taken, or is not ours, or the certificate and the key do not fit"
+            f"cannot listen on {address}: it is in use or not allowed, or certificate and key do not match"
         ) from None
 
 

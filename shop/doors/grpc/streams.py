@@ -60,7 +60,9 @@ class StreamMethods:
     async def watch_products(self, call: Call, request: pb.WatchProductsRequest) -> Messages:
         product_ids = set(request.product_ids)
         if len(product_ids) > MAX_WATCHED_PRODUCTS:
-            raise Invalid("Watch fewer.", errors={"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]})
+            raise Invalid(
+                "Watch fewer products.", errors={"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]}
+            )
         call.cursor = await self.runner.run_for_call(
             call, find_start_cursor, request, changes.find_newest_change
         )
@@ -110,7 +112,7 @@ class StreamMethods:
                     if len(items) > MAX_BATCH_ITEMS:
                         raise Invalid(f"A batch has {MAX_BATCH_ITEMS} products at most.")
         except TimeoutError:
-            raise DeadlineExceeded(f"A batch comes within {BATCH_TIMEOUT} seconds.") from None
+            raise DeadlineExceeded(f"A batch must arrive within {BATCH_TIMEOUT} seconds.") from None
         return await self.runner.run_for_call(call, create_batch, items)
 
     async def update_live_prices(self, call: Call, raw_messages: Messages) -> Messages:
@@ -193,7 +195,7 @@ def read_rows_after(read: Callable[[Context, int], Sequence[Row]], cursor: int) 
     try:
         return read(anonymous_context(), cursor)
     except NotFound as error:
-        raise Invalid("Begin anew.", errors={"cursor": [error.detail]}) from None
+        raise Invalid("Start again without this cursor.", errors={"cursor": [error.detail]}) from None
 
 
 def filter_own_steps(rows: Sequence[Row]) -> Sequence[Row]:
