@@ -116,7 +116,7 @@ class StreamMethods:
         return await self.runner.run_for_call(call, create_batch, items)
 
     async def update_live_prices(self, call: Call, raw_messages: Messages) -> Messages:
-        """Exchange prices until the client has sent all of its own and has received their effects."""
+        """Exchange prices until the client has sent all its prices and received their effects."""
         call.cursor, end_cursor = await self.runner.run_for_call(call, begin_live_prices), float("inf")
         yield pb.LivePriceUpdatesResponse(cursor=call.cursor)
         queue = asyncio.Queue[Any](MAX_UNREAD_MESSAGES)
