@@ -96,7 +96,7 @@ def settled(app: Flask) -> None:
     """What the shop and PostgreSQL do by themselves within minutes, done now."""
     with app.app_context():
         engine = app.extensions["shop"].engine
-    with Session(engine) as session, Context(session).writing():
+    with Session(engine) as session, Context(session).transaction():
         while index_batch(session.connection()):
             pass
     if engine.dialect.name == "postgresql":

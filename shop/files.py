@@ -153,7 +153,7 @@ def convert_price(row: dict[str, Any], currency: Currency) -> dict[str, Any]:
     price = row.get("price")
     if type(price) in (int, Decimal):
         try:
-            return {**row, "price": currency.minor(price)}
+            return {**row, "price": currency.to_minor_units(price)}
         except ValueError:
             return {**row, "price": str(price)}
     return row
@@ -164,7 +164,7 @@ def write_products(path: Path, file: IO[str], products: Iterable[Product], curre
     write_row = create_row_writer(path, file)
     count = 0
     for count, product in enumerate(products, 1):  # noqa: B007
-        write_row([product.name, product.description, currency.major(product.price), product.stock])
+        write_row([product.name, product.description, currency.to_decimal(product.price), product.stock])
     return count
 
 

@@ -20,7 +20,7 @@ from shop.model.entity import now
 from shop.model.errors import CursorExpired, NotFound
 from shop.model.moves import STAFF
 from shop.services import changes, imports, orders
-from shop.services.changes import Stream
+from shop.services.changes import ChangeStream
 from shop.storage.change_listener import ChangeListener
 from shop.storage.execution import create, execute
 from shop.storage.transactions import Actor, Context
@@ -64,7 +64,7 @@ def place(ctx, *pairs):
 
 def purge(ctx, before):
     """Forget all changes up to this one, as if they were old."""
-    with ctx.writing() as session:
+    with ctx.transaction() as session:
         session.execute(update(Change).where(Change.seq <= before).values(at=now() - timedelta(days=40)))
     return changes.purge_changes(ctx, 30)
 
@@ -93,7 +93,7 @@ class TestWriting:
         ]
 
     def test_a_row_says_how_it_was_then(self, ctx, lamp):
-        with ctx.writing():
+        with ctx.transaction():
             restock(ctx, lamp, 4), restock(ctx, lamp, -2)
         assert [each.stock for each in changes.read_changes(ctx, 1)] == [7, 5]
 
@@ -102,14 +102,14 @@ class TestWriting:
         assert kinds(ctx) == ["created"]
 
     def test_what_is_taken_back_leaves_nothing(self, ctx, lamp):
-        with suppress(Regret), ctx.writing():
+        with suppress(Regret), ctx.transaction():
             restock(ctx, lamp)
             raise Regret
         place(ctx, (lamp, 1))
         assert kinds(ctx) == ["created", "stocked"]
 
     def test_what_a_savepoint_takes_back_leaves_nothing_and_the_rest_its_row(self, ctx, lamp):
-        with ctx.writing() as session:
+        with ctx.transaction() as session:
             restock(ctx, lamp)
             with suppress(Regret), session.begin_nested():
                 with session.begin_nested():
@@ -257,13 +257,13 @@ class TestWaiting:
     def test_goes_on_after_the_connection_broke(self, app, ctx, lamp, watcher):
         if "postgresql" not in app.extensions["shop"].settings.database_url:
             pytest.skip("SQLite has no connection to break")
-        seen = watcher.seen()
-        watcher.wait(seen, 5)
-        seen = watcher.seen()
+        seen = watcher.get_position()
+        watcher.wait_for_change(seen, 5)
+        seen = watcher.get_position()
         ctx.session.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
         )
-        assert watcher.wait(seen, 5)
+        assert watcher.wait_for_change(seen, 5)
 
 
 def waited(app, watcher, cursor):
@@ -274,7 +274,7 @@ def waited(app, watcher, cursor):
 
 
 async def first(stream, cursor):
-    return (await anext(stream.after(cursor)))[0].kind
+    return (await anext(stream.read_after(cursor)))[0].kind
 
 
 def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, lamp, watcher):
@@ -286,7 +286,7 @@ def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, la
             return changes.read_changes(Context(app.extensions["sqlalchemy"].session()), cursor)
 
     async def follow():
-        stream = Stream(watcher, lambda cursor: asyncio.to_thread(look, cursor))
+        stream = ChangeStream(watcher, lambda cursor: asyncio.to_thread(look, cursor))
         async with asyncio.timeout(PATIENCE):
             return await asyncio.gather(*(first(stream, 0) for _ in range(200)))
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from shop import files
 from shop.domain.product import MAX_STOCK, Product
-from shop.model.money import MAX, Currency
+from shop.model.money import MAX_MONEY, Currency
 from shop.services import imports
 from tests.conftest import empty
 
@@ -160,7 +160,7 @@ PRODUCTS = st.builds(
     lambda name, description, price, stock: Product(name=name, description=description, price=price, stock=stock),
     name=st.text(PLAIN, min_size=1, max_size=100).filter(lambda text: text.strip(" ")),
     description=st.text(SPOKEN | st.sampled_from('",\n\r\\'), max_size=200),
-    price=st.integers(0, MAX),
+    price=st.integers(0, MAX_MONEY),
     stock=st.integers(0, MAX_STOCK),
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ def main(url: str, staff: str, product: str, count: str) -> None:
 
 
 def waver(ctx: Context, product: int) -> None:
-    with ctx.writing() as session:
+    with ctx.transaction() as session:
         execute(ctx, Product, product, "restock", {"amount": 1})
         with suppress(Regret), session.begin_nested():
             execute(ctx, Product, product, "restock", {"amount": 1})

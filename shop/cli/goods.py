@@ -36,7 +36,7 @@ def import_file(path: Path, skip_bad: bool) -> None:
             imported, skipped = imports.import_products(
                 create_operator_context(), rows, report_bad_line, skip_bad=skip_bad
             )
-        except (files.FileError, imports.Refused) as error:
+        except (files.FileError, imports.ImportRefused) as error:
             raise CommandError(str(error)) from None
     click.echo(f"{imported} products imported, {skipped} lines skipped.")
 

@@ -17,7 +17,7 @@ from shop.storage.change_log import lock_change_numbers
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
 CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
-PENDING = "changes"
+PENDING_KEY = "changes"
 
 
 class Change(Base):
@@ -33,58 +33,58 @@ class Change(Base):
 
 
 INSERT_CHANGE = insert(Change.__table__)
-PRODUCTS_TABLE = table("products", *map(column, ("id", "price", "stock")))
+PRICED_PRODUCTS = table("products", *map(column, ("id", "price", "stock")))
 INSERT_CREATED = insert(Change.__table__).from_select(
     ["kind", "product_id", "price", "stock", "at"],
     select(
         literal(CREATED),
-        PRODUCTS_TABLE.c.id,
-        PRODUCTS_TABLE.c.price,
-        PRODUCTS_TABLE.c.stock,
+        PRICED_PRODUCTS.c.id,
+        PRICED_PRODUCTS.c.price,
+        PRICED_PRODUCTS.c.stock,
         bindparam("at", type_=UTCDateTime()),
     )
-    .where(PRODUCTS_TABLE.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(PRODUCTS_TABLE.c.id),
+    .where(PRICED_PRODUCTS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(PRICED_PRODUCTS.c.id),
 )
 
 
 def record_change(session: Session, product: Any, kind: str) -> None:
     """Note what changed, as it is now."""
     row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
-    session.info.setdefault(PENDING, []).append(row)
+    session.info.setdefault(PENDING_KEY, []).append(row)
 
 
 def record_new_products(session: Session, ids: Iterable[int]) -> None:
     """Note that there are new products: by their numbers only, because they may be a million."""
-    session.info.setdefault(PENDING, []).append(array("q", ids))
+    session.info.setdefault(PENDING_KEY, []).append(array("q", ids))
 
 
 @event.listens_for(Session, "after_transaction_create")
 def mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
     """A savepoint stands in the list as itself, so that what came after it can be taken back."""
     if transaction.nested:
-        session.info.setdefault(PENDING, []).append(transaction)
+        session.info.setdefault(PENDING_KEY, []).append(transaction)
     elif transaction.parent is None:
-        session.info.pop(PENDING, None)
+        session.info.pop(PENDING_KEY, None)
 
 
 @event.listens_for(Session, "after_soft_rollback")
 def discard_rolled_back(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.nested and transaction in (noted := session.info.get(PENDING, [])):
-        del noted[noted.index(transaction) :]
+    if transaction.nested and transaction in (pending := session.info.get(PENDING_KEY, [])):
+        del pending[pending.index(transaction) :]
 
 
 @event.listens_for(Session, "before_commit")
 def write_changes(session: Session) -> None:
-    if session.in_nested_transaction() or PENDING not in session.info:
+    if session.in_nested_transaction() or PENDING_KEY not in session.info:
         return
     session.flush()
-    noted = session.info.pop(PENDING)
-    rows, many = ([each for each in noted if type(each) is kind] for kind in (dict, array))
-    at, connection = now(), session.connection()
-    if rows or many:
+    pending = session.info.pop(PENDING_KEY)
+    rows, id_arrays = ([entry for entry in pending if type(entry) is kind] for kind in (dict, array))
+    time, connection = now(), session.connection()
+    if rows or id_arrays:
         lock_change_numbers(connection)
     if rows:
-        connection.execute(INSERT_CHANGE, [{**row, "at": at} for row in rows])
-    for ids in many:
-        connection.execute(INSERT_CREATED, {"ids": ids.tolist(), "at": at})
+        connection.execute(INSERT_CHANGE, [{**row, "at": time} for row in rows])
+    for ids in id_arrays:
+        connection.execute(INSERT_CREATED, {"ids": ids.tolist(), "at": time})

@@ -11,14 +11,14 @@ from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
 from shop.domain.user import User
 from shop.model.entity import Base, Entity, Id, now
 from shop.model.errors import Conflict
-from shop.model.fields import Few, InputSchema, PlainText, StrictInteger
+from shop.model.fields import BoundedList, InputSchema, PlainText, StrictInteger
 from shop.model.moves import MEMBER, OWNER, STAFF, move
 from shop.storage.change_log import lock_change_numbers
 
-PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = STATES = (
+PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
-UNPAID = text(f"status = '{PLACED}'")
+IS_UNPAID = text(f"status = '{PLACED}'")
 MAX_TOTAL = 10**15 - 1  # so that a total is exact in every number that JSON can write
 
 
@@ -28,7 +28,7 @@ class Line(InputSchema):
 
 
 class NewOrder(InputSchema):
-    items = Few(fields.Nested(Line), 1, 100, required=True)
+    items = BoundedList(fields.Nested(Line), 1, 100, required=True)
 
 
 class Payment(InputSchema):
@@ -53,16 +53,16 @@ class Item(Base):
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
 
-    fresh = False  # just taken from the shelf
+    is_new = False  # just taken from the shelf
 
     @property
     def total(self) -> int:
         return self.unit_price * self.quantity
 
     @property
-    def listed(self) -> bool:
+    def is_sold(self) -> bool:
         """Whether what was bought is still sold; what is fresh needs no look."""
-        return self.fresh or self.product.retired_at is None
+        return self.is_new or self.product.retired_at is None
 
 
 class Step(Base):
@@ -99,11 +99,11 @@ class Order(Entity):
     history: Mapped[list[Step]] = relationship(lazy="selectin", order_by=Step.id)
 
     __table_args__ = (
-        CheckConstraint(f"status IN {STATES}", name="status"),
+        CheckConstraint(f"status IN {ORDER_STATES}", name="status"),
         CheckConstraint(f"total BETWEEN 0 AND {MAX_TOTAL}", name="total"),
         Index(None, "user_id", "id"),
         Index(None, "status", "id"),
-        Index("ix_orders_unpaid", "user_id", "id", sqlite_where=UNPAID, postgresql_where=UNPAID),
+        Index("ix_orders_unpaid", "user_id", "id", sqlite_where=IS_UNPAID, postgresql_where=IS_UNPAID),
         {"sqlite_autoincrement": True},
     )
 
@@ -111,10 +111,10 @@ class Order(Entity):
     def owner_id(self) -> int:
         return self.user_id
 
-    def visible(self, roles: frozenset[str]) -> bool:
+    def is_visible(self, roles: frozenset[str]) -> bool:
         return bool(roles & {OWNER, STAFF})
 
-    def note(self, move: str, by: int | None) -> None:
+    def record_move(self, move: str, by: int | None) -> None:
         self.history.append(Step(move=move, by=by, at=now()))
 
     @move(title="Place an order", by=MEMBER, takes=NewOrder)
@@ -123,9 +123,12 @@ class Order(Entity):
         total = sum(item.total for item in items)
         if total > MAX_TOTAL:
             raise Conflict("This is more than one order can cost; place several.")
-        begun = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
-        begun |= {"reference": None, "tracking": None}  # or else the database would be asked for them
-        return cls(user_id=user_id, currency=currency, items=items, total=total, **begun)
+        initial_values = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
+        initial_values |= {
+            "reference": None,
+            "tracking": None,
+        }  # or else the database would be asked for them
+        return cls(user_id=user_id, currency=currency, items=items, total=total, **initial_values)
 
     @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)
     def pay(self, reference: str) -> None:
@@ -140,13 +143,13 @@ class Order(Entity):
 
     @move(source={PLACED}, target=CANCELLED, title="Cancel this order", by={STAFF, OWNER})
     def cancel(self) -> None:
-        self.put_back()
+        self.return_stock()
 
     @move(source={PAID}, target=REFUNDED, title="Give the money back", by=STAFF)
     def refund(self) -> None:
-        self.put_back()
+        self.return_stock()
 
-    def put_back(self) -> None:
+    def return_stock(self) -> None:
         """All of it is for sale again; in the order of ids, so that no two orders wait for each other."""
         for item in self.items:
             if not adjust_stock(object_session(self), item.product_id, item.quantity):

@@ -22,8 +22,8 @@ HASHING_TIMEOUT = 3.0  # seconds to wait for a thread
 DUMMY_HASH = HASHER.hash(os.urandom(16))
 
 
-def run_in_thread(act: Callable[..., T], *values: Any) -> T:
-    future = HASHING_THREADS.submit(act, *values)
+def run_in_thread(function: Callable[..., T], *values: Any) -> T:
+    future = HASHING_THREADS.submit(function, *values)
     try:
         return future.result(HASHING_TIMEOUT)
     except TimeoutError:

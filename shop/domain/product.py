@@ -10,7 +10,7 @@ from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
 from shop.model.entity import Entity, Id, make_row_type, normalize_text, now
 from shop.model.errors import Conflict
 from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, StrictInteger
-from shop.model.money import MAX as MAX_MONEY
+from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 
 # Both databases sort and search what is folded here, byte by byte, so that both answer alike.
@@ -18,7 +18,7 @@ NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 # What is retired is never listed, so it is in no index that lists are read from.
-SORT_COLUMNS, LIVE = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
+INDEXED_COLUMNS, NOT_RETIRED = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
 CHANGE_OF_MOVE = {"create": CREATED, "update": CHANGED, "restock": STOCKED, "delete": RETIRED}
 
 
@@ -64,8 +64,10 @@ class Product(Entity):
         CheckConstraint(f"price BETWEEN 0 AND {MAX_MONEY}", name="price"),
         CheckConstraint(f"stock BETWEEN 0 AND {MAX_STOCK}", name="stock"),
         *(
-            Index(f"ix_products_live_{key}", key, "id", sqlite_where=LIVE, postgresql_where=LIVE)
-            for key in SORT_COLUMNS
+            Index(
+                f"ix_products_live_{key}", key, "id", sqlite_where=NOT_RETIRED, postgresql_where=NOT_RETIRED
+            )
+            for key in INDEXED_COLUMNS
         ),
         {"sqlite_autoincrement": True},
     )
@@ -73,13 +75,13 @@ class Product(Entity):
     @validates("name", "description")
     def _fold(self, field: str, value: str) -> str:
         name, description = (
-            value if field == each else getattr(self, each) for each in ("name", "description")
+            value if field == member else getattr(self, member) for member in ("name", "description")
         )
         self.name_key = normalize_text(name or "")[:100]
         self.words = normalize_text(f"{name or ''}\n{description or ''}")
         return value
 
-    def visible(self, roles: frozenset[str]) -> bool:
+    def is_visible(self, roles: frozenset[str]) -> bool:
         return self.retired_at is None
 
     @move(title="Add a product", by=STAFF, takes=NewProduct)
@@ -109,7 +111,7 @@ class Product(Entity):
             )
         self.stock += amount
 
-    def note(self, move: str, by: int | None) -> None:
+    def record_move(self, move: str, by: int | None) -> None:
         session = object_session(self)
         if move in CHANGE_OF_MOVE and session.is_modified(self):
             session.flush()  # a new product has its id from the database
@@ -121,20 +123,20 @@ ProductRow = make_row_type(
 )
 
 # Prepared once, because every line of every order passes here (`python -m benchmarks.checkout`).
-PRODUCTS = Product.__table__
+PRODUCTS_TABLE = Product.__table__
 ADJUST_STOCK = (
-    update(PRODUCTS)
+    update(PRODUCTS_TABLE)
     .where(
-        PRODUCTS.c.id == bindparam("product"),
-        PRODUCTS.c.stock.between(bindparam("lowest"), bindparam("highest")),
+        PRODUCTS_TABLE.c.id == bindparam("product"),
+        PRODUCTS_TABLE.c.stock.between(bindparam("lowest"), bindparam("highest")),
     )
-    .where(or_(PRODUCTS.c.retired_at.is_(None), bindparam("amount") > 0))
+    .where(or_(PRODUCTS_TABLE.c.retired_at.is_(None), bindparam("amount") > 0))
     .values(
-        stock=PRODUCTS.c.stock + bindparam("amount"),
-        version=PRODUCTS.c.version + 1,
+        stock=PRODUCTS_TABLE.c.stock + bindparam("amount"),
+        version=PRODUCTS_TABLE.c.version + 1,
         updated_at=bindparam("at"),
     )
-    .returning(PRODUCTS.c.id, PRODUCTS.c.name, PRODUCTS.c.price, PRODUCTS.c.stock)
+    .returning(PRODUCTS_TABLE.c.id, PRODUCTS_TABLE.c.name, PRODUCTS_TABLE.c.price, PRODUCTS_TABLE.c.stock)
 )
 
 
@@ -142,7 +144,7 @@ def adjust_stock(session: Session, product_id: int, amount: int) -> Row[Any] | N
     """Add to a stock in one statement, so that no other comes between; None where it cannot be."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}
-    changed = session.connection().execute(ADJUST_STOCK, words).one_or_none()
-    if changed:
-        record_change(session, changed, STOCKED)
-    return changed
+    row = session.connection().execute(ADJUST_STOCK, words).one_or_none()
+    if row:
+        record_change(session, row, STOCKED)
+    return row

@@ -16,7 +16,7 @@ from shop.model.moves import ANYONE, OWNER, STAFF, move
 CUSTOMER = "customer"
 
 
-USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
+USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
 
 
@@ -33,14 +33,14 @@ class Password(PlainText):
 
 class Account(InputSchema):
     username = PlainText(
-        3, 80, USERNAME, "Use letters, digits, dots, dashes and underscores.", required=True,
+        3, 80, USERNAME_PATTERN, "Use letters, digits, dots, dashes and underscores.", required=True,
         metadata={"examples": ["ada"]},
     )  # fmt: skip
     email = Email(required=True, metadata={"examples": ["ada@shop.example"]})
     password = Password(metadata={"examples": ["correct horse battery"]})
 
     @post_load
-    def seal(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def replace_password_with_hash(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """The password goes no further than this: only its hash does."""
         if "password" in data:
             data["password_hash"] = passwords.hash_password(data.pop("password"))
@@ -98,7 +98,7 @@ class User(Entity):
     def owner_id(self) -> int:
         return self.id
 
-    def visible(self, roles: frozenset[str]) -> bool:
+    def is_visible(self, roles: frozenset[str]) -> bool:
         return self.erased_at is None and bool(roles & {OWNER, STAFF})
 
     @move(title="Register", by=ANYONE, takes=Registration)

@@ -64,7 +64,7 @@ def read_claims() -> dict[str, Any] | None:
     found = request_state()
     if found.claims is UNREAD:
         token = read_bearer_token()
-        found.claims = None if token is None else get_signer().read(token, ACCESS)
+        found.claims = None if token is None else get_signer().verify(token, ACCESS)
     return found.claims
 
 

@@ -54,19 +54,25 @@ def make_row_type(kind: "type[Entity]", *names: str) -> type[Any]:
 
     The columns are read as the driver gives them, and made what they are only where a row is looked at.
     """
-    row, columns = namedtuple(f"{kind.__name__}Glance", names), [kind.__table__.c[name] for name in names]
-    moments = [at for at, column in enumerate(columns) if isinstance(column.type, UTCDateTime)]
+    base_type, columns = namedtuple(f"{kind.__name__}Row", names), [kind.__table__.c[name] for name in names]
+    time_indexes = [index for index, column in enumerate(columns) if isinstance(column.type, UTCDateTime)]
 
-    def of(raw: Sequence[Any]) -> Any:
+    def from_values(raw: Sequence[Any]) -> Any:
         values = [*raw]
-        for at in moments:
-            values[at] = parse_instant(values[at])
-        return glanced._make(values)
+        for index in time_indexes:
+            values[index] = parse_instant(values[index])
+        return row_type._make(values)
 
     raw = [type_coerce(column, NullType()) for column in columns]
-    own = {"__slots__": (), "kind": kind, "tag": Entity.tag, "columns": raw, "of": staticmethod(of)}
-    glanced = type(row.__name__, (row,), own)
-    return glanced
+    namespace = {
+        "__slots__": (),
+        "kind": kind,
+        "tag": Entity.tag,
+        "columns": raw,
+        "from_values": staticmethod(from_values),
+    }
+    row_type = type(base_type.__name__, (base_type,), namespace)
+    return row_type
 
 
 def parse_instant(value: datetime | str) -> datetime:
@@ -95,12 +101,12 @@ class Entity(Base):
         return f"{self.id}-{self.version}"
 
     @classmethod
-    def missing(cls) -> NotFound:
+    def build_not_found(cls) -> NotFound:
         return NotFound(f"There is no such {cls.__name__.lower()}.")
 
-    def note(self, move: str, by: int | None) -> None:
+    def record_move(self, move: str, by: int | None) -> None:
         """Remember that a move was made; most things need no memory."""
 
-    def visible(self, roles: frozenset[str]) -> bool:
+    def is_visible(self, roles: frozenset[str]) -> bool:
         """Whether this caller may know that it exists."""
         return True

@@ -4,11 +4,11 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from shop.model.money import MAX as MAX_MONEY
+from shop.model.money import MAX_MONEY
 
 LINE_PATTERN = r"^ *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 TEXT_PATTERN = r"^[^\x00]*$"
-EMAIL = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f@.]+)+$"
+EMAIL_PATTERN = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f@.]+)+$"
 
 
 class InputSchema(Schema):
@@ -54,7 +54,7 @@ class PlainText(fields.String):
         super()._validate(value)
 
 
-class Few(fields.List):
+class BoundedList(fields.List):
     """A list that is refused by its length before each of its members is looked at."""
 
     def __init__(self, inner: Any, low: int, high: int, **kwargs: Any) -> None:
@@ -106,4 +106,4 @@ class StrictBoolean(fields.Boolean):
 
 class Email(PlainText):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(3, 254, EMAIL, "It must be an e-mail address.", **kwargs)
+        super().__init__(3, 254, EMAIL_PATTERN, "It must be an e-mail address.", **kwargs)

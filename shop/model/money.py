@@ -2,12 +2,12 @@
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
-EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
-MAX = 99_999_999_999
+EXACT_CONTEXT = Context(prec=40, traps=[Inexact, InvalidOperation])
+MAX_MONEY = 99_999_999_999
 # The currencies of ISO 4217, by how many decimals they have.
-NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-THREE = "BHD IQD JOD KWD LYD OMR TND"
-TWO = """
+NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
+TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY
 COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR
 ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK
@@ -15,8 +15,8 @@ MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR 
 SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER
 ZAR ZMW ZWG
 """
-CODES = frozenset(f"{NONE} {THREE} {TWO}".split())
-DECIMALS = {**dict.fromkeys(NONE.split(), 0), **dict.fromkeys(THREE.split(), 3)}
+CURRENCY_CODES = frozenset(f"{NO_DECIMALS} {THREE_DECIMALS} {TWO_DECIMALS}".split())
+DECIMALS_BY_CURRENCY = {**dict.fromkeys(NO_DECIMALS.split(), 0), **dict.fromkeys(THREE_DECIMALS.split(), 3)}
 
 
 class Currency(str):
@@ -26,20 +26,20 @@ class Currency(str):
     scale: int
 
     def __new__(cls, code: str) -> "Currency":
-        if code not in CODES:
+        if code not in CURRENCY_CODES:
             raise ValueError("not a currency code")
-        made = super().__new__(cls, code)
-        made.decimals = DECIMALS.get(code, 2)
-        made.scale = 10**made.decimals
-        return made
+        currency = super().__new__(cls, code)
+        currency.decimals = DECIMALS_BY_CURRENCY.get(code, 2)
+        currency.scale = 10**currency.decimals
+        return currency
 
-    def minor(self, amount: Decimal | int) -> int:
+    def to_minor_units(self, amount: Decimal | int) -> int:
         """The exact number of minor units; ValueError where rounding would be needed."""
         try:
-            exact = Decimal(amount).quantize(Decimal(1).scaleb(-self.decimals), context=EXACT)
+            exact = Decimal(amount).quantize(Decimal(1).scaleb(-self.decimals), context=EXACT_CONTEXT)
         except (Inexact, InvalidOperation):
             raise ValueError(f"{self} has {self.decimals} decimals") from None
         return int(exact.scaleb(self.decimals))
 
-    def major(self, minor: int) -> Decimal:
+    def to_decimal(self, minor: int) -> Decimal:
         return Decimal(minor).scaleb(-self.decimals)

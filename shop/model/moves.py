@@ -26,33 +26,33 @@ class Move:
     target: str | None
     when: Callable[[Any], bool]
     takes: type[InputSchema]
-    begins: bool
+    is_creation: bool
 
-    def open(self, roles: frozenset[str]) -> bool:
+    def is_permitted(self, roles: frozenset[str]) -> bool:
         """Whether this caller may, whatever the entity's state."""
         return bool(self.by & roles and not self.unless & roles)
 
-    def timely(self, entity: Any) -> bool:
+    def is_available(self, entity: Any) -> bool:
         """Whether anybody may now."""
         return (not self.source or entity.status in self.source) and self.when(entity)
 
-    def bar(self, roles: frozenset[str]) -> DomainError | None:
+    def find_permission_error(self, roles: frozenset[str]) -> DomainError | None:
         """Why this caller may not, whatever the entity's state; None when they may."""
-        if self.open(roles):
+        if self.is_permitted(roles):
             return None
         if MEMBER not in roles:
             return Unauthenticated("Log in first.")
         return Forbidden(f"You may not {self.name} this.")
 
-    def refusal(self, entity: Any, roles: frozenset[str]) -> DomainError | None:
+    def find_error(self, entity: Any, roles: frozenset[str]) -> DomainError | None:
         """Why this caller may not do this now; None when they may. The guard and the offer ask here."""
-        if barred := self.bar(roles):
-            return barred
-        return self.untimely(entity)
+        if permission_error := self.find_permission_error(roles):
+            return permission_error
+        return self.state_error(entity)
 
-    def untimely(self, entity: Any) -> Conflict | None:
+    def state_error(self, entity: Any) -> Conflict | None:
         """Why nobody may do this now."""
-        if self.timely(entity):
+        if self.is_available(entity):
             return None
         state = f"It is {entity.status}: too" if self.source else "It is too"
         return Conflict(f"{state} late, or too early, to {self.name} it.")
@@ -71,9 +71,9 @@ def move(
     """Declare a method as a move; a class method is a move that begins an entity."""
 
     def declare(method: Any) -> Any:
-        begins = isinstance(method, classmethod)
-        function = method.__func__ if begins else method
-        declared = Move(
+        is_creation = isinstance(method, classmethod)
+        function = method.__func__ if is_creation else method
+        declaration = Move(
             name=function.__name__,
             title=title,
             by=frozenset({by} if isinstance(by, str) else by),
@@ -82,11 +82,11 @@ def move(
             target=target,
             when=when,
             takes=takes,
-            begins=begins,
+            is_creation=is_creation,
         )
-        made = function if begins else enforce_state(declared, function)
-        made.move = declared
-        return classmethod(made) if begins else made
+        wrapped = function if is_creation else enforce_state(declaration, function)
+        wrapped.move = declaration
+        return classmethod(wrapped) if is_creation else wrapped
 
     return declare
 
@@ -95,10 +95,10 @@ def enforce_state(move: Move, function: Callable[..., Any]) -> Callable[..., Any
     """The method, held to its declaration whoever calls it."""
 
     @wraps(function)
-    def method(entity: Any, **words: Any) -> Any:
-        if untimely := move.untimely(entity):
-            raise untimely
-        outcome = function(entity, **words)
+    def method(entity: Any, **values: Any) -> Any:
+        if state_error := move.state_error(entity):
+            raise state_error
+        outcome = function(entity, **values)
         if move.target:
             entity.status = move.target
         return outcome
@@ -114,13 +114,17 @@ def get_moves(kind: type[Entity]) -> dict[str, Move]:
 
 
 @cache
-def find_permitted_moves(kind: type[Entity], roles: frozenset[str], begins: bool) -> list[Move]:
+def find_permitted_moves(kind: type[Entity], roles: frozenset[str], is_creation: bool) -> list[Move]:
     """What these roles may ever do to such an entity; or, to begin one."""
-    return [each for each in get_moves(kind).values() if each.begins == begins and each.open(roles)]
+    return [
+        each
+        for each in get_moves(kind).values()
+        if each.is_creation == is_creation and each.is_permitted(roles)
+    ]
 
 
 def find_available_moves(entity: Any, roles: frozenset[str]) -> list[Move]:
     """What this caller may do now: to an entity, or, for a kind, to begin one."""
     if isinstance(entity, type):
-        return [each for each in find_permitted_moves(entity, roles, True) if each.timely(entity)]
-    return [each for each in find_permitted_moves(entity.kind, roles, False) if each.timely(entity)]
+        return [each for each in find_permitted_moves(entity, roles, True) if each.is_available(entity)]
+    return [each for each in find_permitted_moves(entity.kind, roles, False) if each.is_available(entity)]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.model.errors import Unavailable
-from shop.storage.database import build_engine_options, keep_private
+from shop.storage.database import build_engine_options, make_files_private
 from shop.storage.migration_state import describe_lag, get_revision, list_revisions
 
 DATABASE_TIMEOUT, REDIS_TIMEOUT = 0.8, 0.2  # one after the other at worst: a second
@@ -70,7 +70,7 @@ def create_private_engine(url: str) -> Engine:
     """Connections of its own: a pool that is busy is no reason to send requests elsewhere."""
     engine = create_engine(url, poolclass=NullPool, connect_args=build_engine_options(url, 1)["connect_args"])
     if engine.dialect.name == "sqlite":
-        keep_private(engine)
+        make_files_private(engine)
     return engine
 
 

@@ -5,16 +5,16 @@ from typing import Any
 from sqlalchemy import select
 
 from shop.domain.product import Product
-from shop.services.products import SORTS, build_filters, build_page_queries
+from shop.services.products import SORT_COLUMNS, build_filters, build_page_queries
 from shop.storage.pagination import SortOrder
 from shop.storage.spans import Span, fetch_span
 from shop.storage.transactions import Context
 
 
 def list_product_span(ctx: Context, search: dict[str, Any], first: int, after: str | None = None) -> Span:
-    found = build_page_queries(ctx, select(Product).where(Product.retired_at.is_(None)), search)
-    order = SortOrder(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    known = ctx.session.scalar(found.count) if build_filters(search) else None
+    queries = build_page_queries(ctx, select(Product).where(Product.retired_at.is_(None)), search)
+    order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
+    total = ctx.session.scalar(queries.count) if build_filters(search) else None
     return fetch_span(
-        ctx.session, found.rows(known or 0), order.for_search(search), first, after, found.count
+        ctx.session, queries.choose_query(total or 0), order.for_search(search), first, after, queries.count
     )

@@ -18,135 +18,142 @@ from shop.model.moves import STAFF
 from shop.storage.change_listener import ChangeListener
 from shop.storage.transactions import Context
 
-LARGEST = 500
-GLANCE = 1.0  # seconds after which one who waits is asked whether he is still there
+MAX_CHANGES = 500
+PRESENCE_CHECK_SECONDS = 1.0  # seconds after which one who waits is asked whether he is still there
 
 
-class Search(InputSchema):
+class ChangeSearch(InputSchema):
     """Where to read on, and how much at most."""
 
     after = StrictInteger(0, 10**18 - 1)
-    limit = StrictInteger(1, LARGEST, load_default=100)
+    limit = StrictInteger(1, MAX_CHANGES, load_default=100)
 
 
-class Row(Protocol):
+class ChangeRow(Protocol):
     seq: int
 
 
-CHANGES = select(Change.seq, Change.kind, Change.product_id, Change.price, Change.stock, Change.at)
-STEPS = select(Step.id.label("seq"), Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(Order)
+SELECT_CHANGES = select(Change.seq, Change.kind, Change.product_id, Change.price, Change.stock, Change.at)
+SELECT_STEPS = select(Step.id.label("seq"), Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(
+    Order
+)
 
 
 def build_query_after(query: Select[Any], column: Any) -> Select[Any]:
     return query.where(column > bindparam("after")).order_by(column).limit(bindparam("limit"))
 
 
-CHANGES_AFTER, STEPS_AFTER = build_query_after(CHANGES, Change.seq), build_query_after(STEPS, Step.id)
+SELECT_CHANGES_AFTER, SELECT_STEPS_AFTER = (
+    build_query_after(SELECT_CHANGES, Change.seq),
+    build_query_after(SELECT_STEPS, Step.id),
+)
 
 
-def read_changes(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
     """What came after this cursor. What was purged left a mark, which is found if anything was missed."""
-    found = fetch_after(ctx, CHANGES_AFTER, after, limit)
-    if found and found[0].kind == PURGED:
+    rows = fetch_after(ctx, SELECT_CHANGES_AFTER, after, limit)
+    if rows and rows[0].kind == PURGED:
         raise CursorExpired("What came after this cursor is forgotten; read anew, and go on from now.")
-    return found or check_cursor(ctx, after, find_newest_change)
+    return rows or check_cursor(ctx, after, find_newest_change)
 
 
-def read_steps(ctx: Context, after: int, limit: int = LARGEST) -> Sequence[Row]:
+def read_steps(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
     """The steps of all orders; whose an order is, each row says."""
-    return fetch_after(ctx, STEPS_AFTER, after, limit) or check_cursor(ctx, after, find_newest_step)
+    return fetch_after(ctx, SELECT_STEPS_AFTER, after, limit) or check_cursor(ctx, after, find_newest_step)
 
 
-def filter_visible_steps(ctx: Context, found: Sequence[Row]) -> Sequence[Row]:
+def filter_visible_steps(ctx: Context, rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
     """Those of the steps that this caller may know of."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
-    return found if STAFF in ctx.roles() else [row for row in found if row.user_id == ctx.actor.id]
+    return rows if STAFF in ctx.get_roles() else [row for row in rows if row.user_id == ctx.actor.id]
 
 
 def fetch_after(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
-    with ctx.reading() as connection:
+    with ctx.connection() as connection:
         return connection.execute(query, {"after": after, "limit": limit}).all()
 
 
-def check_cursor(ctx: Context, after: int, newest: Callable[[Context], int]) -> Sequence[Row]:
+def check_cursor(ctx: Context, after: int, find_newest: Callable[[Context], int]) -> Sequence[ChangeRow]:
     """Nothing, for a cursor that there is; one that was never given out would miss what comes."""
-    if after > newest(ctx):
+    if after > find_newest(ctx):
         raise NotFound("No change has this number yet; begin anew.")
     return []
 
 
 def find_newest_change(ctx: Context) -> int:
     """The cursor of now."""
-    with ctx.reading() as connection:
+    with ctx.connection() as connection:
         return connection.scalar(select(func.max(Change.seq))) or 0
 
 
 def find_newest_step(ctx: Context) -> int:
-    with ctx.reading() as connection:
+    with ctx.connection() as connection:
         return connection.scalar(select(func.max(Step.id))) or 0
 
 
 def wait_for_changes(
     ctx: Context, watcher: ChangeListener, after: int, limit: int, seconds: float,
-    going: Callable[[], bool] = lambda: True,
-) -> Sequence[Row]:  # fmt: skip
+    is_waited_for: Callable[[], bool] = lambda: True,
+) -> Sequence[ChangeRow]:  # fmt: skip
     """What came after this cursor as soon as there is something, or nothing when the time is over.
 
     Nothing is held meanwhile: neither a connection nor a transaction, which would see nothing new.
     """
-    end = monotonic() + seconds
+    deadline = monotonic() + seconds
     while True:
-        seen = watcher.seen()
+        position = watcher.get_position()
         ctx.session.rollback()
-        if found := read_changes(ctx, after, limit):
-            return found
-        while not watcher.wait(seen, min(GLANCE, end - monotonic())):
-            if watcher.stopped or monotonic() >= end or not going():
+        if rows := read_changes(ctx, after, limit):
+            return rows
+        while not watcher.wait_for_change(position, min(PRESENCE_CHECK_SECONDS, deadline - monotonic())):
+            if watcher.stopped or monotonic() >= deadline or not is_waited_for():
                 return []
 
 
 def purge_changes(ctx: Context, days: int) -> int:
     """Forget what is older; the last of it stays as a mark of how far that went."""
-    with ctx.writing() as session:
-        old = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
-        if (last := session.scalar(old)) is None:
+    with ctx.transaction() as session:
+        last_expired = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
+        if (last_seq := session.scalar(last_expired)) is None:
             return 0
-        session.execute(update(Change).where(Change.seq == last).values(kind=PURGED))
-        return session.execute(delete(Change).where(Change.seq < last)).rowcount
+        session.execute(update(Change).where(Change.seq == last_seq).values(kind=PURGED))
+        return session.execute(delete(Change).where(Change.seq < last_seq)).rowcount
 
 
-class Stream:
+class ChangeStream:
     """The same for coroutines: however many wait at one place, it is read once for all of them."""
 
-    def __init__(self, watcher: ChangeListener, read: Callable[[int], Awaitable[Sequence[Row]]]) -> None:
-        self.watcher, self.read, self.loop = watcher, read, asyncio.get_running_loop()
-        self.bell, self.reads = asyncio.Event(), dict[int, asyncio.Future[Sequence[Row]]]()
-        watcher.listeners.add(self.tell)
+    def __init__(
+        self, watcher: ChangeListener, fetch: Callable[[int], Awaitable[Sequence[ChangeRow]]]
+    ) -> None:
+        self.watcher, self.fetch, self.loop = watcher, fetch, asyncio.get_running_loop()
+        self.wake_event, self.shared_reads = asyncio.Event(), dict[int, asyncio.Future[Sequence[ChangeRow]]]()
+        watcher.callbacks.add(self.wake_loop)
 
-    def tell(self) -> None:
+    def wake_loop(self) -> None:
         with suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(self.ring)
+            self.loop.call_soon_threadsafe(self.wake)
 
-    def ring(self) -> None:
-        self.bell.set()
-        self.bell, self.reads = asyncio.Event(), {}
+    def wake(self) -> None:
+        self.wake_event.set()
+        self.wake_event, self.shared_reads = asyncio.Event(), {}
 
-    async def after(self, cursor: int) -> AsyncIterator[Sequence[Row]]:
+    async def read_after(self, cursor: int) -> AsyncIterator[Sequence[ChangeRow]]:
         """The rows after the cursor, some at a time, until the watcher is stopped."""
-        self.watcher.seen()
+        self.watcher.get_position()
         while not self.watcher.stopped:
-            bell = self.bell
-            if found := await asyncio.shield(self.shared(cursor)):
-                yield found
-                cursor = found[-1].seq
+            wake_event = self.wake_event
+            if rows := await asyncio.shield(self.fetch_shared(cursor)):
+                yield rows
+                cursor = rows[-1].seq
             else:
-                await bell.wait()
+                await wake_event.wait()
 
-    def shared(self, cursor: int) -> asyncio.Future[Sequence[Row]]:
+    def fetch_shared(self, cursor: int) -> asyncio.Future[Sequence[ChangeRow]]:
         """One reading for all who are here, until it is done or something happens."""
-        reads = self.reads
-        if cursor not in reads:
-            reads[cursor] = asyncio.ensure_future(self.read(cursor))
-            reads[cursor].add_done_callback(lambda _: reads.pop(cursor))
-        return reads[cursor]
+        shared_reads = self.shared_reads
+        if cursor not in shared_reads:
+            shared_reads[cursor] = asyncio.ensure_future(self.fetch(cursor))
+            shared_reads[cursor].add_done_callback(lambda _: shared_reads.pop(cursor))
+        return shared_reads[cursor]

@@ -12,7 +12,7 @@ from shop.services import changes, orders
 from shop.storage import idempotency
 from shop.storage.transactions import OPERATOR, Context
 
-FIRST, EVERY = 5, 60  # seconds
+FIRST_RUN_SECONDS, INTERVAL_SECONDS = 5, 60  # seconds
 
 log = logging.getLogger("shop")
 
@@ -42,17 +42,17 @@ class Housekeeper:
         self.stopped.set()
 
     def run(self) -> None:
-        pause = FIRST
+        pause = FIRST_RUN_SECONDS
         while not self.stopped.wait(pause):
             self.clean_up()
-            pause = EVERY
+            pause = INTERVAL_SECONDS
 
     def clean_up(self) -> None:
         try:
             with Session(self.engine, expire_on_commit=False) as session:
-                found = clean_up(Context(session, OPERATOR, self.currency), **self.times)
+                counts = clean_up(Context(session, OPERATOR, self.currency), **self.times)
         except (SQLAlchemyError, DomainError) as error:  # the next time is soon
             log.warning("housekeeping: %s", str(getattr(error, "orig", error)).partition("\n")[0])
             return
-        if cancelled := found["unpaid orders cancelled"]:
+        if cancelled := counts["unpaid orders cancelled"]:
             log.info("housekeeping: %s unpaid orders cancelled", cancelled)

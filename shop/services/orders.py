@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from shop.domain.order import PLACED, STATES, Item, Order
+from shop.domain.order import ORDER_STATES, PLACED, Item, Order
 from shop.domain.product import Product, adjust_stock
 from shop.domain.user import User
 from shop.model.entity import now
@@ -17,17 +17,16 @@ from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
 from shop.services.ledger import insert_order
 from shop.storage.execution import execute, find_entity
-from shop.storage.pagination import Page, PageInput, paginate
-from shop.storage.pagination import SortOrder as By
+from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.transactions import Context
 
-BATCH = 100  # unpaid orders that are looked up at a time
+CANCEL_BATCH = 100  # unpaid orders that are looked up at a time
 
 
 class UserOrderSearch(PageInput):
     """What a list of orders may be narrowed to."""
 
-    status = fields.String(validate=validate.OneOf(STATES))
+    status = fields.String(validate=validate.OneOf(ORDER_STATES))
 
 
 class OrderSearch(UserOrderSearch):
@@ -36,20 +35,20 @@ class OrderSearch(UserOrderSearch):
 
 def place_order(ctx: Context, data: dict[str, Any]) -> Order:
     """Take every line from the stock, or none, and write down what was bought."""
-    with ctx.writing() as session:
-        if refusal := get_moves(Order)["create"].refusal(Order, ctx.roles()):
+    with ctx.transaction() as session:
+        if refusal := get_moves(Order)["create"].find_error(Order, ctx.get_roles()):
             raise refusal
-        refuse_too_many_unpaid(ctx)
+        check_unpaid_limit(ctx)
         items = [reserve_line(session, id, quantity) for id, quantity in merge_lines(data["items"])]
-        if short := [item for item in items if isinstance(item, dict)]:
-            raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short)
+        if short_lines := [item for item in items if isinstance(item, dict)]:
+            raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short_lines)
         order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
-        order.note("create", ctx.actor.id)
+        order.record_move("create", ctx.actor.id)
         insert_order(session, order)
     return order
 
 
-def refuse_too_many_unpaid(ctx: Context) -> None:
+def check_unpaid_limit(ctx: Context) -> None:
     """Nobody takes the goods of others off the shelves by orders that are never paid."""
     unpaid = select(Order.id).where(Order.user_id == ctx.actor.id, Order.status == PLACED).order_by(Order.id)
     if ctx.session.scalar(unpaid.offset(ctx.max_unpaid_orders - 1).limit(1)):
@@ -59,12 +58,14 @@ def refuse_too_many_unpaid(ctx: Context) -> None:
 
 def cancel_unpaid(ctx: Context, hours: int) -> int:
     """Cancel the orders that were not paid in time, each in a transaction of its own; how many."""
-    begun, count, last = now() - timedelta(hours=hours), 0, 0
-    overdue = select(Order.id).where(Order.status == PLACED, Order.created_at < begun).order_by(Order.id)
-    while ids := [*ctx.session.scalars(overdue.where(Order.id > last).limit(BATCH))]:
-        for last in ids:
+    placed_before, count, last_id = now() - timedelta(hours=hours), 0, 0
+    overdue_orders = (
+        select(Order.id).where(Order.status == PLACED, Order.created_at < placed_before).order_by(Order.id)
+    )
+    while ids := [*ctx.session.scalars(overdue_orders.where(Order.id > last_id).limit(CANCEL_BATCH))]:
+        for last_id in ids:
             with suppress(Conflict):  # it was paid meanwhile, or there is no room in the stock
-                execute(ctx, Order, last, "cancel", {})
+                execute(ctx, Order, last_id, "cancel", {})
                 count += 1
         ctx.session.expunge_all()
     return count
@@ -72,34 +73,36 @@ def cancel_unpaid(ctx: Context, hours: int) -> int:
 
 def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
     """How many of each, in the order of ids, so that no two orders wait for each other."""
-    wanted: dict[int, int] = {}
+    quantities: dict[int, int] = {}
     for line in lines:
-        wanted[line["product_id"]] = wanted.get(line["product_id"], 0) + line["quantity"]
-    return sorted(wanted.items())
+        quantities[line["product_id"]] = quantities.get(line["product_id"], 0) + line["quantity"]
+    return sorted(quantities.items())
 
 
 def reserve_line(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
     """An item out of the stock, or the line that asks for too much."""
     if row := adjust_stock(session, product_id, -quantity):
         return Item(product_id=row.id, name=row.name, unit_price=row.price, quantity=quantity)
-    left = session.scalar(select(Product.stock).where(Product.id == product_id, Product.retired_at.is_(None)))
-    return {"product_id": product_id, "quantity": quantity, "left": left}
+    stock_left = session.scalar(
+        select(Product.stock).where(Product.id == product_id, Product.retired_at.is_(None))
+    )
+    return {"product_id": product_id, "quantity": quantity, "left": stock_left}
 
 
 def buy_product(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
     """An order for one product, from the product itself."""
-    with ctx.writing():
+    with ctx.transaction():
         return place_order(ctx, execute(ctx, Product, id, "buy", data, tags))
 
 
-NEWEST = By(Order.id, Order.id, descending=True)
+NEWEST_FIRST = SortOrder(Order.id, Order.id, descending=True)
 
 
 def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
     """One's own orders; staff see all."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
-    if STAFF not in ctx.roles():
+    if STAFF not in ctx.get_roles():
         if search.get("user_id", ctx.actor.id) != ctx.actor.id:
             raise Forbidden("These are another's orders.")
         search = {**search, "user_id": ctx.actor.id}
@@ -111,7 +114,7 @@ def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[
 
 
 def list_orders(ctx: Context, search: dict[str, Any]) -> Page:
-    return paginate(ctx, select_visible_orders(ctx, search), NEWEST, search)
+    return paginate(ctx, select_visible_orders(ctx, search), NEWEST_FIRST, search)
 
 
 def list_orders_of_user(ctx: Context, id: int, search: dict[str, Any]) -> Page:

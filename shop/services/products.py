@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 from shop.domain.product import Product, ProductRow
 from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, Money, PlainText, StrictBoolean
-from shop.services.search import KEPT_TOTAL, find_words
+from shop.services.search import STORED_TOTAL, build_word_filter
 from shop.storage.pagination import Page, PageInput, PageQueries, SortOrder, build_count, paginate
 from shop.storage.transactions import Context
 
-SORTS = {
+SORT_COLUMNS = {
     "id": Product.id,
     "name": Product.name_key,
     "price": Product.price,
@@ -29,7 +29,7 @@ class PriceBound(Money):
 class ProductSearch(PageInput):
     """What a search may ask for."""
 
-    sort = fields.String(load_default="id", validate=validate.OneOf(list(SORTS)))
+    sort = fields.String(load_default="id", validate=validate.OneOf(list(SORT_COLUMNS)))
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
     q = PlainText(
         0,
@@ -45,54 +45,62 @@ class ProductSearch(PageInput):
 
 
 def build_page_queries(ctx: Context, query: Select[Any], search: dict[str, Any]) -> PageQueries:
-    rules, text = build_filters(search), normalize_text(search.get("q", ""))
-    if not rules and not text:
-        return PageQueries(query, query, KEPT_TOTAL)
-    few, many = query.where(*rules), query.where(*build_filters(search, unlike=search["sort"]))
+    conditions, text = build_filters(search), normalize_text(search.get("q", ""))
+    if not conditions and not text:
+        return PageQueries(query, query, STORED_TOTAL)
+    if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
     if not text:
-        return PageQueries(few, many, build_total(few, query, search))
-    words = find_words(ctx, text)
-    count = build_count(few.where(words.counted)) if rules or words.count is None else words.count
-    return PageQueries(few.where(words.picked), many.where(words.picked), count)
+        return PageQueries(if_few, if_many, build_total_query(if_few, query, search))
+    word_filter = build_word_filter(ctx, text)
+    count = (
+        build_count(if_few.where(word_filter.count_condition))
+        if conditions or word_filter.count is None
+        else word_filter.count
+    )
+    return PageQueries(if_few.where(word_filter.condition), if_many.where(word_filter.condition), count)
 
 
-def build_total(few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
+def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
     """Where all that is wanted is in stock, those are counted that are not: they are fewer."""
     if not search.get("in_stock") or search.keys() & {"min_price", "max_price"}:
-        return build_count(few)
-    gone = build_count(query.where(Product.stock == 0))
-    return select(KEPT_TOTAL.scalar_subquery() - gone.scalar_subquery())
+        return build_count(if_few)
+    sold_out = build_count(query.where(Product.stock == 0))
+    return select(STORED_TOTAL.scalar_subquery() - sold_out.scalar_subquery())
 
 
-def build_filters(search: dict[str, Any], unlike: str | None = None) -> list[ColumnElement[bool]]:
+def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[ColumnElement[bool]]:
     """What a product must be; with a sort, said so that no index of any other column is gone by."""
     price, stock = (
-        column if unlike in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
+        column if sort_name in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
     )
-    wanted = {
-        "min_price": lambda least: price >= least,
-        "max_price": lambda most: price <= most,
-        "in_stock": lambda some: stock > 0 if some else stock == 0,
+    condition_builders = {
+        "min_price": lambda minimum: price >= minimum,
+        "max_price": lambda maximum: price <= maximum,
+        "in_stock": lambda in_stock: stock > 0 if in_stock else stock == 0,
     }
-    return [rule(search[name]) for name, rule in wanted.items() if name in search]
+    return [
+        build_condition(search[name])
+        for name, build_condition in condition_builders.items()
+        if name in search
+    ]
 
 
-LISTED_PRODUCTS = select(*ProductRow.columns).where(Product.retired_at.is_(None))
-ONE_PRODUCT = LISTED_PRODUCTS.where(Product.id == bindparam("id"))
+SELECT_LISTED = select(*ProductRow.columns).where(Product.retired_at.is_(None))
+SELECT_PRODUCT = SELECT_LISTED.where(Product.id == bindparam("id"))
 
 
 def get_product(ctx: Context, id: int) -> Any:
-    for row in ctx.rows(ONE_PRODUCT, id=id):
-        return ProductRow.of(row)
-    raise Product.missing()
+    for row in ctx.fetch_rows(SELECT_PRODUCT, id=id):
+        return ProductRow.from_values(row)
+    raise Product.build_not_found()
 
 
 def find_sold_ids(ctx: Context, ids: Collection[int]) -> set[int]:
     """Those of many that are still sold."""
-    there = select(Product.id).where(Product.id.in_(ids), Product.retired_at.is_(None))
-    return {id for (id,) in ctx.rows(there)} if ids else set()
+    query = select(Product.id).where(Product.id.in_(ids), Product.retired_at.is_(None))
+    return {id for (id,) in ctx.fetch_rows(query)} if ids else set()
 
 
 def list_products(ctx: Context, search: dict[str, Any]) -> Page:
-    order = SortOrder(SORTS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return paginate(ctx, build_page_queries(ctx, LISTED_PRODUCTS, search), order, search, ProductRow)
+    order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
+    return paginate(ctx, build_page_queries(ctx, SELECT_LISTED, search), order, search, ProductRow)

@@ -35,13 +35,15 @@ from shop.model.errors import DomainError
 from shop.storage.transactions import Context
 
 WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
-WORDS_LATE = table("kept_words_late", column("seq"), column("id"))
-KEPT_TOTAL = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
-SHORTEST = 3
-SMALL = RARE = 2000  # of so many products, and with words that so many have, the plain way is as quick
-MAX_LATE, BATCH = 100, 1000
-MEANT_OTHERWISE = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
-INDEXING, TRY_INDEX_LOCK = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
+PENDING_WORDS = table("kept_words_late", column("seq"), column("id"))
+STORED_TOTAL = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
+MIN_INDEXED_LENGTH = 3
+SMALL_CATALOGUE = MAX_RARE_MATCHES = (
+    2000  # of so many products, and with words that so many have, the plain way is as quick
+)
+MAX_PENDING, INDEX_BATCH = 100, 1000
+UNINDEXED_CHARACTERS = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
+INDEX_LOCK, TRY_INDEX_LOCK = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
 GATHER_TOTALS = select(func.kept_total_gather())
 
 
@@ -51,58 +53,69 @@ def match_words(dialect: str, words: Any) -> ColumnElement[bool]:
     return WORDS_INDEX.c.words.like(words, escape="/")
 
 
-def build_candidates(named: ColumnElement[bool]) -> Select[Any]:
+def build_candidates(match: ColumnElement[bool]) -> Select[Any]:
     """In one statement, so that nothing is taken in between the one and the other."""
-    late = select(WORDS_LATE.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
-    found = (
+    pending = (
+        select(PENDING_WORDS.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
+    )
+    matches = (
         select(WORDS_INDEX.c.rowid, literal_column("0").label("late"))
-        .where(named)
+        .where(match)
         .limit(bindparam("most"))
         .subquery()
     )
-    return union_all(select(late), select(found))
+    return union_all(select(pending), select(matches))
 
 
-def build_total(named: ColumnElement[bool], plain: ColumnElement[bool]) -> Select[Any]:
+def build_match_count(match: ColumnElement[bool], plain_match: ColumnElement[bool]) -> Select[Any]:
     """How many: by the index, but for those it is late with."""
-    late = select(WORDS_LATE.c.id)
-    indexed = select(func.count()).select_from(WORDS_INDEX).where(named, WORDS_INDEX.c.rowid.not_in(late))
-    others = select(func.count()).where(Product.id.in_(late), Product.retired_at.is_(None), plain)
-    return select(indexed.scalar_subquery() + others.scalar_subquery())
+    pending = select(PENDING_WORDS.c.id)
+    indexed = select(func.count()).select_from(WORDS_INDEX).where(match, WORDS_INDEX.c.rowid.not_in(pending))
+    pending_matches = select(func.count()).where(
+        Product.id.in_(pending), Product.retired_at.is_(None), plain_match
+    )
+    return select(indexed.scalar_subquery() + pending_matches.scalar_subquery())
 
 
-PROBES = {each: build_candidates(match_words(each, bindparam("words"))) for each in ("sqlite", "postgresql")}
-STATE = select(KEPT_TOTAL.scalar_subquery(), select(func.count()).select_from(WORDS_LATE).scalar_subquery())
-ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
+CANDIDATE_QUERIES = {
+    dialect: build_candidates(match_words(dialect, bindparam("words")))
+    for dialect in ("sqlite", "postgresql")
+}
+SELECT_CATALOGUE_STATE = select(
+    STORED_TOTAL.scalar_subquery(), select(func.count()).select_from(PENDING_WORDS).scalar_subquery()
+)
+SIZE_ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
 
 
-class Words(NamedTuple):
+class WordFilter(NamedTuple):
     """What picks the products with these words; what does to count them; how many, where that is all."""
 
-    picked: ColumnElement[bool]
-    counted: ColumnElement[bool]
+    condition: ColumnElement[bool]
+    count_condition: ColumnElement[bool]
     count: Select[Any] | None = None
 
 
-def find_words(ctx: Context, text: str) -> Words:
-    plain = Product.words.contains(text, autoescape=True)
-    if len(text) < SHORTEST or MEANT_OTHERWISE & {*text}:
-        return Words(plain, plain)
-    with ctx.reading() as connection:
-        if estimate_size(connection) <= SMALL:
-            return Words(plain, plain)
+def build_word_filter(ctx: Context, text: str) -> WordFilter:
+    plain_match = Product.words.contains(text, autoescape=True)
+    if len(text) < MIN_INDEXED_LENGTH or UNINDEXED_CHARACTERS & {*text}:
+        return WordFilter(plain_match, plain_match)
+    with ctx.connection() as connection:
+        if estimate_size(connection) <= SMALL_CATALOGUE:
+            return WordFilter(plain_match, plain_match)
         dialect = connection.dialect.name
-    asked = build_pattern(dialect, text)
-    rows = ctx.rows(PROBES[dialect], words=asked, most=RARE + 1)
-    late = sum(is_late for _, is_late in rows)
-    if late > RARE:
-        return Words(plain, plain)
-    if len(rows) - late > RARE:
-        named = match_words(dialect, asked)
-        everywhere = select(WORDS_INDEX.c.rowid).where(named).union_all(select(WORDS_LATE.c.id))
-        return Words(plain, plain & Product.id.in_(everywhere), build_total(named, plain))
-    few = plain & Product.id.in_(sorted({id for id, _ in rows}))
-    return Words(few, few)
+    pattern = build_pattern(dialect, text)
+    rows = ctx.fetch_rows(CANDIDATE_QUERIES[dialect], words=pattern, most=MAX_RARE_MATCHES + 1)
+    pending = sum(is_pending for _, is_pending in rows)
+    if pending > MAX_RARE_MATCHES:
+        return WordFilter(plain_match, plain_match)
+    if len(rows) - pending > MAX_RARE_MATCHES:
+        match = match_words(dialect, pattern)
+        candidates = select(WORDS_INDEX.c.rowid).where(match).union_all(select(PENDING_WORDS.c.id))
+        return WordFilter(
+            plain_match, plain_match & Product.id.in_(candidates), build_match_count(match, plain_match)
+        )
+    condition = plain_match & Product.id.in_(sorted({id for id, _ in rows}))
+    return WordFilter(condition, condition)
 
 
 def build_pattern(dialect: str, text: str) -> str:
@@ -113,13 +126,13 @@ def build_pattern(dialect: str, text: str) -> str:
 
 def estimate_size(connection: Connection) -> int:
     """About how many products there are; whoever looks again sees to it that the index catches up."""
-    until, known = ESTIMATES.get(connection.engine, (0.0, 0))
-    if time.monotonic() > until:
-        known, late = connection.execute(STATE).one()
-        ESTIMATES[connection.engine] = time.monotonic() + 5, known
-        if late > MAX_LATE:
+    expires_at, size = SIZE_ESTIMATES.get(connection.engine, (0.0, 0))
+    if time.monotonic() > expires_at:
+        size, pending = connection.execute(SELECT_CATALOGUE_STATE).one()
+        SIZE_ESTIMATES[connection.engine] = time.monotonic() + 5, size
+        if pending > MAX_PENDING:
             Thread(target=catch_up_index, args=(connection.engine,), daemon=True).start()
-    return known
+    return size
 
 
 def index_batch(connection: Connection) -> int:
@@ -128,32 +141,32 @@ def index_batch(connection: Connection) -> int:
         if not connection.scalar(TRY_INDEX_LOCK):
             return 0
         connection.execute(GATHER_TOTALS)  # the parts of the total
-    first = select(WORDS_LATE.c.seq).order_by(WORDS_LATE.c.seq).limit(BATCH)
+    oldest = select(PENDING_WORDS.c.seq).order_by(PENDING_WORDS.c.seq).limit(INDEX_BATCH)
     ids = sorted(
         {
             *connection.scalars(
-                delete(WORDS_LATE).where(WORDS_LATE.c.seq.in_(first)).returning(WORDS_LATE.c.id)
+                delete(PENDING_WORDS).where(PENDING_WORDS.c.seq.in_(oldest)).returning(PENDING_WORDS.c.id)
             )
         }
     )
     if ids:
-        live = select(Product.id, Product.words).where(Product.id.in_(ids), Product.retired_at.is_(None))
+        rows = select(Product.id, Product.words).where(Product.id.in_(ids), Product.retired_at.is_(None))
         connection.execute(delete(WORDS_INDEX).where(WORDS_INDEX.c.rowid.in_(ids)))
-        connection.execute(insert(WORDS_INDEX).from_select(["rowid", "words"], live))
+        connection.execute(insert(WORDS_INDEX).from_select(["rowid", "words"], rows))
     return len(ids)
 
 
 def catch_up_index(engine: Engine) -> None:
     """Take in all, a batch at a time, and half of the time is left to other writers."""
-    if not INDEXING.acquire(blocking=False):
+    if not INDEX_LOCK.acquire(blocking=False):
         return
     try:
         with suppress(SQLAlchemyError, DomainError):  # whoever searches next tries again
             while True:
-                began = time.monotonic()
-                with Session(engine) as session, Context(session).writing():
+                started_at = time.monotonic()
+                with Session(engine) as session, Context(session).transaction():
                     if not index_batch(session.connection()):
                         return
-                time.sleep(time.monotonic() - began)
+                time.sleep(time.monotonic() - started_at)
     finally:
-        INDEXING.release()
+        INDEX_LOCK.release()

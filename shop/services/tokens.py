@@ -23,8 +23,8 @@ from shop.storage.transactions import Actor, Context
 
 ACCESS, REFRESH = "access", "refresh"
 ISSUER = AUDIENCE = "shop"
-LEEWAY = 10
-CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
+LEEWAY_SECONDS = 10
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
 WRONG_CREDENTIALS = "This name and this password do not belong together."
 SESSION_QUERY = (
     select(User.id, User.role, User.username, User.token_epoch, Login.id)
@@ -63,27 +63,27 @@ class Signer:
     def __init__(self, keys: tuple[str, ...], access_seconds: int, refresh_seconds: int) -> None:
         self.keys = {derive_key_id(key): key for key in keys}
         self.kid = derive_key_id(keys[0])
-        self.lives = {ACCESS: access_seconds, REFRESH: refresh_seconds}
+        self.lifetimes = {ACCESS: access_seconds, REFRESH: refresh_seconds}
         self.jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     def sign(self, kind: str, user: Any, sid: str, jti: str) -> str:
         issued = int(now().timestamp())
         claims = {
-            "iss": ISSUER, "aud": AUDIENCE, "iat": issued, "exp": issued + self.lives[kind],
+            "iss": ISSUER, "aud": AUDIENCE, "iat": issued, "exp": issued + self.lifetimes[kind],
             "sub": str(user.id), "jti": jti, "typ": kind, "sid": sid, "epoch": user.token_epoch,
         }  # fmt: skip
         return self.jwt.encode(claims, self.keys[self.kid], "HS256", headers={"kid": self.kid})
 
-    def read(self, token: str, kind: str) -> dict[str, Any]:
+    def verify(self, token: str, kind: str) -> dict[str, Any]:
         """The claims of a genuine, living token of this kind; no database is asked."""
         try:
             key = self.keys[jwt.get_unverified_header(token)["kid"]]
             claims = self.jwt.decode(
-                token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
-                options={"require": CLAIMS},
+                token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_SECONDS,
+                options={"require": REQUIRED_CLAIMS},
             )  # fmt: skip
-            ours = claims["exp"] - claims["iat"] <= self.lives[kind]
-            if ours and claims["typ"] == kind and str(int(claims["sub"])) == claims["sub"]:
+            is_short_enough = claims["exp"] - claims["iat"] <= self.lifetimes[kind]
+            if is_short_enough and claims["typ"] == kind and str(int(claims["sub"])) == claims["sub"]:
                 return claims
         except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError):
             pass
@@ -92,97 +92,99 @@ class Signer:
 
 def find_session(ctx: Context, claims: dict[str, Any]) -> OpenSession:
     """The user behind a token, if the login and the account both still stand."""
-    for row in ctx.rows(SESSION_QUERY, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]):
+    for row in ctx.fetch_rows(
+        SESSION_QUERY, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]
+    ):
         return OpenSession(*row)
     raise Unauthenticated(INVALID_TOKEN, token="invalid")  # noqa: S106
 
 
 def identify_actor(ctx: Context, claims: dict[str, Any]) -> Actor:
-    found = find_session(ctx, claims)
-    return Actor(found.id, found.role, found.login, found.username)
+    open_session = find_session(ctx, claims)
+    return Actor(open_session.id, open_session.role, open_session.login, open_session.username)
 
 
 def issue_tokens(signer: Signer, user: Any, sid: str, jti: str) -> TokenPair:
     return TokenPair(
         access_token=signer.sign(ACCESS, user, sid, token_hex(16)),
         refresh_token=signer.sign(REFRESH, user, sid, jti),
-        expires_in=signer.lives[ACCESS],
+        expires_in=signer.lifetimes[ACCESS],
         actor=Actor(user.id, user.role, sid, user.username),
     )
 
 
 def compute_expiry(signer: Signer) -> datetime:
-    return now() + timedelta(seconds=signer.lives[REFRESH])
+    return now() + timedelta(seconds=signer.lifetimes[REFRESH])
 
 
 def log_in(ctx: Context, signer: Signer, address: str, username: str, password: str) -> TokenPair:
     """Unknown names cost a hash too, so that they answer like known ones."""
     user = ctx.session.scalar(select(User).where(User.username_key == normalize_text(username)))
-    known = user and user.password_hash
+    password_hash = user and user.password_hash
     ctx.session.rollback()  # no transaction waits while the hash is made
-    if not verify_password(known, password) or user is None:
+    if not verify_password(password_hash, password) or user is None:
         raise Unauthenticated(WRONG_CREDENTIALS)
     return open_login(ctx, signer, user.id, address)
 
 
 def open_login(ctx: Context, signer: Signer, user_id: int, address: str | None = None) -> TokenPair:
     """Open a login for a user who has proved who they are."""
-    with ctx.writing() as session:
+    with ctx.transaction() as session:
         user = session.get_one(User, user_id)
         if user.disabled or user.erased_at:
             raise Forbidden("This account is disabled; ask the staff.")
         session.execute(delete(Login).where(Login.expires_at < now()))
-        opened = Login(
+        login = Login(
             id=token_hex(16), user_id=user.id, spends=token_hex(16), expires_at=compute_expiry(signer)
         )
-        session.add(opened)
+        session.add(login)
         session.flush()
         end_oldest_logins(session, user.id)
         if address:
             remember_address(session, user.id, address)
-    return issue_tokens(signer, user, opened.id, opened.spends)
+    return issue_tokens(signer, user, login.id, login.spends)
 
 
 def end_oldest_logins(session: Session, user_id: int) -> None:
     """Keep an account from filling the table with logins."""
-    own = Login.user_id == user_id
-    newest_first = select(Login.expires_at).where(own).order_by(Login.expires_at.desc())
-    if too_old := session.scalar(newest_first.offset(MAX_LOGINS).limit(1)):
-        session.execute(delete(Login).where(own, Login.expires_at <= too_old))
+    own_rows = Login.user_id == user_id
+    newest_first = select(Login.expires_at).where(own_rows).order_by(Login.expires_at.desc())
+    if cut_off := session.scalar(newest_first.offset(MAX_LOGINS).limit(1)):
+        session.execute(delete(Login).where(own_rows, Login.expires_at <= cut_off))
 
 
 def remember_address(session: Session, user_id: int, address: str) -> None:
-    seen = {"seen_at": now()}
-    row = build_insert(session, KnownAddress).values(user_id=user_id, address=address, **seen)
-    session.execute(row.on_conflict_do_update(index_elements=["user_id", "address"], set_=seen))
-    own = KnownAddress.user_id == user_id
-    newest_first = select(KnownAddress.seen_at).where(own).order_by(KnownAddress.seen_at.desc())
-    if too_old := session.scalar(newest_first.offset(MAX_ADDRESSES).limit(1)):
-        session.execute(delete(KnownAddress).where(own, KnownAddress.seen_at <= too_old))
+    values = {"seen_at": now()}
+    row = build_insert(session, KnownAddress).values(user_id=user_id, address=address, **values)
+    session.execute(row.on_conflict_do_update(index_elements=["user_id", "address"], set_=values))
+    own_rows = KnownAddress.user_id == user_id
+    newest_first = select(KnownAddress.seen_at).where(own_rows).order_by(KnownAddress.seen_at.desc())
+    if cut_off := session.scalar(newest_first.offset(MAX_ADDRESSES).limit(1)):
+        session.execute(delete(KnownAddress).where(own_rows, KnownAddress.seen_at <= cut_off))
 
 
 def is_known_address(ctx: Context, username: str, address: str) -> bool:
     """Whether this account has logged in from this address before."""
-    known = select(KnownAddress.user_id).join(User, User.id == KnownAddress.user_id)
-    rows = ctx.rows(
-        known.where(User.username_key == normalize_text(username), KnownAddress.address == address)
+    query = select(KnownAddress.user_id).join(User, User.id == KnownAddress.user_id)
+    rows = ctx.fetch_rows(
+        query.where(User.username_key == normalize_text(username), KnownAddress.address == address)
     )
     return bool(rows)
 
 
 def refresh_tokens(ctx: Context, signer: Signer, refresh_token: str) -> TokenPair:
     """A new pair for a refresh token that was never spent."""
-    claims = signer.read(refresh_token, REFRESH)
-    with ctx.writing() as session:
+    claims = signer.verify(refresh_token, REFRESH)
+    with ctx.transaction() as session:
         user, successor = find_session(ctx, claims), token_hex(16)
-        spent = session.execute(
+        result = session.execute(
             update(Login)
             .where(Login.id == claims["sid"], Login.spends == claims["jti"])
             .values(spends=successor, expires_at=compute_expiry(signer))
         )
-        if not spent.rowcount:
+        if not result.rowcount:
             session.execute(delete(Login).where(Login.id == claims["sid"]))
-    if not spent.rowcount:
+    if not result.rowcount:
         raise Unauthenticated("This token was spent before; the login has ended.", token="invalid")  # noqa: S106
     return issue_tokens(signer, user, claims["sid"], successor)
 
@@ -190,5 +192,5 @@ def refresh_tokens(ctx: Context, signer: Signer, refresh_token: str) -> TokenPai
 def log_out(ctx: Context) -> None:
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
-    with ctx.writing() as session:
+    with ctx.transaction() as session:
         session.execute(delete(Login).where(Login.id == ctx.actor.login))

@@ -16,9 +16,9 @@ BY_ID = SortOrder(User.id, User.id)
 
 
 def select_visible_users(ctx: Context) -> Select[tuple[User]]:
-    if MEMBER not in ctx.roles():
+    if MEMBER not in ctx.get_roles():
         raise Unauthenticated("Log in first.")
-    if STAFF not in ctx.roles():
+    if STAFF not in ctx.get_roles():
         raise Forbidden("Only staff see all accounts.")
     return select(User).where(User.erased_at.is_(None))
 
@@ -29,8 +29,8 @@ def list_users(ctx: Context, search: dict[str, Any]) -> Page:
 
 def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
     """Open an account in a role, as those may who run the shop."""
-    with ctx.writing() as session:
-        if STAFF not in ctx.roles():
+    with ctx.transaction() as session:
+        if STAFF not in ctx.get_roles():
             raise Forbidden("Only staff give roles.")
         user = User.register(**data)
         user.role = role
@@ -39,7 +39,7 @@ def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
 
 
 def disable_user(ctx: Context, username: str) -> User:
-    found = ctx.session.scalar(select(User.id).where(User.username_key == normalize_text(username)))
-    if found is None:
-        raise User.missing()
-    return execute(ctx, User, found, "disable", {})
+    user_id = ctx.session.scalar(select(User.id).where(User.username_key == normalize_text(username)))
+    if user_id is None:
+        raise User.build_not_found()
+    return execute(ctx, User, user_id, "disable", {})

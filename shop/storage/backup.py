@@ -15,9 +15,9 @@ def find_integrity_errors(engine: Engine) -> list[str]:
     if engine.dialect.name != "sqlite":
         return []
     with engine.connect() as connection:
-        found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
-        loose = connection.exec_driver_sql("PRAGMA foreign_key_check")
-        return found + [f"{row[0]}: a row refers to nothing" for row in loose]
+        errors = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+        broken_references = connection.exec_driver_sql("PRAGMA foreign_key_check")
+        return errors + [f"{row[0]}: a row refers to nothing" for row in broken_references]
 
 
 def back_up(engine: Engine, path: Path) -> None:
@@ -26,22 +26,24 @@ def back_up(engine: Engine, path: Path) -> None:
         raise DomainError(f"PostgreSQL has its own way: {build_dump_command(engine, path)}")
     if path.exists():
         raise build_exists_error(path)
-    handle, part = mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by nobody else
+    temporary_file, temporary_path = mkstemp(
+        prefix=f".{path.name}.", dir=path.parent
+    )  # readable by nobody else
     try:
-        copy_database(engine, part)
-        os.fsync(handle)
-        os.link(part, path)  # a whole copy has the name, or none has; and it never takes another's
+        copy_database(engine, temporary_path)
+        os.fsync(temporary_file)
+        os.link(temporary_path, path)  # a whole copy has the name, or none has; and it never takes another's
     except FileExistsError:
         raise build_exists_error(path) from None
     finally:
-        os.close(handle)
-        Path(part).unlink()
+        os.close(temporary_file)
+        Path(temporary_path).unlink()
 
 
-def copy_database(engine: Engine, part: str) -> None:
+def copy_database(engine: Engine, temporary_path: str) -> None:
     source = engine.raw_connection()
     try:
-        source.cursor().execute("VACUUM INTO ?", (part,))
+        source.cursor().execute("VACUUM INTO ?", (temporary_path,))
     except sqlite3.Error as error:
         raise DomainError(f"the database refuses: {error}") from None
     finally:

@@ -28,47 +28,47 @@ class ChangeListener:
     """Counts the times that something may have happened; its thread begins with the first who waits."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine, self.count, self.stopped = engine, 0, False
+        self.engine, self.position, self.stopped = engine, 0, False
         self.change = Condition()
         self.thread: Thread | None = None
-        self.listeners: set[Callable[[], object]] = set()
+        self.callbacks: set[Callable[[], object]] = set()
 
-    def seen(self) -> int:
+    def get_position(self) -> int:
         """To be asked before one looks, so that nothing happens unnoticed between the look and the wait."""
         with self.change:
             if self.thread is None and not self.stopped:
                 self.thread = Thread(target=self.run, name="shop-watcher", daemon=True)
                 self.thread.start()
-            return self.count
+            return self.position
 
-    def wait(self, seen: int, seconds: float) -> bool:
+    def wait_for_change(self, position: int, seconds: float) -> bool:
         """Whether something may have happened since it was seen; at once when all is about to stop."""
         with self.change:
-            self.change.wait_for(lambda: self.count != seen or self.stopped, max(0, seconds))
-            return self.count != seen and not self.stopped
+            self.change.wait_for(lambda: self.position != position or self.stopped, max(0, seconds))
+            return self.position != position and not self.stopped
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         with self.change:
-            self.count += 1
+            self.position += 1
             self.change.notify_all()
-            listeners = list(self.listeners)
-        for tell in listeners:
-            tell()
+            callbacks = list(self.callbacks)
+        for callback in callbacks:
+            callback()
 
     def stop(self) -> None:
         """Let all go who wait."""
         self.stopped = True
-        self.ring()
+        self.notify()
 
     def run(self) -> None:
         pause = 0.0
         while not self.stopped:
             try:
-                for happened in LISTENERS[self.engine.dialect.name](self.engine):
+                for has_changed in LISTENERS[self.engine.dialect.name](self.engine):
                     if self.stopped:
                         return
-                    if happened:
-                        self.ring()
+                    if has_changed:
+                        self.notify()
                     pause = 0.0
             except self.engine.dialect.loaded_dbapi.Error as error:
                 if not pause and not self.stopped:
@@ -79,27 +79,27 @@ class ChangeListener:
 
 
 def listen_to_postgresql(engine: Engine) -> Iterator[bool]:
-    _, wire = engine.dialect.create_connect_args(engine.url)
-    wire |= build_engine_options(str(engine.url), 1)["connect_args"]
-    with closing(engine.dialect.loaded_dbapi.connect(**wire, autocommit=True)) as connection:
+    _, options = engine.dialect.create_connect_args(engine.url)
+    options |= build_engine_options(str(engine.url), 1)["connect_args"]
+    with closing(engine.dialect.loaded_dbapi.connect(**options, autocommit=True)) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         yield True
-        deaf = 0
+        silent_rounds = 0
         while True:
-            heard = bool(list(connection.notifies(timeout=LISTEN_SECONDS, stop_after=1)))
-            deaf = 0 if heard else (deaf + 1) % MAX_SILENT_ROUNDS
-            yield heard or deaf == 0
+            was_notified = bool(list(connection.notifies(timeout=LISTEN_SECONDS, stop_after=1)))
+            silent_rounds = 0 if was_notified else (silent_rounds + 1) % MAX_SILENT_ROUNDS
+            yield was_notified or silent_rounds == 0
             time.sleep(NOTIFY_PAUSE)
 
 
 def poll_sqlite(engine: Engine) -> Iterator[bool]:
-    place = f"{Path(engine.url.database).as_uri()}?mode=rw"  # one that is not there is not made
-    with closing(sqlite3.connect(place, uri=True, timeout=1)) as connection:
-        known = None
+    uri = f"{Path(engine.url.database).as_uri()}?mode=rw"  # one that is not there is not made
+    with closing(sqlite3.connect(uri, uri=True, timeout=1)) as connection:
+        known_version = None
         while True:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-            yield version != known
-            known = version
+            yield version != known_version
+            known_version = version
             time.sleep(POLL_SECONDS)
 
 

@@ -26,8 +26,8 @@ def build_engine_options(url: str, threads: int) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
         return {**pool, "connect_args": {"timeout": 2.5}}
     limits = "-c statement_timeout=3000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=10000"
-    wire = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
-    return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": wire}
+    connect_args = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
+    return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": connect_args}
 
 
 def build_insert(session: Session, table: Any) -> Any:
@@ -37,27 +37,27 @@ def build_insert(session: Session, table: Any) -> Any:
 
 def configure_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
-        keep_private(engine)
+        make_files_private(engine)
         configure_sqlite(engine)
     else:
         timeouts.limit_waits(engine)
 
 
-def keep_private(engine: Engine) -> None:
+def make_files_private(engine: Engine) -> None:
     """Let SQLite make no file that others may read: it holds addresses and the hashes of passwords."""
 
     @event.listens_for(engine, "do_connect")
-    def create_private_file(_: Any, __: Any, words: list[Any], ___: dict[str, Any]) -> None:
+    def create_private_file(_: Any, __: Any, arguments: list[Any], ___: dict[str, Any]) -> None:
         # Only where there is none: to close the file of a database drops the locks that we hold on it.
         with suppress(OSError):
-            os.close(os.open(words[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def configure_sqlite(engine: Engine) -> None:
     """On SQLite we begin our own transactions, because the driver begins them too late."""
 
     @event.listens_for(engine, "connect")
-    def pragmas(connection: SQLiteConnection, _: Any) -> None:
+    def set_pragmas(connection: SQLiteConnection, _: Any) -> None:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
             connection.execute(f"PRAGMA {pragma}")
@@ -74,7 +74,7 @@ def translate_error(error: Exception) -> DomainError | None:
     """A database error in the words of the shop; None where it is a fault of ours."""
     if isinstance(error, IntegrityError):
         return find_constraint_error(str(error.orig))
-    if isinstance(error, OperationalError) and misspoken(error.orig):
+    if isinstance(error, OperationalError) and is_statement_error(error.orig):
         return None
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
         return Unavailable("The database does not answer just now.", retry_after=2)
@@ -84,7 +84,7 @@ def translate_error(error: Exception) -> DomainError | None:
     return None
 
 
-def misspoken(error: Any) -> bool:
+def is_statement_error(error: Any) -> bool:
     """SQLite's word for a table or a column that we made up: an error of no kind."""
     return getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
 

@@ -14,25 +14,29 @@ from shop.storage.transactions import Context
 E = TypeVar("E", bound=Entity)
 
 
-def find_entity(ctx: Context, kind: type[E], id: int, *, lock: bool = False, alone: bool = False) -> E:
+def find_entity(
+    ctx: Context, kind: type[E], id: int, *, lock: bool = False, without_relations: bool = False
+) -> E:
     """The entity, if this caller may know of it; whoever locks it holds it until the commit.
 
     `alone` it comes without what belongs to it, for those who fetch that themselves.
     """
     if kind.private and not ctx.actor:
         raise Unauthenticated("Log in first.")
-    options = [lazyload("*")] if alone else []
+    options = [lazyload("*")] if without_relations else []
     entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None, options=options)
-    if entity is None or not entity.visible(ctx.roles(entity)):
-        raise kind.missing()
+    if entity is None or not entity.is_visible(ctx.get_roles(entity)):
+        raise kind.build_not_found()
     return entity
 
 
 def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int, E | None]:
     """Many at once, for who may see what leads to them; None where this caller may not know of one."""
     query = select(kind).where(kind.id.in_(ids)).options(lazyload("*"))
-    seen = {each.id: each for each in ctx.session.scalars(query) if each.visible(ctx.roles(each))}
-    return {id: seen.get(id) for id in ids}
+    visible_entities = {
+        entity.id: entity for entity in ctx.session.scalars(query) if entity.is_visible(ctx.get_roles(entity))
+    }
+    return {id: visible_entities.get(id) for id in ids}
 
 
 def find_newest_id(ctx: Context, kind: type[Entity]) -> int:
@@ -43,21 +47,21 @@ def find_newest_id(ctx: Context, kind: type[Entity]) -> int:
 def check_permission(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
     """Refuse those who may never do this before anyone reads what they sent."""
     move = get_moves(kind)[name]
-    if not ctx.actor and (barred := move.bar(ctx.roles())):
-        raise barred
+    if not ctx.actor and (permission_error := move.find_permission_error(ctx.get_roles())):
+        raise permission_error
     entity = None if id is None else find_entity(ctx, kind, id)
-    if barred := move.bar(ctx.roles(entity)):
-        raise barred
+    if permission_error := move.find_permission_error(ctx.get_roles(entity)):
+        raise permission_error
 
 
 def create(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
     """Bring a new entity into the shop."""
-    with ctx.writing() as session:
-        if refusal := get_moves(kind)[name].refusal(kind, ctx.roles()):
-            raise refusal
+    with ctx.transaction() as session:
+        if error := get_moves(kind)[name].find_error(kind, ctx.get_roles()):
+            raise error
         entity = getattr(kind, name)(**data)
         session.add(entity)
-        entity.note(name, ctx.actor and ctx.actor.id)
+        entity.record_move(name, ctx.actor and ctx.actor.id)
     return entity
 
 
@@ -68,12 +72,12 @@ def execute(
 
     What comes of it is the entity in its new state, unless the move itself says what.
     """
-    with ctx.writing():
+    with ctx.transaction():
         entity = find_entity(ctx, kind, id, lock=True)
-        if refusal := get_moves(kind)[name].refusal(entity, ctx.roles(entity)):
-            raise refusal
+        if error := get_moves(kind)[name].find_error(entity, ctx.get_roles(entity)):
+            raise error
         if tags is not None and not {"*", entity.tag} & set(tags):
             raise Stale("It was changed since you read it.", tag=entity.tag)
         outcome = getattr(entity, name)(**data)
-        entity.note(name, ctx.actor and ctx.actor.id)
+        entity.record_move(name, ctx.actor and ctx.actor.id)
     return entity if outcome is None else outcome

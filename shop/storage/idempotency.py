@@ -18,8 +18,11 @@ from shop.model.errors import Conflict, DomainError, KeyReused
 from shop.storage.database import build_insert, translate_error
 from shop.storage.transactions import Context
 
-LIFETIME = timedelta(hours=24)
-ROOM, BESIDE = 16 * 1024 * 1024, 500  # bytes for the answers of an account, and for a row beside its body
+ANSWER_LIFETIME = timedelta(hours=24)
+MAX_STORED_BYTES, ROW_OVERHEAD_BYTES = (
+    16 * 1024 * 1024,
+    500,
+)  # bytes for the answers of an account, and for a row beside its body
 PURGE_RATE = 0.01  # how often a keyed request sweeps away what has expired
 
 
@@ -51,73 +54,73 @@ def execute_once(
     ctx: Context,
     key: str,
     fingerprints: Sequence[str],
-    act: Callable[[], StoredAnswer],
-    refuse: Callable[[DomainError], StoredAnswer],
+    run: Callable[[], StoredAnswer],
+    build_refusal: Callable[[DomainError], StoredAnswer],
 ) -> StoredAnswer:
     """Do it and keep the answer, or give the answer that was kept.
 
     A conflict is an answer and is kept; nothing else that fails is, because it had no effect.
     """
-    who = ctx.actor.id if ctx.actor else 0
-    with ctx.writing() as session:
+    user_id = ctx.actor.id if ctx.actor else 0
+    with ctx.transaction() as session:
         if random.random() < PURGE_RATE:  # noqa: S311
             delete_expired(session)
-            drop_oldest(session, who)
-        if not claim_key(session, who, key, fingerprints):
-            return load_answer(session, who, key, fingerprints)
-        answer = run_in_savepoint(session, act, refuse)
-        store_answer(session, who, key, answer)
+            drop_oldest(session, user_id)
+        if not claim_key(session, user_id, key, fingerprints):
+            return load_answer(session, user_id, key, fingerprints)
+        answer = run_in_savepoint(session, run, build_refusal)
+        store_answer(session, user_id, key, answer)
     return answer
 
 
-def claim_key(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> bool:
+def claim_key(session: Session, user_id: int, key: str, fingerprints: Sequence[str]) -> bool:
     """Whether the key is ours; another who holds it is waited for.
 
     A refusal had no effect: it is told again to the same words, and makes room for other ones.
     """
-    outgrown = and_(Replay.status >= 400, Replay.fingerprint.not_in(fingerprints))
-    room = delete(Replay).where(Replay.user_id == who, Replay.key == key)
-    session.execute(room.where(or_(Replay.expires_at < now(), outgrown)))
-    row = {"status": 0, "body": b"", "media": "", "expires_at": now() + LIFETIME}
-    claim = build_insert(session, Replay).values(user_id=who, key=key, fingerprint=fingerprints[0], **row)
+    is_replaceable = and_(Replay.status >= 400, Replay.fingerprint.not_in(fingerprints))
+    own_key = delete(Replay).where(Replay.user_id == user_id, Replay.key == key)
+    session.execute(own_key.where(or_(Replay.expires_at < now(), is_replaceable)))
+    row = {"status": 0, "body": b"", "media": "", "expires_at": now() + ANSWER_LIFETIME}
+    claim = build_insert(session, Replay).values(user_id=user_id, key=key, fingerprint=fingerprints[0], **row)
     return session.execute(claim.on_conflict_do_nothing().returning(Replay.key)).first() is not None
 
 
-def load_answer(session: Session, who: int, key: str, fingerprints: Sequence[str]) -> StoredAnswer:
-    found = session.get_one(Replay, (who, key), populate_existing=True)
-    if found.fingerprint not in fingerprints:
+def load_answer(session: Session, user_id: int, key: str, fingerprints: Sequence[str]) -> StoredAnswer:
+    replay = session.get_one(Replay, (user_id, key), populate_existing=True)
+    if replay.fingerprint not in fingerprints:
         raise KeyReused(
             "This key came before with another request; choose a new key, or load the form again."
         )
-    return StoredAnswer(found.status, found.body, found.media, found.location, replayed=True)
+    return StoredAnswer(replay.status, replay.body, replay.media, replay.location, replayed=True)
 
 
 def run_in_savepoint(
-    session: Session, act: Callable[[], StoredAnswer], refuse: Callable[[DomainError], StoredAnswer]
+    session: Session, run: Callable[[], StoredAnswer], build_refusal: Callable[[DomainError], StoredAnswer]
 ) -> StoredAnswer:
     try:
         with session.begin_nested():
-            return act()
+            return run()
     except Conflict as error:
-        return refuse(error)
+        return build_refusal(error)
     except IntegrityError as error:
-        if known := translate_error(error):
-            return refuse(known)
+        if domain_error := translate_error(error):
+            return build_refusal(domain_error)
         raise
 
 
-def store_answer(session: Session, who: int, key: str, answer: StoredAnswer) -> None:
-    words: dict[str, Any] = {"body": answer.body, "media": answer.media, "location": answer.location}
+def store_answer(session: Session, user_id: int, key: str, answer: StoredAnswer) -> None:
+    values: dict[str, Any] = {"body": answer.body, "media": answer.media, "location": answer.location}
     session.execute(
         update(Replay)
-        .where(Replay.user_id == who, Replay.key == key)
-        .values(status=answer.status, **words)
+        .where(Replay.user_id == user_id, Replay.key == key)
+        .values(status=answer.status, **values)
         .execution_options(synchronize_session=False)
     )
 
 
 def purge_answers(ctx: Context) -> int:
-    with ctx.writing() as session:
+    with ctx.transaction() as session:
         return delete_expired(session)
 
 
@@ -126,12 +129,12 @@ def delete_expired(session: Session) -> int:
     return session.execute(delete(Replay).where(Replay.expires_at < now())).rowcount
 
 
-def drop_oldest(session: Session, who: int) -> None:
+def drop_oldest(session: Session, user_id: int) -> None:
     """Keep the newest answers of an account, as many as fit; all strangers share one account."""
-    size = func.sum(func.length(Replay.body) + BESIDE)
+    size = func.sum(func.length(Replay.body) + ROW_OVERHEAD_BYTES)
     total = size.over(order_by=Replay.expires_at.desc()).label("total")
-    rows = select(Replay.expires_at, total).where(Replay.user_id == who).subquery()
-    too_old = select(func.max(rows.c.expires_at)).where(rows.c.total > ROOM)
-    if (until := session.scalar(too_old)) is not None:
-        old = delete(Replay).where(Replay.user_id == who, Replay.expires_at <= until)
-        session.execute(old.execution_options(synchronize_session=False))
+    rows = select(Replay.expires_at, total).where(Replay.user_id == user_id).subquery()
+    newest_dropped = select(func.max(rows.c.expires_at)).where(rows.c.total > MAX_STORED_BYTES)
+    if (cut_off := session.scalar(newest_dropped)) is not None:
+        query = delete(Replay).where(Replay.user_id == user_id, Replay.expires_at <= cut_off)
+        session.execute(query.execution_options(synchronize_session=False))

@@ -33,11 +33,11 @@ def get_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def describe_lag(found: str | None, known: list[str]) -> str | None:
+def describe_lag(revision: str | None, known_revisions: list[str]) -> str | None:
     """How far behind it is; a step that only a newer version knows is no harm (docs/migrations.md)."""
-    if found == known[0] or (found and found not in known):
+    if revision == known_revisions[0] or (revision and revision not in known_revisions):
         return None
-    return f"at step {found or 'none'}, not {known[0]}"
+    return f"at step {revision or 'none'}, not {known_revisions[0]}"
 
 
 def is_model_table(name: str | None, kind: str, _: Any = None) -> bool:
@@ -53,13 +53,13 @@ def find_drift(engine: Engine) -> list[str]:
     """What somebody changed by hand: all that would make the tables again what the models say."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": is_model_table})
-        lost = REQUIRED_TRIGGERS[connection.dialect.name] - list_triggers(connection)
+        missing_triggers = REQUIRED_TRIGGERS[connection.dialect.name] - list_triggers(connection)
         return [
-            *(f"lost_trigger {name}" for name in sorted(lost)),
+            *(f"lost_trigger {name}" for name in sorted(missing_triggers)),
             *map(describe_change, compare_metadata(context, Base.metadata)),
         ]
 
 
 def describe_change(change: Any) -> str:
-    words = change[0] if isinstance(change, list) else change
-    return " ".join(str(getattr(each, "name", each)) for each in words[:4] if each is not None)
+    parts = change[0] if isinstance(change, list) else change
+    return " ".join(str(getattr(part, "name", part)) for part in parts[:4] if part is not None)

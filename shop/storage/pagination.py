@@ -34,7 +34,7 @@ class Cursor(NamedTuple):
     is to count, where a page that is reached by a link costs the same wherever it is.
     """
 
-    way: str
+    direction: str
     order: str
     number: int
     total: int | None = None
@@ -42,33 +42,39 @@ class Cursor(NamedTuple):
     id: int = 0
 
     @property
-    def backward(self) -> bool:
-        return self.way in (BEFORE, END)
+    def is_backward(self) -> bool:
+        return self.direction in (BEFORE, END)
 
     def __str__(self) -> str:
         return "~" + urlsafe_b64encode(orjson.dumps(list(self))).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, order: str, kind: type) -> "Cursor":
+    def parse(cls, text: str, order: str, kind: type) -> "Cursor":
         try:
             cursor = cls(*orjson.loads(urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))))
             value = (
                 datetime.fromisoformat(cursor.value) if kind is datetime and cursor.value else cursor.value
             )
-            if cursor.sound(order, kind, value):
+            if cursor.is_valid(order, kind, value):
                 return cursor._replace(value=value)
         except (ValueError, TypeError):
             pass
         raise NotFound("There is no such page in this order of these things; begin at the first page.")
 
-    def sound(self, order: str, kind: type, value: Any) -> bool:
+    def is_valid(self, order: str, kind: type, value: Any) -> bool:
         counts = (self.number, self.total or 0)
-        numbers = all(type(each) is int and abs(each) <= 2**40 for each in counts) and counts[1] >= 0
-        somewhere = type(self.id) is int and abs(self.id) < 2**63
-        place = somewhere and type(value) is kind and "\0" not in str(value)
-        bounded = not isinstance(value, int) or abs(value) < 2**63
-        known = self.way in (AFTER, BEFORE, END) and self.order == order
-        return numbers and known and (self.way == END or (place and bounded))
+        counts_are_valid = (
+            all(type(count) is int and abs(count) <= 2**40 for count in counts) and counts[1] >= 0
+        )
+        id_is_valid = type(self.id) is int and abs(self.id) < 2**63
+        position_is_valid = id_is_valid and type(value) is kind and "\0" not in str(value)
+        value_is_bounded = not isinstance(value, int) or abs(value) < 2**63
+        is_of_this_order = self.direction in (AFTER, BEFORE, END) and self.order == order
+        return (
+            counts_are_valid
+            and is_of_this_order
+            and (self.direction == END or (position_is_valid and value_is_bounded))
+        )
 
 
 class PageField(fields.Field):
@@ -110,29 +116,33 @@ class SortOrder:
         return f"{self.column.key}-{'desc' if self.descending else 'asc'}{self.filters}"
 
     def for_search(self, search: dict[str, Any]) -> "SortOrder":
-        """The same order of what this search finds, so that no cursor is good for another one."""
+        """Return the same order for what this search finds, so that no cursor is good for another one."""
         filters = {name: value for name, value in search.items() if name not in NO_FILTERS}
         if not filters:
             return self
         text = orjson.dumps(filters, option=orjson.OPT_SORT_KEYS, default=str)
         return replace(self, filters="-" + blake2b(text, digest_size=6).hexdigest())
 
-    def slice(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
+    def apply_cursor(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
         """The rows from the cursor on, in the direction it goes."""
-        falling = self.descending != cursor.backward
-        query = query.order_by(*(key.desc() if falling else key.asc() for key in (self.column, self.id)))
-        if cursor.way == NUMBER:
+        is_descending = self.descending != cursor.is_backward
+        query = query.order_by(
+            *(key.desc() if is_descending else key.asc() for key in (self.column, self.id))
+        )
+        if cursor.direction == NUMBER:
             return query.offset((cursor.number - 1) * per_page)
-        if cursor.way == END:
+        if cursor.direction == END:
             return query
-        here, there = tuple_(self.column, self.id), (cursor.value, cursor.id)
-        return query.where(here < there if falling else here > there)
+        row_position, cursor_position = tuple_(self.column, self.id), (cursor.value, cursor.id)
+        return query.where(
+            row_position < cursor_position if is_descending else row_position > cursor_position
+        )
 
-    def read(self, text: str) -> Cursor:
-        return Cursor.read(text, self.name, self.column.type.python_type)
+    def parse(self, text: str) -> Cursor:
+        return Cursor.parse(text, self.name, self.column.type.python_type)
 
-    def at(self, item: Any, way: str, number: int, total: int | None = None) -> Cursor:
-        return Cursor(way, self.name, number, total, getattr(item, self.column.key), item.id)
+    def build_cursor(self, item: Any, direction: str, number: int, total: int | None = None) -> Cursor:
+        return Cursor(direction, self.name, number, total, getattr(item, self.column.key), item.id)
 
 
 @dataclass(frozen=True)
@@ -158,12 +168,12 @@ def build_count(query: Select[Any]) -> Select[Any]:
 class PageQueries:
     """What gives the rows that are sought, when they are few and when they are many; and counts them."""
 
-    few: Select[Any]
-    many: Select[Any]
+    if_few: Select[Any]
+    if_many: Select[Any]
     count: Select[Any]
 
-    def rows(self, total: int) -> Select[Any]:
-        return self.many if total > MANY_ROWS else self.few
+    def choose_query(self, total: int) -> Select[Any]:
+        return self.if_many if total > MANY_ROWS else self.if_few
 
 
 def paginate(
@@ -171,29 +181,39 @@ def paginate(
     query: Select[Any] | PageQueries,
     order: SortOrder,
     search: dict[str, Any],
-    glance: Any = None,
+    row_type: Any = None,
 ) -> Page:
     """One page of a query: a number is counted off, a cursor is gone to."""
     page, per_page, order = search["page"], search["per_page"], order.for_search(search)
-    cursor = order.read(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
-    known = cursor.total if cursor.way != END else None  # where its last page begins, must be true now
-    found = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
-    total = ctx.rows(found.count)[0][0] if known is None else known
-    limit = (total % per_page or per_page) if cursor.way == END else per_page
-    sliced = order.slice(found.rows(total), cursor, per_page).limit(limit + 1)
-    rows = [glance.of(row) for row in ctx.rows(sliced)] if glance else [*ctx.session.scalars(sliced)]
-    more, items = len(rows) > limit, rows[:limit]
-    if cursor.backward:
+    cursor = order.parse(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
+    known_total = (
+        cursor.total if cursor.direction != END else None
+    )  # where its last page begins, must be true now
+    queries = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
+    total = ctx.fetch_rows(queries.count)[0][0] if known_total is None else known_total
+    limit = (total % per_page or per_page) if cursor.direction == END else per_page
+    page_query = order.apply_cursor(queries.choose_query(total), cursor, per_page).limit(limit + 1)
+    rows = (
+        [row_type.from_values(row) for row in ctx.fetch_rows(page_query)]
+        if row_type
+        else [*ctx.session.scalars(page_query)]
+    )
+    has_more, items = len(rows) > limit, rows[:limit]
+    if cursor.is_backward:
         items.reverse()
-    number = ceil(total / per_page) if cursor.way == END else cursor.number
-    before, after = (more, cursor.way == BEFORE) if cursor.backward else (number > 1, more)
-    end = Cursor(END, order.name, 0, total)
+    number = ceil(total / per_page) if cursor.direction == END else cursor.number
+    has_previous, has_next = (
+        (has_more, cursor.direction == BEFORE) if cursor.is_backward else (number > 1, has_more)
+    )
+    last = Cursor(END, order.name, 0, total)
     return Page(
         items=items,
         total=total,
         number=max(1, number),
         per_page=per_page,
-        last=end,
-        prev=(order.at(items[0], BEFORE, number - 1, total) if items else end) if before else None,
-        next=order.at(items[-1], AFTER, number + 1, total) if after and items else None,
+        last=last,
+        prev=(order.build_cursor(items[0], BEFORE, number - 1, total) if items else last)
+        if has_previous
+        else None,
+        next=order.build_cursor(items[-1], AFTER, number + 1, total) if has_next and items else None,
     )

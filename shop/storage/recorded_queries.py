@@ -26,8 +26,8 @@ def run_recorded(connection: Connection, statement: Executable, values: dict[str
     """Columns that are read this way come as the driver gives them, or else rows could not be compared."""
     result = connection.execute(statement, values)
     rows = [tuple(row) for row in result]
-    said: Any = result.context
-    return RecordedQuery(said.statement, said.parameters[0], rows)
+    context: Any = result.context
+    return RecordedQuery(context.statement, context.parameters[0], rows)
 
 
 def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
@@ -37,21 +37,21 @@ def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
         connection: Any = engine.raw_connection()
         try:
             cursor = connection.cursor()
-            return all(still_matches(cursor, each) for each in reads)
+            return all(still_matches(cursor, query) for query in reads)
         finally:
             connection.close()
     except SQLAlchemyError as error:
-        refusal = translate_error(error)
+        domain_error = translate_error(error)
     except driver.OperationalError as error:
-        refusal = translate_error(OperationalError("", (), error))
+        domain_error = translate_error(OperationalError("", (), error))
     except driver.Error:
-        refusal = None
-    if refusal:  # said at once, for to wait once more would be too long
-        raise refusal
+        domain_error = None
+    if domain_error:  # said at once, for to wait once more would be too long
+        raise domain_error
     return False  # who reads the long way will see, and say it better
 
 
-def still_matches(cursor: Any, each: RecordedQuery) -> bool:
-    cursor.execute(each.statement, each.values)
-    found: Sequence[tuple[Any, ...]] = cursor.fetchall()
-    return found == each.rows
+def still_matches(cursor: Any, query: RecordedQuery) -> bool:
+    cursor.execute(query.statement, query.values)
+    rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+    return rows == query.rows

@@ -18,43 +18,43 @@ RETRY_PAUSE = 1.0  # seconds in which nobody tries again where somebody waited i
 def limit_waits(engine: Engine) -> None:
     driver: Any = engine.dialect.dbapi
     connection = build_connection_class(driver)
-    failed = -RETRY_PAUSE
+    failed_at = -RETRY_PAUSE
 
     @event.listens_for(engine, "do_connect")
     def connect(_: Any, __: Any, args: list[Any], options: dict[str, Any]) -> Any:
-        nonlocal failed
-        began = monotonic()
-        if began - failed < RETRY_PAUSE:
+        nonlocal failed_at
+        started_at = monotonic()
+        if started_at - failed_at < RETRY_PAUSE:
             raise driver.OperationalError("the server did not answer a moment ago")
         try:
             return connection.connect(*args, **options)
         except driver.OperationalError:
-            if monotonic() - began > CONNECT_TIMEOUT:
-                failed = monotonic()
+            if monotonic() - started_at > CONNECT_TIMEOUT:
+                failed_at = monotonic()
             raise
 
     @event.listens_for(engine, "checkout")
-    def take(connection: Any, *_: Any) -> None:
-        connection.patience = STATEMENT_TIMEOUT
+    def set_statement_timeout(connection: Any, *_: Any) -> None:
+        connection.silence_timeout = STATEMENT_TIMEOUT
 
     @event.listens_for(engine, "checkin")
-    def give_back(connection: Any, _: Any) -> None:
+    def set_connect_timeout(connection: Any, _: Any) -> None:
         if connection:
-            connection.patience = CONNECT_TIMEOUT
+            connection.silence_timeout = CONNECT_TIMEOUT
 
 
 def build_connection_class(driver: Any) -> Any:
     """The driver's connection, which gives itself up when the server is silent for too long."""
 
     class Connection(driver.Connection):  # type: ignore[misc]
-        patience: float | None = CONNECT_TIMEOUT
+        silence_timeout: float | None = CONNECT_TIMEOUT
 
         def wait(self, *args: Any, **kwargs: Any) -> Any:
-            began = monotonic()
+            started_at = monotonic()
             try:
-                return super().wait(*args, **{"timeout": self.patience, **kwargs})
+                return super().wait(*args, **{"timeout": self.silence_timeout, **kwargs})
             except driver.OperationalError:
-                if self.patience and monotonic() - began >= self.patience:
+                if self.silence_timeout and monotonic() - started_at >= self.silence_timeout:
                     self.close()  # the pool then has done with it, and with all that are as old
                 raise
 
@@ -72,14 +72,14 @@ def limit_transactions(engine: Engine) -> None:
 def limit_postgresql(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        if (left := DEADLINE.get() - monotonic()) < STATEMENT_TIMEOUT:
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
+        if (seconds_left := DEADLINE.get() - monotonic()) < STATEMENT_TIMEOUT:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(seconds_left * 1000))}")
 
 
 def limit_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
-    def take(connection: Any, *_: Any) -> None:
-        end = DEADLINE.get()
-        wait = min(BUSY_TIMEOUT, max(0.001, end - monotonic()))
+    def set_deadline(connection: Any, *_: Any) -> None:
+        deadline = DEADLINE.get()
+        wait = min(BUSY_TIMEOUT, max(0.001, deadline - monotonic()))
         connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-        connection.set_progress_handler(lambda: monotonic() > end, PROGRESS_STEPS)
+        connection.set_progress_handler(lambda: monotonic() > deadline, PROGRESS_STEPS)

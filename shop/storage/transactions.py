@@ -38,17 +38,17 @@ class Context:
     actor: Actor | None = None
     currency: str = "USD"
     max_unpaid_orders: int = 100
-    reads: list[RecordedQuery] = field(default_factory=list)
+    recorded_queries: list[RecordedQuery] = field(default_factory=list)
 
-    def roles(self, entity: Any = None) -> frozenset[str]:
+    def get_roles(self, entity: Any = None) -> frozenset[str]:
         """What the caller is: to the shop, and to this entity."""
         if not self.actor:
             return frozenset({ANYONE})
-        owns = getattr(entity, "owner_id", None) == self.actor.id
-        return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if owns else set()))
+        is_owner = getattr(entity, "owner_id", None) == self.actor.id
+        return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if is_owner else set()))
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Connection]:
         """A connection to read from: that of the session where it has begun, else one without its ado."""
         if self.session.in_transaction():
             yield self.session.connection()
@@ -56,38 +56,38 @@ class Context:
         with self.session.get_bind().connect() as connection:
             yield connection
 
-    def rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
         """What there is, and a note of it: whoever keeps what is made of it can ask again."""
-        with self.reading() as connection:
-            found = run_recorded(connection, statement, values)
-        self.reads.append(found)
-        return found.rows
+        with self.connection() as connection:
+            query = run_recorded(connection, statement, values)
+        self.recorded_queries.append(query)
+        return query.rows
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """One transaction that writes: whole, or not at all. Inside another it is a part of that one."""
-        if self.session.info.get("writing"):
+        if self.session.info.get("in_transaction"):
             yield self.session
             self.session.flush()
             return
-        with self.begun() as session:
-            session.info["writing"] = True
+        with self.begin_writing() as session:
+            session.info["in_transaction"] = True
             try:
                 yield session
                 session.commit()
             finally:
-                session.info["writing"] = False
+                session.info["in_transaction"] = False
 
     @contextmanager
-    def begun(self) -> Iterator[Session]:
+    def begin_writing(self) -> Iterator[Session]:
         self.session.rollback()  # ends the read transaction that looked up the caller
-        sqlite, began = self.session.get_bind().dialect.name == "sqlite", perf_counter()
+        sqlite, started_at = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
             with hold_write_lock() if sqlite else nullcontext():
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-                    for tell in WRITE_WAIT_OBSERVERS:
-                        tell(perf_counter() - began)
+                    for observe in WRITE_WAIT_OBSERVERS:
+                        observe(perf_counter() - started_at)
                 yield self.session
         finally:
             self.session.rollback()

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shop.doors.rest.versions import V1, V2
-from shop.model.money import MAX, Currency
+from shop.model.money import MAX_MONEY, Currency
 
 CURRENCIES = st.sampled_from([Currency("USD"), Currency("JPY"), Currency("KWD")])
-AMOUNTS = st.integers(0, MAX)
+AMOUNTS = st.integers(0, MAX_MONEY)
 
 
 @given(CURRENCIES, AMOUNTS)
 def test_an_amount_survives_the_way_out_and_in(currency, minor):
-    assert currency.minor(currency.major(minor)) == minor
+    assert currency.to_minor_units(currency.to_decimal(minor)) == minor
 
 
 @given(CURRENCIES, AMOUNTS)
@@ -27,13 +27,16 @@ def test_an_amount_survives_both_notations(currency, minor):
 @given(CURRENCIES, AMOUNTS, st.integers(1, 9), st.integers(1, 20))
 def test_what_is_finer_than_the_currency_is_refused(currency, minor, digit, places):
     finer = Decimal(
-        f"{currency.major(minor):f}" + ("" if currency.decimals else ".") + "0" * (places - 1) + str(digit)
+        f"{currency.to_decimal(minor):f}"
+        + ("" if currency.decimals else ".")
+        + "0" * (places - 1)
+        + str(digit)
     )
     with pytest.raises(ValueError, match="decimals"):
-        currency.minor(finer)
+        currency.to_minor_units(finer)
 
 
-@given(st.integers(0, MAX))
+@given(st.integers(0, MAX_MONEY))
 def test_an_amount_that_a_client_multiplied_is_that_amount(minor):
     assert V1.read(Decimal(repr(minor * 0.01)), Currency("USD")) == minor
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 
-from shop.domain.order import STATES
+from shop.domain.order import ORDER_STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
@@ -53,7 +53,7 @@ def test_a_move_is_a_mutation_that_takes_its_shape(name):
         to_camel_case(word): field.required and name[:6] != "update"
         for word, field in move.takes().fields.items()
     }
-    required |= {} if move.begins else {"id": True, "etag": False}
+    required |= {} if move.is_creation else {"id": True, "etag": False}
     required |= {"idempotencyKey": False} if move.name not in MOVE_METHODS else {}
     said = {word: isinstance(each.type, GraphQLNonNull) for word, each in arguments(name).items()}
     assert said == required
@@ -71,7 +71,7 @@ def test_there_is_no_other_mutation_but_to_come_and_go():
 @pytest.mark.parametrize("kind", ENTITY_TYPES, ids=lambda kind: kind.__name__)
 def test_can_names_every_move_of_a_kind(kind):
     assert values(f"{kind.__name__}Move") == {
-        move.name for move in get_moves(kind).values() if not move.begins
+        move.name for move in get_moves(kind).values() if not move.is_creation
     }
 
 
@@ -80,7 +80,7 @@ def test_can_names_all_that_begins():
         get_mutation_name(kind, move)
         for kind in ENTITY_TYPES
         for move in get_moves(kind).values()
-        if move.begins
+        if move.is_creation
     }
     assert values("ShopMove") == begun
 
@@ -102,9 +102,9 @@ def test_a_list_may_be_narrowed_as_over_rest(field, search):
 @pytest.mark.parametrize(
     ("enum", "words"),
     [
-        ("OrderStatus", STATES),
+        ("OrderStatus", ORDER_STATES),
         ("Role", (CUSTOMER, STAFF)),
-        ("ProductSort", [to_camel_case(name) for name in products.SORTS]),
+        ("ProductSort", [to_camel_case(name) for name in products.SORT_COLUMNS]),
         ("Direction", ("asc", "desc")),
     ],
 )

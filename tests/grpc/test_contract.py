@@ -92,7 +92,7 @@ def test_every_call_is_answered():
 
 @pytest.mark.parametrize(("kind", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else "")
 def test_every_move_is_a_call_that_takes_what_the_move_takes(kind, move):
-    own = set() if move.begins else {"id", "etag"}
+    own = set() if move.is_creation else {"id", "etag"}
     own |= {"update_mask"} if move.name == "update" else set()
     asked = {each.name for each in METHODS[get_method_name(kind, move)].input_type.fields}
     assert asked == {*move.takes().fields, *own, "request_id"}
@@ -117,9 +117,11 @@ def test_every_word_of_a_state_has_a_number(enum, words):
 
 
 def test_every_sort_of_the_catalogue_is_here():
-    from shop.services.products import SORTS
+    from shop.services.products import SORT_COLUMNS
 
-    assert [name.removeprefix("PRODUCT_SORT_").lower() for name in pb.ProductSort.keys()[1:]] == list(SORTS)
+    assert [name.removeprefix("PRODUCT_SORT_").lower() for name in pb.ProductSort.keys()[1:]] == list(
+        SORT_COLUMNS
+    )
 
 
 def test_what_a_product_is_called_is_what_a_call_about_it_answers():

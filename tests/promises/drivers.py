@@ -138,7 +138,7 @@ class Grpc:
         return found if isinstance(found, str) else found[kind]
 
     def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
-        (move,) = (each for each in get_moves(KINDS[kind]).values() if each.begins)
+        (move,) = (each for each in get_moves(KINDS[kind]).values() if each.is_creation)
         return self.call(who, called(KINDS[kind], move), {**words, "request_id": key})
 
     def move(

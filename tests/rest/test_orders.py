@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from shop.domain.order import STATES
+from shop.domain.order import ORDER_STATES
 from shop.domain.product import Product
 from tests.rest.test_caching import at_once
 
@@ -315,7 +315,7 @@ class TestLists:
 
 
 @pytest.mark.parametrize("move", ["pay", "ship", "deliver", "cancel", "refund"])
-@pytest.mark.parametrize("status", STATES)
+@pytest.mark.parametrize("status", ORDER_STATES)
 @pytest.mark.parametrize("who", ["nobody", "stranger", "owner", "staff"])
 def test_an_order_promises_what_it_keeps(order, anonymous, person, customer, staff, who, status, move):
     caller = {"nobody": anonymous, "stranger": person("eve"), "owner": customer, "staff": staff}[who]

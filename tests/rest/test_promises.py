@@ -54,7 +54,7 @@ def follow(caller, url, name, words):
     return caller.call(MOVE_METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
 
 
-@pytest.mark.parametrize("name", [name for name, move in get_moves(User).items() if not move.begins])
+@pytest.mark.parametrize("name", [name for name, move in get_moves(User).items() if not move.is_creation])
 @pytest.mark.parametrize("state", ["active", "disabled", "promoted"])
 @pytest.mark.parametrize("who", ["stranger", "owner", "other", "staff"])
 def test_of_an_account(callers, states, customer, who, state, name):
@@ -64,7 +64,7 @@ def test_of_an_account(callers, states, customer, who, state, name):
     assert (promise, status in (401, 403, 404, 409)) == (status in (200, 204), not promise)
 
 
-@pytest.mark.parametrize("name", [name for name, move in get_moves(Product).items() if not move.begins])
+@pytest.mark.parametrize("name", [name for name, move in get_moves(Product).items() if not move.is_creation])
 @pytest.mark.parametrize("stock", [0, 12])
 @pytest.mark.parametrize("who", ["stranger", "owner", "staff"])
 def test_of_a_product(callers, product, who, stock, name):

@@ -36,7 +36,7 @@ STEPS = st.one_of(
     st.tuples(st.just("take in")),
 )  # fmt: skip
 SEARCHES = st.fixed_dictionaries(
-    {"sort": st.sampled_from([*products.SORTS]), "order": st.sampled_from(["asc", "desc"]),
+    {"sort": st.sampled_from([*products.SORT_COLUMNS]), "order": st.sampled_from(["asc", "desc"]),
      "per_page": st.integers(1, 4), "page": st.just(1)},
     optional={"q": TEXTS, "min_price": SMALL, "max_price": SMALL, "in_stock": st.booleans()},
 )  # fmt: skip
@@ -44,7 +44,10 @@ SEARCHES = st.fixed_dictionaries(
 
 @contextmanager
 def thresholds(rare):
-    with patch.multiple(search, RARE=rare, SMALL=-1), patch.object(pagination, "MANY_ROWS", rare):
+    with (
+        patch.multiple(search, MAX_RARE_MATCHES=rare, SMALL_CATALOGUE=-1),
+        patch.object(pagination, "MANY_ROWS", rare),
+    ):
         yield
 
 
@@ -96,7 +99,7 @@ def by_hand(session, kind, which, text=""):
 def naive(ctx, asked):
     """The ids that a search should find, in their order."""
     chosen = [
-        (getattr(each, products.SORTS[asked["sort"]].key), each.id)
+        (getattr(each, products.SORT_COLUMNS[asked["sort"]].key), each.id)
         for each in ctx.session.scalars(select(Product).execution_options(populate_existing=True))
         if each.retired_at is None
         and normalize_text(asked.get("q", "")) in each.words
@@ -120,7 +123,7 @@ def walked(ctx, asked):
 
 
 # From how many on words are common, so that a few products go all ways.
-RARE = st.sampled_from([0, 1, 3, search.RARE])  # and no catalogue is too small for the index
+RARE = st.sampled_from([0, 1, 3, search.MAX_RARE_MATCHES])  # and no catalogue is too small for the index
 
 
 @given(RARE, st.lists(STEPS, min_size=1, max_size=8), st.lists(SEARCHES, min_size=1, max_size=3))
@@ -145,7 +148,7 @@ def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
         for step in steps:
             change(ctx, *step)
         span, wanted = catalogue.list_product_span(ctx, asked, 100), naive(ctx, asked)
-        assert ([each.id for each in span.items], span.total()) == (wanted, len(wanted))
+        assert ([each.id for each in span.items], span.count_total()) == (wanted, len(wanted))
 
 
 @given(RARE, TEXTS.filter(bool), TEXTS)
@@ -161,21 +164,21 @@ def test_whoever_searches_for_a_part_of_the_words_finds_them(app, rare, text, ar
 
 
 def late(session):
-    found = session.scalar(select(func.count()).select_from(search.WORDS_LATE))
+    found = session.scalar(select(func.count()).select_from(search.PENDING_WORDS))
     session.rollback()
     return found
 
 
 def test_what_the_index_is_late_with_is_taken_in(app, session):
-    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.BATCH + 1))
+    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.INDEX_BATCH + 1))
     session.commit()
     assert until(lambda: search.catch_up_index(session.get_bind()) or late(session) == 0)
 
 
 def test_a_search_sees_to_it_that_the_index_catches_up(client, session):
-    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.MAX_LATE + 1))
+    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.MAX_PENDING + 1))
     session.commit()
-    search.ESTIMATES.clear()  # what it looked at some seconds ago
+    search.SIZE_ESTIMATES.clear()  # what it looked at some seconds ago
     client.get("/api/v1/products?q=oak")
     assert until(lambda: late(session) == 0)
 

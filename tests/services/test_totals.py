@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shop.domain.product import Product
 from shop.model.entity import now
-from shop.services.search import KEPT_TOTAL
+from shop.services.search import STORED_TOTAL
 from shop.storage.migration_state import find_drift
 
 ROW = {"name": "a", "name_key": "a", "description": "", "words": "a", "price": 1, "stock": 1, "version": 1}
@@ -32,7 +32,7 @@ def engine(app):
 def kept_and_counted(engine):
     with engine.connect() as connection:
         counted = select(func.count()).where(Product.retired_at.is_(None))
-        return connection.scalar(KEPT_TOTAL), connection.scalar(counted)
+        return connection.scalar(STORED_TOTAL), connection.scalar(counted)
 
 
 @pytest.mark.parametrize("change", EVERY)

@@ -11,7 +11,7 @@ from shop.domain.product import Product
 from shop.doors.graphql.resolvers import build_edges, build_page_info, fetch_products
 from shop.model.errors import Invalid, NotFound
 from shop.services import changes as feed
-from shop.storage.spans import check_first
+from shop.storage.spans import check_span_size
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class ChangeSpan:
     items: Sequence[Any]
 
     @property
-    def has_next(self) -> bool:
+    def has_more(self) -> bool:
         return len(self.items) == self.first
 
     @property
     def has_previous(self) -> bool:
         return self.after > 0
 
-    def cursor(self, change: Any) -> str:
+    def build_cursor(self, change: Any) -> str:
         return str(change.seq)
 
 
@@ -38,7 +38,7 @@ def resolve_changes(_: None, info: Info, first: int, after: str | None = None) -
     ctx = info.context.ctx
     start = feed.find_newest_change(ctx) if after is None else parse_change_cursor(after)
     try:
-        rows = feed.read_changes(ctx, start, check_first(first))
+        rows = feed.read_changes(ctx, start, check_span_size(first))
     except NotFound as error:
         raise Invalid("Start again without this cursor.", errors={"after": [error.detail]}) from None
     info.context.announce_ids(Product, (change.product_id for change in rows))

@@ -37,7 +37,7 @@ def parse_id(kind: type[Entity], id: str) -> int:
     """Return the number in an id; raise NotFound if the id is not one of this kind."""
     match = ID_PATTERN.fullmatch(id)
     if not match or match[1] not in (None, kind.__name__):
-        raise kind.missing()
+        raise kind.build_not_found()
     return int(match[2])
 
 
@@ -90,6 +90,6 @@ def convert_value(field: fields.Field, value: Any, currency: Currency) -> Any:
 def to_minor_units(amount: Decimal, currency: Currency) -> int | Decimal:
     """Return minor units if the amount is exact; otherwise the amount itself, which the schema refuses."""
     try:
-        return currency.minor(amount)
+        return currency.to_minor_units(amount)
     except (ValueError, InvalidOperation):
         return amount

@@ -29,7 +29,7 @@ PreparedMove = Callable[[], Any]
 
 def get_mutation_name(kind: type[Entity], move: Move) -> str:
     """Return the name of the mutation for a move."""
-    if kind is Order and move.begins:
+    if kind is Order and move.is_creation:
         return "placeOrder"
     return move.name + kind.__name__ if move.name in SHARED_MOVE_NAMES else move.name
 
@@ -42,10 +42,10 @@ MOVE_OF_MUTATION = {
 def prepare_move(context: GraphQLContext, name: str, args: dict[str, Any]) -> PreparedMove:
     """Check permission and input, and return a function that makes the move."""
     (kind, move), ctx = MOVE_OF_MUTATION[name], context.ctx
-    id = () if move.begins else (parse_id(kind, args["id"]),)
+    id = () if move.is_creation else (parse_id(kind, args["id"]),)
     check_permission(ctx, kind, move.name, *id)
     data = load_input(move.takes(partial=move.name == "update"), args, context.currency)
-    if move.begins:
+    if move.is_creation:
         service = CUSTOM_SERVICES.get(name) or partial(create_entity, kind, move)
         return lambda: service(ctx, data)
     service = CUSTOM_SERVICES.get(name) or partial(execute_move, kind, move)

@@ -28,7 +28,7 @@ def register_resolver(*names: str) -> Callable[[Callable[..., Any]], Callable[..
 
 def find_node(info: Info, kind: type[Entity], id: str) -> Entity | None:
     try:
-        return find_entity(info.context.ctx, kind, parse_id(kind, id), alone=True)
+        return find_entity(info.context.ctx, kind, parse_id(kind, id), without_relations=True)
     except NotFound:
         return None
 
@@ -53,14 +53,14 @@ def resolve_shop(_: None, info: Info) -> dict[str, Any]:
     creating = [
         get_mutation_name(kind, move)
         for kind in ENTITY_TYPES
-        for move in find_available_moves(kind, info.context.ctx.roles())
+        for move in find_available_moves(kind, info.context.ctx.get_roles())
     ]
     return {"name": "Shop", "currency": str(info.context.ctx.currency), "can": creating}
 
 
 @register_resolver("Product.can", "User.can", "Order.can")
 def resolve_can(entity: Entity, info: Info) -> list[str]:
-    return [move.name for move in find_available_moves(entity, info.context.ctx.roles(entity))]
+    return [move.name for move in find_available_moves(entity, info.context.ctx.get_roles(entity))]
 
 
 @register_resolver("ProductPayload.ok", "UserPayload.ok", "OrderPayload.ok", "TokenPayload.ok", "Done.ok")
@@ -106,7 +106,7 @@ def resolve_users(_: None, info: Info, first: int, after: str | None = None) -> 
 def resolve_orders(_: None, info: Info, first: int, after: str | None = None, **search: Any) -> Span:
     ctx = info.context.ctx
     filters = load_input(orders.OrderSearch(), drop_nulls(search), info.context.currency)
-    order = orders.NEWEST.for_search(filters)
+    order = orders.NEWEST_FIRST.for_search(filters)
     span = fetch_span(ctx.session, orders.select_visible_orders(ctx, filters), order, first, after)
     announce_orders(info.context, span.items)
     return span
@@ -131,7 +131,7 @@ def fetch_orders_of_users(
     context: GraphQLContext, ids: list[int], first: int, after: str | None
 ) -> dict[int, Span]:
     visible = orders.select_visible_orders(context.ctx, {})
-    spans = fetch_spans(context.ctx.session, visible, orders.NEWEST, Order.user_id, ids, first, after)
+    spans = fetch_spans(context.ctx.session, visible, orders.NEWEST_FIRST, Order.user_id, ids, first, after)
     announce_orders(context, [order for span in spans.values() for order in span.items])
     return spans
 
@@ -170,12 +170,12 @@ RESOLVERS["TokenPayload.tokenType"] = lambda *_: "Bearer"
 
 
 def build_edges(span: Span, _: Info) -> list[dict[str, Any]]:
-    return [{"cursor": span.cursor(item), "node": item} for item in span.items]
+    return [{"cursor": span.build_cursor(item), "node": item} for item in span.items]
 
 
 def build_page_info(span: Span, _: Info) -> dict[str, Any]:
-    cursors = [span.cursor(item) for item in (*span.items[:1], *span.items[-1:])] or [None, None]
-    more = {"has_next_page": span.has_next, "has_previous_page": span.has_previous}
+    cursors = [span.build_cursor(item) for item in (*span.items[:1], *span.items[-1:])] or [None, None]
+    more = {"has_next_page": span.has_more, "has_previous_page": span.has_previous}
     return {**more, "start_cursor": cursors[0], "end_cursor": cursors[1]}
 
 

@@ -54,7 +54,7 @@ def build_attribute_resolver(name: str, field: GraphQLField) -> Resolver:
         return source[name] if type(source) is dict else getattr(source, name)
 
     def resolve_money(source: Any, info: Info) -> Any:
-        return info.context.currency.major(getattr(source, name))
+        return info.context.currency.to_decimal(getattr(source, name))
 
     return resolve_money if get_named_type(field.type).name == "Money" else resolve
 

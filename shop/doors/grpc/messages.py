@@ -44,7 +44,7 @@ def build_field_writers(descriptor: Descriptor) -> list[tuple[str, FieldWriter]]
 def build_field_writer(field: FieldDescriptor) -> FieldWriter:
     name, below = field.name, field.message_type
     if name == "can":
-        return lambda entity, ctx: [move.name for move in find_available_moves(entity, ctx.roles(entity))]
+        return lambda entity, ctx: [move.name for move in find_available_moves(entity, ctx.get_roles(entity))]
     if name == "etag":
         return lambda entity, _: entity.tag
     if field.enum_type:
@@ -133,7 +133,7 @@ def to_minor_units(money: Amount, currency: Currency) -> int:
     if abs(money.nanos) >= NANOS_PER_UNIT or money.units * money.nanos < 0:
         raise ValueError("The nanos are less than a unit, and have the sign of the units.")
     try:
-        return currency.minor(Decimal(money.units) + Decimal(money.nanos).scaleb(-9))
+        return currency.to_minor_units(Decimal(money.units) + Decimal(money.nanos).scaleb(-9))
     except ValueError as error:
         raise ValueError(f"It must be exact: {error}.") from None
 

@@ -51,7 +51,7 @@ UnaryMethod = Callable[[Message], Message]
 
 def get_method_name(kind: type[Entity], move: Move) -> str:
     """Return the name of the method for a move."""
-    return "PlaceOrder" if kind is Order and move.begins else move.name.title() + kind.__name__
+    return "PlaceOrder" if kind is Order and move.is_creation else move.name.title() + kind.__name__
 
 
 def get_response_type(name: str) -> type[Message]:
@@ -73,7 +73,7 @@ def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
 
 
 def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
-    ctx, id = get_context(), () if move.begins else (request.id,)
+    ctx, id = get_context(), () if move.is_creation else (request.id,)
     check_permission(ctx, kind, move.name, *id)
     run = prepare_move(ctx, name, kind, move, request)
     return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
@@ -86,7 +86,7 @@ def prepare_move(
     schema = move.takes(partial=move.name == "update")
     mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
     data = load_input(schema, request, ctx.currency, mask)
-    if move.begins:
+    if move.is_creation:
         return partial(
             CUSTOM_SERVICES.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data
         )

@@ -24,7 +24,7 @@ from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
 from shop.runtime import get_runtime
 from shop.services import changes, imports
-from shop.services.changes import Row, Search, Stream
+from shop.services.changes import ChangeRow, ChangeSearch, ChangeStream
 from shop.storage.execution import check_permission
 from shop.storage.transactions import Context
 
@@ -43,7 +43,7 @@ class StreamMethods:
         with runner.app.app_context():
             self.ctx = anonymous_context()
         self.changes, self.steps = (
-            Stream(
+            ChangeStream(
                 watcher, lambda cursor, read=read: runner.run_for_all(lambda: read_rows_after(read, cursor))
             )
             for read in (changes.read_changes, changes.read_steps)
@@ -67,7 +67,7 @@ class StreamMethods:
             call, find_start_cursor, request, changes.find_newest_change
         )
         yield pb.WatchProductsResponse(cursor=call.cursor)
-        async for rows in self.changes.after(call.cursor):
+        async for rows in self.changes.read_after(call.cursor):
             for row in rows:
                 if not product_ids or row.product_id in product_ids:
                     yield pb.WatchProductsResponse(cursor=row.seq, change=self.build_change(row))
@@ -81,7 +81,7 @@ class StreamMethods:
             call, find_start_cursor, request, changes.find_newest_step
         )
         yield pb.WatchOrdersResponse(cursor=call.cursor)
-        async for rows in self.steps.after(call.cursor):
+        async for rows in self.steps.read_after(call.cursor):
             visible_rows = changes.filter_visible_steps(caller, rows) and await self.runner.run_for_call(
                 call, filter_own_steps, rows
             )
@@ -96,7 +96,7 @@ class StreamMethods:
             call.cursor = rows[-1].seq
         raise build_stopping_error()
 
-    def build_change(self, row: Row) -> pb.ProductChange:
+    def build_change(self, row: ChangeRow) -> pb.ProductChange:
         return build_message(pb.ProductChange, row, self.ctx)
 
     async def batch_create_products(
@@ -153,13 +153,13 @@ class StreamMethods:
             except CallError as call_error:
                 if call_error.status.code == code.UNAUTHENTICATED:
                     raise
-                answer.refusal.CopyFrom(call_error.status)
+                answer.find_error.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
         yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous_context()))
 
     async def send_changes(self, call: Call) -> Messages:
-        async for rows in self.changes.after(call.cursor):
+        async for rows in self.changes.read_after(call.cursor):
             for row in rows:
                 change = self.build_change(row) if row.kind == CHANGED else None
                 yield pb.LivePriceUpdatesResponse(cursor=row.seq, change=change)
@@ -187,22 +187,22 @@ def build_stopping_error() -> CallError:
 def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
     """Return the cursor to begin with: the one that the caller sent, or the newest."""
     ctx = get_context()
-    cursor = load_input(Search(only=("after",)), request, ctx.currency).get("after")
+    cursor = load_input(ChangeSearch(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
 
 
-def read_rows_after(read: Callable[[Context, int], Sequence[Row]], cursor: int) -> Sequence[Row]:
+def read_rows_after(read: Callable[[Context, int], Sequence[ChangeRow]], cursor: int) -> Sequence[ChangeRow]:
     try:
         return read(anonymous_context(), cursor)
     except NotFound as error:
         raise Invalid("Start again without this cursor.", errors={"cursor": [error.detail]}) from None
 
 
-def filter_own_steps(rows: Sequence[Row]) -> Sequence[Row]:
+def filter_own_steps(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
     return changes.filter_visible_steps(get_context(), rows)
 
 
-def get_status_after(row: Row) -> int:
+def get_status_after(row: ChangeRow) -> int:
     """Return the status of an order after a step."""
     status = get_moves(Order)[row.move].target or PLACED
     return get_enum_number(pb.OrderStatus.DESCRIPTOR, status)
@@ -215,7 +215,7 @@ def check_product_permission(name: str) -> None:
 def begin_live_prices() -> int:
     """Check that the caller may change prices, and return the cursor to begin with."""
     ctx = get_context()
-    if refusal := get_moves(Product)["update"].bar(ctx.roles()):
+    if refusal := get_moves(Product)["update"].find_permission_error(ctx.get_roles()):
         raise refusal
     return changes.find_newest_change(ctx)
 

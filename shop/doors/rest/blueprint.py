@@ -97,7 +97,7 @@ class Blueprint(SmorestBlueprint):
 
 def find_recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
     """The queries that an answer was made of; None where the session read something: it records nothing."""
-    return None if ctx.session.in_transaction() else ctx.reads
+    return None if ctx.session.in_transaction() else ctx.recorded_queries
 
 
 def parse_fields() -> tuple[str, ...]:

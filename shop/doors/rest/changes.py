@@ -26,7 +26,7 @@ MAX_WAIT = 25  # seconds of a wait, so that no proxy between gives up before
 changes = Blueprint("changes", __name__, description="What changed in the catalogue.")
 
 
-class ChangeSearch(feed.Search):
+class ChangeSearch(feed.ChangeSearch):
     wait = StrictInteger(0, MAX_WAIT, metadata={"description": "Seconds to wait where there is nothing new."})
 
 

@@ -75,7 +75,7 @@ def describe_rules(shape: type[Schema], name: str, currency: Currency) -> Node:
     found: Node = {"prompt": field.metadata.get("prompt") or field.name.replace("_", " ").capitalize()}
     found["type"] = find_input_type(field)
     if isinstance(field, Money):
-        found["step"] = float(currency.major(1))
+        found["step"] = float(currency.to_decimal(1))
     if isinstance(field, fields.Boolean):
         found["options"] = {"inline": ["true", "false"], "maxItems": 1}
     for rule in field.validators if not isinstance(field, fields.List) else ():

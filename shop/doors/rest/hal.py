@@ -25,7 +25,7 @@ LINK_SCHEMA = {"$ref": "#/components/schemas/Link"}
 
 def move_path(move: Move) -> str:
     """Where a move is made, below the entity's own address."""
-    return "" if move.begins or move.name in MOVE_METHODS else f"/{move.name}"
+    return "" if move.is_creation or move.name in MOVE_METHODS else f"/{move.name}"
 
 
 def profile_link(name: str) -> dict[str, str]:
@@ -105,7 +105,7 @@ class Representation(LinkedSchema):
             "profile": {"href": f"{frame.root}/profile#{self.kind.__name__.lower()}"},
             **{
                 move.name: build_move_link(here, move)
-                for move in find_available_moves(entity, frame.context.roles(entity))
+                for move in find_available_moves(entity, frame.context.get_roles(entity))
             },
         }
 
@@ -113,7 +113,7 @@ class Representation(LinkedSchema):
         here = self.at(entity)
         return {
             move.name: build_move_form(here, move, entity)
-            for move in find_available_moves(entity, get_context().roles(entity))
+            for move in find_available_moves(entity, get_context().get_roles(entity))
         }
 
     def extra_links(self, entity: Entity, frame: RenderContext) -> dict[str, dict[str, Any]]:
@@ -141,7 +141,7 @@ def build_creation_form(here: str, move: Move, kind: type[Entity]) -> dict[str, 
 
 
 def build_creation_forms(kind: type[Entity], here: str) -> dict[str, dict[str, Any]]:
-    offered = find_available_moves(kind, get_context().roles())
+    offered = find_available_moves(kind, get_context().get_roles())
     return {move.name: build_creation_form(here, move, kind) for move in offered if has_form(move.takes)}
 
 
@@ -173,7 +173,7 @@ class CollectionRepresentation(LinkedSchema):
             **{rel: {"href": self.href(**turn_page(query, to))} for rel, to in turns.items() if to},
             "search": self.template(),
             "profile": profile_link("collection"),
-            **self.begins(),
+            **self.is_creation(),
         }
 
     def templates(self, page: Page) -> dict[str, dict[str, Any]]:
@@ -194,12 +194,12 @@ class CollectionRepresentation(LinkedSchema):
     def href(self, **query: Any) -> str:
         return build_url(self.path(), **query)
 
-    def begins(self) -> dict[str, dict[str, str]]:
+    def is_creation(self) -> dict[str, dict[str, str]]:
         kind = self.document.kind
         here = build_url(self.document.path)
         return {
             move.name: build_move_link(here, move)
-            for move in find_available_moves(kind, get_context().roles())
+            for move in find_available_moves(kind, get_context().get_roles())
         }
 
 

@@ -29,20 +29,20 @@ def register_moves(
         for method in MOVE_METHODS.get(move.name, ("POST",)):
             view = answer_view(blueprint, move, method, shown, document, build_view(move, service))
             view = guard_view(move, document, parse_view_input(blueprint, move, method, document, view))
-            rule = ("" if move.begins else "/<id:id>") + move_path(move)
+            rule = ("" if move.is_creation else "/<id:id>") + move_path(move)
             name = "patch" if method == "PATCH" else move.name
             blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
 
 
 def build_service(move: Move, document: type[Representation]) -> Service:
     """The service that makes any move: a new entity, or an old one in a new state."""
-    if move.begins:
+    if move.is_creation:
         return lambda ctx, data: create(ctx, document.kind, move.name, data)
     return lambda ctx, id, data, tags: execute(ctx, document.kind, id, move.name, data, tags)
 
 
 def build_view(move: Move, service: Service) -> View:
-    if move.begins:
+    if move.is_creation:
         return lambda data: service(get_context(), data)
     return lambda data, id: service(get_context(), id, data, read_precondition())
 
@@ -56,7 +56,7 @@ def answer_view(
     view: View,
 ) -> View:
     view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
-    status = 204 if method == "DELETE" else 201 if move.begins or shown is not document else 200
+    status = 204 if method == "DELETE" else 201 if move.is_creation or shown is not document else 200
     view = blueprint.gives(status, None if status == 204 else shown)(view)
     return make_idempotent(view) if method == "POST" else view
 

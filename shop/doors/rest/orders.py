@@ -5,7 +5,7 @@ from typing import Any
 from flask import request
 from marshmallow import Schema, fields
 
-from shop.domain.order import STATES, Item, Order
+from shop.domain.order import ORDER_STATES, Item, Order
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.guard import build_url
 from shop.doors.rest.hal import LINK_SCHEMA, OPTIONAL_MEMBER, CollectionRepresentation, Representation
@@ -30,7 +30,7 @@ class ItemDocument(Schema):
 
     def links(self, item: Item) -> dict[str, dict[str, str]]:
         """To the product, while it is still sold."""
-        return {"product": {"href": build_url(f"/products/{item.product_id}")}} if item.listed else {}
+        return {"product": {"href": build_url(f"/products/{item.product_id}")}} if item.is_sold else {}
 
 
 class StepDocument(Schema):
@@ -42,7 +42,7 @@ class StepDocument(Schema):
 class OrderDocument(Representation):
     kind, path = Order, "/orders"
 
-    status = fields.String(metadata={"enum": list(STATES)})
+    status = fields.String(metadata={"enum": list(ORDER_STATES)})
     total = Price()
     currency = fields.String()
     reference = fields.String(metadata=OPTIONAL_MEMBER)
@@ -58,7 +58,7 @@ class OrderDocument(Representation):
 
     def extra_links(self, order: Order, frame: RenderContext) -> dict[str, dict[str, Any]]:
         """To the user as well, while there is one: who asks for an own order is there."""
-        here = OWNER in frame.context.roles(order) or not order.user.erased_at
+        here = OWNER in frame.context.get_roles(order) or not order.user.erased_at
         user = {"user": {"href": build_url(f"/users/{order.user_id}")}} if here else {}
         return {**super().extra_links(order, frame), **user}
 

@@ -34,7 +34,9 @@ DOCUMENTS: dict[str, type[Representation]] = {
 
 def describe_entity(name: str, document: type[Representation]) -> dict[str, Any]:
     state = {member: MEMBERS[member] for member in document().fields if member in MEMBERS}
-    offered = {move.name: f"{move.title}." for move in get_moves(document.kind).values() if not move.begins}
+    offered = {
+        move.name: f"{move.title}." for move in get_moves(document.kind).values() if not move.is_creation
+    }
     return {**state, **COMMON_RELS, **ENTITY_RELS.get(name, {}), **offered}
 
 

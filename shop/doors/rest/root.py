@@ -47,15 +47,15 @@ class HomeDocument(LinkedSchema):
             "login": {"href": build_url("/tokens"), "title": "Log in"},
             **{
                 move.name: build_move_link(build_url("/users"), move)
-                for move in find_available_moves(User, get_context().roles())
+                for move in find_available_moves(User, get_context().get_roles())
             },
             **({"me": account_link(me)} if me else {}),
             **({"orders": {"href": build_url("/orders")}} if me else {}),
             **({"logout": {"href": build_url("/tokens/current"), "title": "Log out"}} if me else {}),
-            **({"users": {"href": build_url("/users")}} if STAFF in get_context().roles() else {}),
+            **({"users": {"href": build_url("/users")}} if STAFF in get_context().get_roles() else {}),
             **{
                 move.name: build_move_link(build_url("/products"), move)
-                for move in find_available_moves(Product, get_context().roles())
+                for move in find_available_moves(Product, get_context().get_roles())
             },
             **build_version_links(),
         }

@@ -37,7 +37,7 @@ class UserDocument(Representation):
     _embedded = fields.Method("embed", metadata={"type": "object", **OPTIONAL_MEMBER})
 
     def extra_links(self, user: User, frame: RenderContext) -> dict[str, dict[str, Any]]:
-        collection = super().extra_links(user, frame) if STAFF in frame.context.roles(user) else {}
+        collection = super().extra_links(user, frame) if STAFF in frame.context.get_roles(user) else {}
         return {**collection, "orders": {"href": f"{self.at(user)}/orders"}}
 
     def embed(self, user: User, _: RenderContext) -> Any:

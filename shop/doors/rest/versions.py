@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from shop.model.money import MAX, Currency
+from shop.model.money import MAX_MONEY, Currency
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ def to_exact_minor(amount: Any, currency: Currency) -> Any:
     if type(amount) not in (int, Decimal):
         return amount
     try:
-        return currency.minor(amount)
+        return currency.to_minor_units(amount)
     except ValueError:
         return round_multiplied(amount, currency)
 
 
 def round_multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
     """A client that multiplies 35 by 0.01 says 0.35000000000000003, which is one amount and no other."""
-    if not -MAX <= amount <= MAX:
+    if not -MAX_MONEY <= amount <= MAX_MONEY:
         return Decimal(amount)
-    minor, step = round(amount * 10**currency.decimals), float(currency.major(1))
+    minor, step = round(amount * 10**currency.decimals), float(currency.to_decimal(1))
     return minor if amount == Decimal(repr(minor * step)) else amount
 
 
@@ -46,13 +46,19 @@ def write_number(minor: int, currency: Currency) -> int | float:
 
 
 def build_number_schema(currency: Currency) -> dict[str, Any]:
-    step = {"multipleOf": float(currency.major(1))} if currency.decimals else {}
+    step = {"multipleOf": float(currency.to_decimal(1))} if currency.decimals else {}
     kind = "number" if currency.decimals else "integer"
-    return {"type": kind, "minimum": 0, "maximum": write_number(MAX, currency), **step, "examples": [249]}
+    return {
+        "type": kind,
+        "minimum": 0,
+        "maximum": write_number(MAX_MONEY, currency),
+        **step,
+        "examples": [249],
+    }
 
 
 def write_labelled(minor: int, currency: Currency) -> dict[str, str]:
-    return {"amount": f"{currency.major(minor):f}", "currency": str(currency)}
+    return {"amount": f"{currency.to_decimal(minor):f}", "currency": str(currency)}
 
 
 def read_labelled(money: Any, currency: Currency) -> Any:
