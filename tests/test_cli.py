@@ -15,7 +15,7 @@ from threading import Timer
 import pytest
 import requests
 
-from shop.cli.running import SAMPLE_CATALOGUE
+from shop.cli.serve import SAMPLE_CATALOGUE
 from tests.conftest import HEAD, KEY, PASSWORD, Ran, fresh_postgres
 from tests.servers import free_port, listening
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from shop import files
+from shop.cli import product_files
 from shop.domain.product import MAX_STOCK, Product
 from shop.model.money import MAX_MONEY, Currency
 from shop.services import imports
@@ -53,7 +53,7 @@ def shelf(app):
 def complaints(content: str | bytes, name: str = "goods.csv") -> list[tuple[int, str]]:
     """The lines that reading a file finds wrong; no database is needed to know."""
     raw, found = content if isinstance(content, bytes) else content.encode(), []
-    for number, row in files.read_rows(Path(name), BytesIO(raw), USD, lambda _: None):
+    for number, row in product_files.read_rows(Path(name), BytesIO(raw), USD, lambda _: None):
         try:
             imports.load_row(row)
         except ValueError as error:
@@ -109,7 +109,7 @@ def test_a_bad_line_after_thousands_of_good_ones_takes_them_all_back(take, shelf
 
 def test_a_line_without_end_after_thousands_of_good_ones_takes_them_all_back(take, shelf):
     good = "".join(f"Thing {number},,1,1\n" for number in range(2500))
-    assert (take(HEADER + good + "x" * files.MAX_LINE_BYTES, "--skip-bad").code, shelf()) == (1, [])
+    assert (take(HEADER + good + "x" * product_files.MAX_LINE_BYTES, "--skip-bad").code, shelf()) == (1, [])
 
 
 def test_an_import_adds_to_what_is_there(take, shelf, product):
@@ -170,17 +170,17 @@ PRODUCTS = st.builds(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_export_reads_back_as_the_same_products(suffix, goods, currency):
     path, written = Path(f"goods{suffix}"), StringIO(newline="")
-    files.write_products(path, written, goods, currency)
-    read = files.read_rows(path, BytesIO(written.getvalue().encode()), currency, lambda _: None)
+    product_files.write_products(path, written, goods, currency)
+    read = product_files.read_rows(path, BytesIO(written.getvalue().encode()), currency, lambda _: None)
     assert [imports.load_row(row) for _, row in read] == [
-        {name: getattr(each, name) for name in files.COLUMNS} for each in goods
+        {name: getattr(each, name) for name in product_files.COLUMNS} for each in goods
     ]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["a.csv", "a.jsonl"]))
 @settings(max_examples=300, deadline=None)
 def test_no_file_whatever_is_in_it_does_more_than_be_refused(content, name):
-    with suppress(files.FileError):
+    with suppress(product_files.FileError):
         assert all(number > 0 and reason for number, reason in complaints(content, name))
         assert all(number > 1 and reason for number, reason in complaints(HEADER.encode() + content))
 
@@ -293,19 +293,19 @@ def test_a_byte_order_mark_is_no_part_of_the_first_word(take, shelf, name):
 )
 def test_a_csv_whose_first_line_does_not_name_the_columns_is_refused(header):
     with pytest.raises(
-        files.FileError, match="the first line must name the columns: name,description,price,stock"
+        product_files.FileError, match="the first line must name the columns: name,description,price,stock"
     ):
         complaints(f"{header}\nDesk,,1,1\n")
 
 
 def test_a_csv_in_another_encoding_is_refused():
-    with pytest.raises(files.FileError, match="the first line must name the columns"):
+    with pytest.raises(product_files.FileError, match="the first line must name the columns"):
         complaints((HEADER + "Desk,,1,1\n").encode("utf-16"))
 
 
 @pytest.mark.parametrize("name", ["goods.txt", "goods", "goods.csv.gz", ".csv"])
 def test_a_file_of_another_kind_is_refused(name):
-    with pytest.raises(files.FileError, match=r"the file must be a \.csv or a \.jsonl"):
+    with pytest.raises(product_files.FileError, match=r"the file must be a \.csv or a \.jsonl"):
         complaints(HEADER, name)
 
 
@@ -320,8 +320,10 @@ def test_an_empty_csv_is_refused(take):
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.jsonl"])
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(name):
-    with pytest.raises(files.FileError, match="line 2 is longer than a MiB"):
-        complaints(f"{HEADER if name == 'goods.csv' else chr(10)}{'x' * files.MAX_LINE_BYTES}\n", name)
+    with pytest.raises(product_files.FileError, match="line 2 is longer than a MiB"):
+        complaints(
+            f"{HEADER if name == 'goods.csv' else chr(10)}{'x' * product_files.MAX_LINE_BYTES}\n", name
+        )
 
 
 def test_what_a_file_says_cannot_make_lines_of_its_own_or_move_the_cursor(take):

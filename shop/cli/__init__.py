@@ -8,7 +8,7 @@ from flask_migrate.cli import db
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.app import create_app
-from shop.cli import accounts, calls, goods, linting, running, upkeep
+from shop.cli import accounts, grpc, lint, maintenance, products, serve
 from shop.cli.common import describe_database_error, to_one_line
 from shop.model.errors import Conflict, DomainError
 from shop.settings import SettingsError
@@ -21,9 +21,10 @@ def cli() -> None:
 
 
 COMMANDS = (
-    running.run_demo, running.initialize, running.serve_http, db, accounts.user_commands,
-    goods.import_file, goods.export_file,
-    upkeep.back_up_database, upkeep.check_database, upkeep.purge_expired, linting.lint_api, calls.serve_grpc,
+    serve.run_demo, serve.initialize, serve.serve_http, db, accounts.user_commands,
+    products.import_file, products.export_file,
+    maintenance.back_up_database, maintenance.check_database, maintenance.purge_expired,
+    lint.lint_api, grpc.serve_grpc,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

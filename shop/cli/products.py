@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shop import files
+from shop.cli import product_files
 from shop.cli.common import (
     CommandError,
     create_operator_context,
@@ -29,14 +29,14 @@ def import_file(path: Path, skip_bad: bool) -> None:
         path.open("rb") as file,
         click.progressbar(length=size, file=sys.stderr) if is_terminal else nullcontext() as progress_bar,
     ):
-        rows = files.read_rows(
+        rows = product_files.read_rows(
             path, file, get_settings().currency, progress_bar.update if progress_bar else lambda _: None
         )
         try:
             imported, skipped = imports.import_products(
                 create_operator_context(), rows, report_bad_line, skip_bad=skip_bad
             )
-        except (files.FileError, imports.ImportRefused) as error:
+        except (product_files.FileError, imports.ImportRefused) as error:
             raise CommandError(str(error)) from None
     click.echo(f"{imported} products imported, {skipped} lines skipped.")
 
@@ -56,12 +56,12 @@ def export_file(path: Path) -> None:
         raise CommandError(f"{path} is there already; it is left as it is") from None
     try:
         with file:
-            count = files.write_products(
+            count = product_files.write_products(
                 path, file, imports.iterate_products(create_operator_context()), get_settings().currency
             )
     except BaseException as error:  # half a catalogue must not pass for a whole one
         path.unlink()
-        if isinstance(error, files.FileError):
+        if isinstance(error, product_files.FileError):
             raise CommandError(str(error)) from None
         raise
     click.echo(f"{count} products exported.")

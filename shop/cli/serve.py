@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import click
 from flask_migrate import upgrade
 
-from shop import files
 from shop.app import create_app
+from shop.cli import product_files
 from shop.cli.accounts import create_account, read_new_password
 from shop.cli.common import CommandError, create_operator_context, find_schema_error, get_settings
 from shop.domain.user import CUSTOMER
@@ -41,7 +41,7 @@ def run_demo(port: int) -> None:
 def fill_demo_shop(port: int) -> None:
     upgrade()
     with SAMPLE_CATALOGUE.open("rb") as file:
-        rows = files.read_rows(SAMPLE_CATALOGUE, file, get_settings().currency, lambda _: None)
+        rows = product_files.read_rows(SAMPLE_CATALOGUE, file, get_settings().currency, lambda _: None)
         count, _ = imports.import_products(create_operator_context(), rows, lambda *_: None)
     click.echo(f"{count} products, and two accounts that last as long as this demo:")
     for role in (STAFF, CUSTOMER):
