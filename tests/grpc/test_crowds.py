@@ -33,8 +33,8 @@ def proxied(url):
 
 
 @contextmanager
-def impatient(url):
-    process = Process(url, module="tests.grpc.impatient", command="grpc").start()
+def serve_with_short_timeouts(url):
+    process = Process(url, module="tests.grpc.short_timeouts", command="grpc").start()
     try:
         yield process
     finally:
@@ -174,14 +174,14 @@ class TestACallWithoutAMessage:
 
     @pytest.mark.parametrize("path", [GET, WATCH, CHECK, WATCH_HEALTH])
     def test_is_not_waited_for_long(self, url, lamp, path):
-        with impatient(url) as shop:
+        with serve_with_short_timeouts(url) as shop:
             codes, _ = run(open_many(shop.port, [path], 3))
         assert codes == {"DEADLINE_EXCEEDED": 3}
 
 
 class TestAnOldStream:
     def test_ends_and_tells_where_to_go_on(self, url, line, boss, lamp):
-        with impatient(url) as shop:
+        with serve_with_short_timeouts(url) as shop:
             stream = Line(shop.port).follow("WatchProducts")
             cursor = next(stream).cursor
             refused = end(stream)
@@ -192,7 +192,7 @@ class TestAnOldStream:
         )
 
     def test_goes_on_without_a_loss(self, url, line, boss, lamp):
-        with impatient(url) as shop:
+        with serve_with_short_timeouts(url) as shop:
             follower = Line(shop.port)
             first = follower.follow("WatchProducts")
             next(first)
@@ -205,7 +205,7 @@ class TestAnOldStream:
     @pytest.mark.parametrize("name", ["WatchOrders", "LivePriceUpdates"])
     def test_of_any_kind_ends(self, url, boss, lamp, name):
         silent = iter(lambda: time.sleep(5), 0) if name == "LivePriceUpdates" else None
-        with impatient(url) as shop:
+        with serve_with_short_timeouts(url) as shop:
             assert end(Line(shop.port).follow(name, boss, given=silent)).reason == "STREAM_TOO_OLD"
 
 

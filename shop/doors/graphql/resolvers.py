@@ -183,4 +183,4 @@ for name in ("Product", "User", "Order"):
     RESOLVERS[f"{name}Connection.edges"] = build_edges
     RESOLVERS[f"{name}Connection.nodes"] = lambda span, _: span.items
     RESOLVERS[f"{name}Connection.pageInfo"] = build_page_info
-    RESOLVERS[f"{name}Connection.totalCount"] = lambda span, _: span.total()
+    RESOLVERS[f"{name}Connection.totalCount"] = lambda span, _: span.count_total()
