@@ -18,7 +18,7 @@ import requests
 from flask_migrate import upgrade
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-import shop.client
+import shop.client.client
 from shop.app import create_app
 from shop.client import Client, Problem
 from tests.conftest import PASSWORD, settings_for
@@ -445,8 +445,8 @@ def naps(monkeypatch):
     """How long the client would have slept, and no time lost."""
     slept = []
     now = time.monotonic
-    monkeypatch.setattr(shop.client, "sleep", slept.append)
-    monkeypatch.setattr(shop.client, "monotonic", lambda: now() + sum(slept))
+    monkeypatch.setattr(shop.client.client, "sleep", slept.append)
+    monkeypatch.setattr(shop.client.client, "monotonic", lambda: now() + sum(slept))
     return slept
 
 
@@ -733,7 +733,9 @@ def test_what_will_not_go_better_is_not_repeated(stub, clients, naps, status):
 
 def test_pauses_grow_and_are_random(stub, clients, naps, monkeypatch):
     drawn = []
-    monkeypatch.setattr(shop.client.random, "uniform", lambda low, high: drawn.append((low, high)) or high)
+    monkeypatch.setattr(
+        shop.client.client.random, "uniform", lambda low, high: drawn.append((low, high)) or high
+    )
     with pytest.raises(Problem, match="503"):
         clients(stub(Answer(503)).url).home()
     assert (drawn, naps) == ([(0, 0.5), (0, 1), (0, 2), (0, 4)], [0.5, 1, 2, 4])
@@ -813,7 +815,8 @@ def test_what_was_seen_longest_ago_is_forgotten_first(stub, clients):
 
 def test_without_its_extra_the_client_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "requests", None)
-    monkeypatch.delitem(sys.modules, "shop.client")
+    for name in ("shop.client", "shop.client.client"):
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"pip install '\.\[client\]'"):
         importlib.import_module("shop.client")
 
@@ -821,7 +824,7 @@ def test_without_its_extra_the_client_says_what_to_install(monkeypatch):
 def test_the_client_loads_nothing_else_of_the_shop():
     code = "import sys, shop.client; print(sorted(each for each in sys.modules if each.startswith(('shop', 'flask'))))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert ran.stdout.strip() == "['shop', 'shop.client']"
+    assert ran.stdout.strip() == "['shop', 'shop.client', 'shop.client.client']"
 
 
 def test_the_example_searches_logs_in_buys_and_cancels():

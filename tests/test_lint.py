@@ -488,6 +488,7 @@ def test_wrong_usage_ends_with_2(run, wrong):
 
 def test_a_missing_extra_is_named(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "requests", None)
-    monkeypatch.delitem(sys.modules, "shop.lint", raising=False)
+    for name in ("shop.client", "shop.client.client", "shop.client.lint"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     ran = run("lint", "http://127.0.0.1/")
     assert (ran.code, "pip install '.[client]'" in ran.err) == (1, True)

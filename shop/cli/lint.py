@@ -30,8 +30,8 @@ def lint_api(
     if not re.match(r"https?://[^/\s]", url):
         raise click.BadParameter("begin with http:// or https://", param_hint="URL")
     try:
-        from shop.lint import Crawl, CrawlRefused
-    except ModuleNotFoundError:
+        from shop.client.lint import Crawl, CrawlRefused
+    except ImportError:
         raise CommandError("this needs an extra that is not installed: pip install '.[client]'") from None
     callers = [("", ""), *((name, read_account_password(name, password_stdin)) for name in names)]
     crawl, seen_flaws = Crawl(url, pages, timeout, deadline, show_progress), {}

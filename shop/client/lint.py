@@ -15,7 +15,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 
-from shop.verdicts import (
+from shop.client.checks import (
     Answer,
     Contract,
     Node,
