@@ -1,13 +1,16 @@
-"""Shop: products, users and orders behind hypermedia links.
+"""Shop: products, users and orders with hypermedia links.
 
-domain/     what is true in a shop: entities, their moves, the shapes of input
-services/   what a caller may do: permission, preconditions, one transaction each
-doors/      the ways in; each translates and none decides (rest: HAL over Flask; graphql, grpc: extras)
-app.py      create_app: database, limits and doors put together
-settings.py every setting, read once, refused when wrong
-server.py   waitress with its limits
-metrics.py, tracing.py   what Prometheus and OpenTelemetry may know: extras, which watch from outside
-cli/        the `shop` command, a file for each family of its commands
+model/          entities with moves, input fields, money and errors
+storage/        transactions, pagination, idempotency, the change log, timeouts
+domain/         the entities of the shop, their moves and input schemas
+services/       use cases: permission, preconditions, one transaction each
+doors/          the protocols (rest: HAL over Flask; graphql and grpc: extras)
+app.py          create_app: puts database, limits and doors together
+settings.py     every setting, read once and validated
+serving/        waitress with timeouts, and worker processes
+observability/  logging, metrics, tracing and health checks
+client/         a HAL client and an API linter, which know nothing of the shop
+cli/            the `shop` command
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The settings, read once from the environment or a .env file; a bad one stops the start."""
+"""All settings, read once from the environment or a .env file; an invalid value stops the start."""
 
 import os
 import re
@@ -26,7 +26,7 @@ TRUSTED_HOST_PATTERN = re.compile(
 
 
 class SettingsError(Exception):
-    """One line: the setting, what it held (secrets excepted) and what is allowed."""
+    """One line with the setting, its value (unless it is secret) and the allowed values."""
 
 
 def parse_keys(text: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def parse_keys(text: str) -> tuple[str, ...]:
 
 
 def is_weak_key(key: str) -> bool:
-    """Too short, or nothing that a generator would have made."""
+    """Whether a key is too short or does not look random."""
     repeats = key in (key + key)[1:-1]
     return len(key.encode()) < 32 or len(set(key)) < 8 or repeats or bool(WEAK_KEY_PATTERN.search(key))
 
@@ -52,7 +52,7 @@ def parse_database_url(text: str) -> str:
             raise ValueError
         if not url.database or url.database.startswith((":", "file:")):
             raise ValueError
-        # A relative path is meant from here, and not from the folder that Flask calls its instance.
+        # A relative path is relative to the current folder, not to Flask's instance folder.
         return url.set(database=str(Path(url.database).absolute())).render_as_string()
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError
@@ -91,7 +91,7 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def parse_origins(text: str) -> tuple[str, ...]:
-    """What browsers send as Origin: without a path, and in small letters."""
+    """Return origins as browsers send them: without a path and in lower case."""
     values = tuple(parse_web_url(part).lower() for part in split_names(text))
     if any(urlsplit(value).path for value in values):
         raise ValueError
@@ -224,7 +224,7 @@ def read_settings(environ: Mapping[str, str] | None = None, dotenv: Path = Path(
 
 
 def read_dotenv(dotenv: Path) -> dict[str, str]:
-    """What a .env file says; passwords hold dollars, so nothing in it is expanded."""
+    """Return the variables of a .env file; they are not expanded, because passwords may contain `$`."""
     try:
         values = dotenv_values(dotenv, interpolate=False) if dotenv.is_file() else {}
     except UnicodeDecodeError:
@@ -247,7 +247,7 @@ def parse_setting(declared: Any, environ: Mapping[str, str]) -> Any:
 
 
 def reject_misspelled_settings(environ: Mapping[str, str]) -> None:
-    """A slip of the pen must not pass for a default; what others call SHOP_ is none of our business."""
+    """Reject misspelled SHOP_ variables; names that resemble no setting are left alone."""
     known_names = {get_variable_name(declared.name) for declared in fields(Settings)}
     for name in environ:
         suggestions = get_close_matches(name, known_names, n=1, cutoff=0.85)

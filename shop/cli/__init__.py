@@ -1,4 +1,4 @@
-"""The `shop` command: exit code 0 when done, 1 when refused, 2 when used wrongly; never a traceback."""
+"""The `shop` command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage; never a traceback."""
 
 import sys
 
@@ -31,7 +31,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run the command; every refusal is one line."""
+    """Run the command and print every error as one line."""
     try:
         cli(obj=ScriptInfo(create_app=lambda: create_app()), standalone_mode=True)
     except (SettingsError, DomainError) as error:

@@ -1,4 +1,4 @@
-"""Accounts, from where the database is."""
+"""Commands for accounts; they work on the database directly."""
 
 import sys
 
@@ -13,7 +13,7 @@ from shop.services import imports, users
 
 @click.group("user")
 def user_commands() -> None:
-    """Accounts."""
+    """Manage accounts."""
 
 
 @user_commands.command("add")
@@ -23,7 +23,7 @@ def user_commands() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, not from a prompt.")
 @require_current_schema
 def add_account(name: str, email: str, role: str, password_stdin: bool) -> None:
-    """Open an account."""
+    """Create an account."""
     create_account(name, email, role, read_new_password(password_stdin))
     click.echo(f"{name} is {role}.")
 
@@ -32,13 +32,13 @@ def add_account(name: str, email: str, role: str, password_stdin: bool) -> None:
 @click.argument("name")
 @require_current_schema
 def disable_account(name: str) -> None:
-    """Close an account, and every login it has open."""
+    """Disable an account and end its logins."""
     users.disable_user(create_operator_context(), name)
     click.echo(f"{name} is disabled.")
 
 
 def read_new_password(stdin: bool = False) -> str:
-    """A password: from a person twice, from a pipe once."""
+    """Read a password: twice from a person, once from a pipe."""
     if stdin or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     return click.prompt("Password", hide_input=True, confirmation_prompt=True)

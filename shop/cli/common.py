@@ -1,4 +1,4 @@
-"""What every command shares: how it refuses, and the database that it works on."""
+"""What all commands share: errors and access to the database."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,14 +17,14 @@ from shop.storage.transactions import OPERATOR, Context
 
 
 class CommandError(click.ClickException):
-    """One line on stderr, and exit code 1."""
+    """An error: one line on stderr and exit code 1."""
 
     def show(self, file: Any = None) -> None:
         click.echo(f"shop: {to_one_line(self.format_message())}", err=True)
 
 
 def to_one_line(text: str) -> str:
-    """One line of what may come from a file or a database: no line of its own, no words to the terminal."""
+    """Return untrusted text without line ends and control characters, in at most 500 characters."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )[:500]
@@ -43,7 +43,7 @@ def create_operator_context() -> Context:
 
 
 def require_current_schema(command: Callable[..., None]) -> Callable[..., None]:
-    """Run the command where the settings are good and the database is at the newest step."""
+    """Decorate a command so that it runs only if the settings are valid and the schema is current."""
 
     @wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> None:
@@ -59,11 +59,11 @@ def list_known_revisions() -> list[str]:
 
 
 def find_schema_error() -> str | None:
-    """What keeps the database from being served; None when nothing does."""
+    """Return why the schema is not current, or None."""
     schema_error = describe_lag(get_revision(get_engine()), list_known_revisions())
     return schema_error and f"the database is {schema_error}: run `shop db upgrade`"
 
 
 def describe_database_error(error: SQLAlchemyError) -> str:
-    """What the database itself says, in its first line."""
+    """Return the first line of the database's own message."""
     return f"the database refuses: {getattr(error, 'orig', None) or error}".splitlines()[0]

@@ -1,4 +1,4 @@
-"""Opening the door for calls."""
+"""The command `shop grpc`."""
 
 import os
 from dataclasses import replace
@@ -17,7 +17,7 @@ REQUIRED_MODULES = ("grpc", "grpc_health", "grpc_reflection")
 @click.command("grpc")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=50051, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Number of threads  [default: SHOP_THREADS]")
 def serve_grpc(host: str, port: int, threads: int | None) -> None:
     """Serve the shop over gRPC."""
     settings = read_settings()
@@ -33,7 +33,7 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
     get_runtime(app).housekeeper.start()
     run_server(app, settings, host, port)
     tracing.flush_spans()
-    os._exit(0)  # a statement that hangs must not hold up the end
+    os._exit(0)  # a statement that hangs must not delay the exit
 
 
 def check_requirements(settings: Settings) -> None:

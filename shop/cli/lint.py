@@ -1,4 +1,4 @@
-"""The API, checked by itself."""
+"""The command `shop lint`."""
 
 import re
 import sys
@@ -11,17 +11,29 @@ from shop.cli.common import CommandError, to_one_line
 @click.command("lint")
 @click.argument("url", default="http://127.0.0.1:8000/")
 @click.option(
-    "--as", "names", multiple=True, metavar="NAME", help="See it as this account too; asks for the password."
+    "--as", "names", multiple=True, metavar="NAME", help="Also check as this account; asks for its password."
 )
-@click.option("--password-stdin", is_flag=True, help="Read the passwords from stdin, a line an account.")
+@click.option("--password-stdin", is_flag=True, help="Read the passwords from stdin, one line per account.")
 @click.option(
-    "--pages", default=500, show_default=True, type=click.IntRange(1), help="At most, for each caller."
+    "--pages",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The most pages to visit per account.",
 )
 @click.option(
-    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds for an answer."
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Seconds to wait for an answer.",
 )
 @click.option(
-    "--deadline", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds for all."
+    "--deadline",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    help="Seconds for the whole run.",
 )
 def lint_api(
     url: str, names: tuple[str, ...], password_stdin: bool, pages: int, timeout: float, deadline: float
@@ -53,7 +65,7 @@ def lint_api(
 
 
 def read_account_password(name: str, stdin: bool) -> str:
-    """The password of an account that is there: from a person once, from a pipe a line."""
+    """Read the password of an existing account: from a prompt, or one line from a pipe."""
     if not stdin and sys.stdin.isatty():
         return click.prompt(f"Password of {name}", hide_input=True, err=True)
     if password := sys.stdin.readline().rstrip("\r\n"):
@@ -62,6 +74,6 @@ def read_account_password(name: str, stdin: bool) -> str:
 
 
 def show_progress(text: str) -> None:
-    """The line that tells a person how far it is."""
+    """Show the progress in one line, on a terminal only."""
     if sys.stderr.isatty():
         click.echo(f"\r\033[K{to_one_line(text)[:79]}", nl=False, err=True)

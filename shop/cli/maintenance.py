@@ -1,4 +1,4 @@
-"""Looking after the data."""
+"""Commands that maintain the data."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from shop.storage.migration_state import find_drift, get_revision
 @click.command("purge")
 @require_current_schema
 def purge_expired() -> None:
-    """Cancel orders that were not paid in time; forget old answers to repeated requests, and old changes."""
+    """Cancel unpaid orders and delete expired data: stored answers and old changes."""
     times = {"unpaid_hours": get_settings().unpaid_hours, "changes_days": get_settings().changes_days}
     for label, count in housekeeping.clean_up(create_operator_context(), **times).items():
         click.echo(f"{count} {label}.")
@@ -35,7 +35,7 @@ def purge_expired() -> None:
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @require_current_schema
 def back_up_database(path: Path) -> None:
-    """Copy the SQLite database to a file, whole, while the shop is open."""
+    """Back up the SQLite database to a file while the shop is running."""
     back_up(get_engine(), path)
     click.echo(f"{path} holds all that was there.")
 
@@ -43,7 +43,7 @@ def back_up_database(path: Path) -> None:
 @click.command("check")
 @with_appcontext
 def check_database() -> None:
-    """Report on settings, schema and integrity; end with 1 if something is wrong."""
+    """Check settings, schema and integrity; exit with 1 if something is wrong."""
     failures = 0
     click.echo("settings   ok")
     for name, find_error in (("schema", find_schema_drift), ("integrity", find_integrity_error)):
@@ -58,9 +58,8 @@ def check_database() -> None:
 
 
 def find_schema_drift() -> str | None:
-    if (error_text := find_schema_error()) or get_revision(get_engine()) != list_known_revisions()[
-        0
-    ]:  # what a newer version made is not ours to judge
+    # The schema of a newer version is compatible and is not compared.
+    if (error_text := find_schema_error()) or get_revision(get_engine()) != list_known_revisions()[0]:
         return error_text
     return "; ".join(find_drift(get_engine())[:5]) or None
 

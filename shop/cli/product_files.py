@@ -1,4 +1,4 @@
-"""Products in files: CSV with a header, or a JSON object a line."""
+"""Files of products: CSV with a header, or one JSON object per line."""
 
 import csv
 import json
@@ -25,11 +25,11 @@ NUMBER_PATTERNS = {
 
 
 class FileError(Exception):
-    """The file as a whole cannot be used."""
+    """The whole file is unusable."""
 
 
 def read_lines(file: IO[bytes], advance: Callable[[int], Any]) -> Iterator[str]:
-    """The lines of a file, with an end to how long one may be."""
+    """Yield the lines of a file; raise FileError for a line that is too long."""
     line_number = 0
     while line := file.readline(MAX_LINE_BYTES):
         line_number += 1
@@ -42,7 +42,7 @@ def read_lines(file: IO[bytes], advance: Callable[[int], Any]) -> Iterator[str]:
 def read_rows(
     path: Path, file: IO[bytes], currency: Currency, advance: Callable[[int], Any]
 ) -> Iterator[Row]:
-    """Each row with the number of its line; what cannot be read is a ValueError in its place."""
+    """Yield each row with its line number; an invalid row is yielded as a ValueError."""
     read_format = {".csv": read_csv, ".jsonl": read_jsonl}[get_suffix(path)]
     for line_number, row in read_format(read_lines(file, advance)):
         yield line_number, row if isinstance(row, ValueError) else convert_price(row, currency)
@@ -59,7 +59,7 @@ def read_csv(texts: Iterable[str]) -> Iterator[Row]:
     reader = csv.reader(texts, strict=True)
     columns = read_header(reader)
     while True:
-        line_number = reader.line_num + 1  # where a row begins; a quoted cell may end lines below
+        line_number = reader.line_num + 1  # the first line of the row; quoted cells can span lines
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -72,7 +72,7 @@ def read_csv(texts: Iterable[str]) -> Iterator[Row]:
 
 
 def explain_csv_error(error: csv.Error) -> str:
-    """Say what is wrong with a row; Python's words for a stray line end differ from version to version."""
+    """Return what is wrong with a row, in the same words for all versions of Python."""
     return "a cell with a line end needs quotes" if "new-line" in str(error) else str(error)
 
 
@@ -87,7 +87,7 @@ def read_header(reader: Iterator[list[str]]) -> list[str]:
 
 
 def parse_cells(columns: list[str], cells: list[str]) -> dict[str, Any] | ValueError:
-    """A row of text as the words of a shape: an empty cell says nothing."""
+    """Return the members of a row; empty cells are left out."""
     if len(cells) != len(columns):
         return ValueError("it has more or fewer cells than the first line")
     row = dict(zip(columns, cells, strict=True))
@@ -97,7 +97,7 @@ def parse_cells(columns: list[str], cells: list[str]) -> dict[str, Any] | ValueE
 
 
 def parse_cell(name: str, text: str) -> str | int | Decimal:
-    """The number that a cell plainly is; all else stays text, for the shape to refuse."""
+    """Return a cell as a number if it is one; other text is left for the schema to reject."""
     if name not in NUMBER_PATTERNS or not NUMBER_PATTERNS[name].fullmatch(text):
         return text
     return Decimal(text) if name == "price" else int(text)
@@ -134,7 +134,7 @@ def parse_number(text: str) -> int | Decimal:
 
 
 def reject_duplicate_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two members of one name, readers take different ones; so there must not be two."""
+    """Reject a JSON object with duplicate members, because parsers differ in which one they keep."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("it has two members of the same name")
     return dict(pairs)
@@ -149,7 +149,7 @@ def is_unicode(row: dict[str, Any]) -> bool:
 
 
 def convert_price(row: dict[str, Any], currency: Currency) -> dict[str, Any]:
-    """The row with its price in minor units, where that is exact."""
+    """Return the row with its price in minor units, if the conversion is exact."""
     price = row.get("price")
     if type(price) in (int, Decimal):
         try:
@@ -160,7 +160,7 @@ def convert_price(row: dict[str, Any], currency: Currency) -> dict[str, Any]:
 
 
 def write_products(path: Path, file: IO[str], products: Iterable[Product], currency: Currency) -> int:
-    """Write products as `rows` reads them; how many there were."""
+    """Write products in the format that `read_rows` reads, and return their number."""
     write_row = create_row_writer(path, file)
     count = 0
     for count, product in enumerate(products, 1):  # noqa: B007
@@ -170,7 +170,8 @@ def write_products(path: Path, file: IO[str], products: Iterable[Product], curre
 
 def create_row_writer(path: Path, file: IO[str]) -> Callable[[list[Any]], Any]:
     if get_suffix(path) == ".csv":
-        csv_writer = csv.writer(file)  # its lines end in CR LF, or else it would not quote a CR in a cell
+        # With CR LF line ends, because otherwise it does not quote a CR in a cell.
+        csv_writer = csv.writer(file)
         csv_writer.writerow(COLUMNS)
         return csv_writer.writerow
     return lambda cells: file.write(

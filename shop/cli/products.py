@@ -1,4 +1,4 @@
-"""The catalogue, in and out of files."""
+"""Commands that import and export products."""
 
 import sys
 from contextlib import nullcontext
@@ -19,10 +19,10 @@ from shop.services import imports
 
 @click.command("import")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--skip-bad", is_flag=True, help="Take the good lines even if some are bad.")
+@click.option("--skip-bad", is_flag=True, help="Import the valid lines even if others are invalid.")
 @require_current_schema
 def import_file(path: Path, skip_bad: bool) -> None:
-    """Take products from a .csv or .jsonl file: all of them, or none."""
+    """Import products from a .csv or .jsonl file: all of them or none."""
     size = path.stat().st_size
     is_terminal = sys.stderr.isatty()
     with (
@@ -49,7 +49,7 @@ def report_bad_line(number: int, reason: str) -> None:
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @require_current_schema
 def export_file(path: Path) -> None:
-    """Write all products to a .csv or .jsonl file, as `import` reads them."""
+    """Export all products to a .csv or .jsonl file that `import` can read."""
     try:
         file = path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
@@ -59,7 +59,7 @@ def export_file(path: Path) -> None:
             count = product_files.write_products(
                 path, file, imports.iterate_products(create_operator_context()), get_settings().currency
             )
-    except BaseException as error:  # half a catalogue must not pass for a whole one
+    except BaseException as error:  # an incomplete file must not be taken for a complete one
         path.unlink()
         if isinstance(error, product_files.FileError):
             raise CommandError(str(error)) from None

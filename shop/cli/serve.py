@@ -1,4 +1,4 @@
-"""Opening the shop: to try it, for good, and for the first time."""
+"""The commands `shop demo`, `shop serve` and `shop init`."""
 
 import os
 from dataclasses import replace
@@ -26,7 +26,7 @@ SAMPLE_CATALOGUE = Path(__file__).parent.with_name("catalogue.csv")
 @click.command("demo")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def run_demo(port: int) -> None:
-    """Try the shop: a fresh database with a catalogue and two accounts, gone when you stop it."""
+    """Try the shop with sample products and two accounts; everything is deleted when you stop it."""
     with TemporaryDirectory(prefix="shop-") as folder:
         settings = read_settings({
             "SHOP_SECRET_KEY": token_urlsafe(48),
@@ -54,14 +54,15 @@ def fill_demo_shop(port: int) -> None:
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--threads", type=click.IntRange(1, 64), help="How many; the setting, if not said.")
-@click.option("--workers", type=click.IntRange(1, 64), help="How many processes; the setting, if not said.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Number of threads  [default: SHOP_THREADS]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Number of processes  [default: SHOP_WORKERS]")
 def serve_http(host: str, port: int, **options: int | None) -> None:
-    """Serve the shop."""
+    """Serve the shop over HTTP."""
     settings = replace(read_settings(), **{name: value for name, value in options.items() if value})
     with create_app(settings).app_context():
         schema_error = find_schema_error()
-        get_runtime().engine.dispose()  # no connection of this process goes to others
+        # Connections must not be shared with forked workers.
+        get_runtime().engine.dispose()
     if schema_error:
         raise CommandError(schema_error)
     run_server(settings, host, port)
@@ -69,7 +70,7 @@ def serve_http(host: str, port: int, **options: int | None) -> None:
 
 @click.command("init")
 def initialize() -> None:
-    """Write .env with a fresh secret, migrate the database, ask for a staff account."""
+    """Set up a new shop: write .env with a new secret, migrate the database and create a staff account."""
     try:
         with open(".env", "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(f"SHOP_SECRET_KEY={token_urlsafe(48)}\n")
@@ -81,7 +82,7 @@ def initialize() -> None:
             name = click.prompt("Name of the first staff account")
             email = click.prompt("Its e-mail address")
             create_account(name, email, STAFF, read_new_password())
-    except BaseException:  # or a second try would find the .env of the first
+    except BaseException:  # so that a second attempt can write it again
         Path(".env").unlink()
         raise
     click.echo("Done. `shop serve` opens the shop.")

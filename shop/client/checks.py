@@ -1,4 +1,4 @@
-"""What is wrong with an answer: as HAL, HAL-FORMS or problem+json, and by an OpenAPI document (3.1)."""
+"""Checks of an answer against HAL, HAL-FORMS, problem+json and an OpenAPI 3.1 document."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 try:
     from jsonschema import Draft202012Validator
     from referencing.exceptions import Unresolvable
-except ImportError:  # then bodies are not held against the documentation
+except ImportError:  # without it, bodies are not checked against their schemas
     Draft202012Validator, Unresolvable = None, LookupError
 
 Node = dict[str, Any]
@@ -52,7 +52,7 @@ class Answer:
 
     @property
     def node(self) -> Node:
-        """The document, where it is one that can have links."""
+        """The JSON object in the body; empty if there is none."""
         return self.json if "json" in self.media and isinstance(self.json, dict) else {}
 
     @property
@@ -61,7 +61,7 @@ class Answer:
         return None if value is None else {name.strip() for name in value.split(",") if name.strip()}
 
 
-# ---- What a document has ---------------------------------------------------------------------------
+# ---- Parts of a document ----------------------------------------------------------------------------
 
 
 def to_list(value: Any) -> list[Any]:
@@ -74,7 +74,7 @@ def get_object(node: Any, name: str) -> Node:
 
 
 def find_resources(value: Any) -> Iterator[Node]:
-    """Every object of a document that has links, from the document itself down."""
+    """Yield every object with links or forms, from the document itself downwards."""
     if isinstance(value, dict):
         if "_links" in value or "_templates" in value:
             yield value
@@ -84,9 +84,9 @@ def find_resources(value: Any) -> Iterator[Node]:
 
 
 def find_links(node: Node) -> Iterator[tuple[str, str]]:
-    """Each link that can be followed: its rel, and its href with its variables left out.
+    """Yield the rel and href of each link, without the optional variables of URI templates.
 
-    Where a path asks for a variable, only the API knows which values there are.
+    Links with variables in their path are left out, because only the API knows the possible values.
     """
     for rel, value in get_object(node, "_links").items():
         for link in to_list(value) if rel != "curies" else ():
@@ -97,7 +97,7 @@ def find_links(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def find_curie_links(node: Node) -> Iterator[tuple[str, str]]:
-    """Where the curies of a document say that its words are explained."""
+    """Yield the documentation links that the curies of a document define."""
     curies = to_list(get_object(node, "_links").get("curies", []))
     templates = {each.get("name"): each.get("href") for each in curies if isinstance(each, dict)}
     for rel in {*get_object(node, "_links"), *get_object(node, "_embedded")}:
@@ -107,18 +107,18 @@ def find_curie_links(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def is_url(href: Any) -> bool:
-    """Whether an href can lead anywhere."""
+    """Whether an href is a valid URL reference."""
     try:
         return not FORBIDDEN_IN_URL.search(href) and urlsplit(urljoin("http://x/", href)).port != 0
     except (TypeError, ValueError):
         return False
 
 
-# ---- What is wrong with it -------------------------------------------------------------------------
+# ---- Checks by media type ---------------------------------------------------------------------------
 
 
 def check_answer(answer: Answer) -> Iterator[str]:
-    """What is wrong with what was answered, by its own media type."""
+    """Yield the flaws of an answer according to its media type."""
     if answer.media not in (*HAL_TYPES, PROBLEM_TYPE):
         return
     if not isinstance(answer.json, dict):
@@ -137,7 +137,7 @@ def check_problem(problem: Node, status: int) -> Iterator[str]:
 
 
 def check_resource(node: Node, must_have_self: bool) -> Iterator[str]:
-    """A resource, and all that it embeds; a `whole` one says which it is."""
+    """Check a resource and everything it embeds."""
     yield from (f"{name} is not an object" for name in ("_links", "_embedded", "_templates")
                 if not isinstance(node.get(name, {}), dict))  # fmt: skip
     if must_have_self and not isinstance(get_object(node, "_links").get("self"), dict):
@@ -204,7 +204,7 @@ def is_text(value: Any) -> bool:
 
 
 def is_regex(pattern: Any) -> bool:
-    """Whether a pattern is one, and of JavaScript; what it has and Python has not, passes."""
+    """Whether a pattern is a valid JavaScript regex; syntax that only JavaScript knows is accepted."""
     if not isinstance(pattern, str) or "(?P" in pattern:
         return False
     try:
@@ -215,16 +215,16 @@ def is_regex(pattern: Any) -> bool:
     return True
 
 
-# ---- What is wrong with it by the API's own documentation ------------------------------------------
+# ---- Checks against the OpenAPI document ------------------------------------------------------------
 
 
 class Contract:
-    """An OpenAPI document, and what it says of an answer."""
+    """An OpenAPI document that answers can be checked against."""
 
     def __init__(self, spec: Node, url: str) -> None:
         server = next(iter(to_list(spec.get("servers", []))), {})
         base = urlsplit(urljoin(url, str(get_object({"": server}, "").get("url", "/")))).path.rstrip("/")
-        # Where two paths fit, the one with fewer variables is meant.
+        # If two paths match, the one with fewer variables applies.
         paths = sorted(spec["paths"].items(), key=lambda each: each[0].count("{"))
         self.spec, self.items = spec, [(compile_path(base + path), item) for path, item in paths]
         self.base = commonpath([base + path for path, _ in paths] or ["/"]).rstrip("/") + "/"

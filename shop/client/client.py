@@ -1,4 +1,4 @@
-"""A client for HAL and HAL-FORMS that knows one URL and follows links: see examples/rest_client.py."""
+"""A client for HAL and HAL-FORMS that starts at one URL and follows links (examples/rest_client.py)."""
 
 import json
 import random
@@ -24,7 +24,7 @@ Node = dict[str, Any]
 
 
 class Resource:
-    """A document and the ways on from it: its links, its forms, what it embeds."""
+    """A document with its links, forms and embedded resources."""
 
     def __init__(self, client: "Client", response: requests.Response, part: Node | None = None) -> None:
         self.client, self.response, self.status = client, response, response.status_code
@@ -32,10 +32,11 @@ class Resource:
         self.links, self.forms = self.data.get("_links", {}), self.data.get("_templates", {})
         self.url = self.href("self") if "self" in self.links else response.url
         header = response.headers.get("ETag", "") if part is None else ""
-        self.etag = header if header.startswith('"') else self.data.get("_etag")  # a weak one never matches
+        # Weak tags never match If-Match.
+        self.etag = header if header.startswith('"') else self.data.get("_etag")
 
     def __getitem__(self, name: str) -> Any:
-        """A member of the document; those in a list that have links are resources."""
+        """Return a member of the document; list items with links are returned as resources."""
         value, make_resource = self.data[name], partial(Resource, self.client, self.response)
         if not isinstance(value, list):
             return value
@@ -44,7 +45,7 @@ class Resource:
         ]
 
     def items(self, rel: str = "item") -> Iterator["Resource"]:
-        """What a collection embeds; each page of it is fetched when it is come to."""
+        """Yield the items of a collection; further pages are fetched when they are needed."""
         page = self
         while page:
             embedded = page.data.get("_embedded", {}).get(rel, [])
@@ -53,15 +54,15 @@ class Resource:
             page = page.follow("next") if "next" in page.links else None
 
     def follow(self, rel: str, /, **variables: Any) -> "Resource":
-        """Get what a link leads to; one that is a URI template takes variables."""
+        """Get the target of a link; the variables fill in a URI template."""
         return self.send("GET", self.href(rel, variables))
 
     def do(self, method: str, rel: str, body: Node | None = None) -> "Resource":
-        """What `submit` does, for a link that has no form."""
+        """Send a request to a link that has no form."""
         return self.send(method, self.href(rel), body)
 
     def submit(self, name: str, /, **values: Any) -> "Resource":
-        """Send a form, with the values that it came with and those given here."""
+        """Submit a form with its initial values and the values given here."""
         form = self.forms[name]
         initial_values = {field["name"]: get_initial_value(field) for field in form.get("properties", [])}
         values = {name: value for name, value in initial_values.items() if value is not None} | values
@@ -74,12 +75,12 @@ class Resource:
         return urljoin(self.response.url, uritemplate.expand(template, to_form_values(variables or {})))
 
     def find_target(self, rel: str) -> str:
-        """Where a form leads or, where there is none, a link."""
+        """Return the target of a form, or of the link if there is no form."""
         target = self.forms.get(rel, {}).get("target")
         return urljoin(self.response.url, target) if target else self.href(rel)
 
     def send(self, method: str, url: str, values: Node | None = None, content_type: str = "") -> "Resource":
-        """Send values in the query or the body, and what keeps a change from being lost or made twice."""
+        """Send values in the query or the body, with If-Match and an idempotency key where they apply."""
         values, headers = values or {}, {}
         if method in ("PUT", "PATCH", "DELETE") and self.etag and urlsplit(url)[:3] == urlsplit(self.url)[:3]:
             headers["If-Match"] = self.etag
@@ -94,7 +95,7 @@ class Resource:
 
 
 class Problem(Resource, Exception):
-    """An answer that says no, why (RFC 9457), and often where to go on: it is a resource itself."""
+    """An error answer (RFC 9457); it is also a resource, because it often has links."""
 
     def __init__(self, client: "Client", response: requests.Response) -> None:
         super().__init__(client, response)
@@ -105,7 +106,7 @@ class Problem(Resource, Exception):
 
 
 class Client(requests.Session):
-    """Knows who is logged in and what was seen; what is safe to repeat is, for `patience` seconds."""
+    """A session with tokens and a cache; it repeats safe requests for up to `patience` seconds."""
 
     def __init__(self, url: str, *, timeout=10.0, retries=4, patience=90.0, keeps=256) -> None:
         super().__init__()
@@ -115,16 +116,16 @@ class Client(requests.Session):
         self.forget_login()
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
-        """As ever, but never without an end to the wait."""
+        """Send a request, always with a timeout."""
         return super().request(method, url, **{"timeout": self.timeout, **options})
 
     def home(self) -> Resource:
         return self.request_with_retries("GET", self.url, {})
 
     def changes(self, after: int | None = None, wait: int = 20) -> Iterator[Resource]:
-        """Each change after a cursor, or after now, as it comes, for ever; a server that is away comes back.
+        """Yield each change after a cursor, or after now, without end; outages of the server are waited out.
 
-        The member `seq` is the cursor to go on from another day; one that is too old is a Problem (410).
+        The member `seq` is the cursor to continue from later; a cursor that is too old raises Problem (410).
         """
         url = ""
         while True:
@@ -144,7 +145,7 @@ class Client(requests.Session):
             sleep(0 if embedded else float(page.response.headers.get("Retry-After", 0)))
 
     def login(self, username: str, password: str) -> Resource:
-        """Log in, and see the home as whoever did."""
+        """Log in and return the home document of that account."""
         self.forget_login()
         self.open_login(self.home().find_target("login"), username=username, password=password)
         return self.home()
@@ -155,7 +156,7 @@ class Client(requests.Session):
         self.forget_login()
 
     def refresh(self) -> bool:
-        """Renew the tokens, if that is offered; a login whose renewal is refused has ended."""
+        """Renew the tokens if the API offers it; a refused renewal ends the login."""
         old_tokens = self.tokens
         if not old_tokens or "refresh" not in old_tokens.links | old_tokens.forms:
             return False
@@ -165,11 +166,11 @@ class Client(requests.Session):
         except (Problem, *CONNECTION_ERRORS) as error:
             if isinstance(error, Problem) and error.status in (400, 401, 403):
                 raise
-            self.tokens = old_tokens  # as good as it was
+            self.tokens = old_tokens  # the old token may still be valid
         return self.tokens is not old_tokens
 
     def open_login(self, url: str, **values: str) -> None:
-        """Ask for tokens without a key, and so only once: to spend a token twice ends a login."""
+        """Get tokens with a single request, because using a refresh token twice ends the login."""
         self.tokens = self.request_with_retries("POST", url, {}, json=values)
         self.refresh_at = monotonic() + 0.9 * self.tokens.data.get("expires_in", float("inf"))
 
@@ -177,13 +178,13 @@ class Client(requests.Session):
         self.tokens, self.refresh_at, self.cached_answers = None, float("inf"), {}
 
     def authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """The token goes only to where it came from."""
+        """Add the token to requests for the server that issued it, and to no others."""
         if self.tokens and urlsplit(request.url)[:2] == urlsplit(self.tokens.response.url)[:2]:
             request.headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
         return request
 
     def request_with_retries(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
-        """Try again later, if that is safe and may help: at random, but no sooner than was asked for."""
+        """Send a request and repeat it after a random pause, if that is safe; Retry-After is respected."""
         give_up_at = monotonic() + self.patience
         is_repeatable = method in REPEATABLE_METHODS or "Idempotency-Key" in headers
         for attempt in range(self.retries if is_repeatable else 0):
@@ -201,7 +202,7 @@ class Client(requests.Session):
         return self.request_once(method, url, headers, **body)
 
     def request_once(self, method: str, url: str, headers: Node, **body: Any) -> Resource:
-        """Send it, with tokens that hold; of a document that has not changed, what was kept is the answer."""
+        """Send a request with current tokens; an unchanged document comes from the cache (304)."""
         if monotonic() > self.refresh_at:
             self.refresh()
         cached = self.cached_answers.pop(url, None) if method == "GET" else None
@@ -220,19 +221,19 @@ class Client(requests.Session):
         ):
             self.cached_answers[url] = answer
         if len(self.cached_answers) > self.keeps:
-            del self.cached_answers[next(iter(self.cached_answers))]  # the one not asked for the longest
+            del self.cached_answers[next(iter(self.cached_answers))]  # the least recently used entry
         return Resource(self, answer)
 
 
 def parse_document(response: requests.Response) -> Node:
     try:
         return dict(response.json()) if "json" in response.headers.get("Content-Type", "") else {}
-    except (TypeError, ValueError):  # no JSON, or no object
+    except (TypeError, ValueError):  # not JSON, or not an object
         return {}
 
 
 def get_initial_value(field: Node) -> Any:
-    """The value that a field of a form came with: a choice, a number or a text."""
+    """Return the initial value of a form field: a choice, a number or text."""
     options, value = field.get("options", {}), field.get("value")
     if chosen := options.get("selectedValues"):
         return chosen[0] if options.get("maxItems") == 1 else chosen
@@ -241,7 +242,7 @@ def get_initial_value(field: Node) -> Any:
 
 
 def to_form_values(values: Node) -> Node:
-    """Values as HTML writes them in a form or a query."""
+    """Return values in the notation of HTML forms and query strings."""
     return {
         name: json.dumps(value) if isinstance(value, int | float) else value for name, value in values.items()
     }

@@ -1,7 +1,7 @@
-"""Judge a HAL API from outside: crawl from its first URL and check every link, form and document.
+"""The API linter: crawl a HAL API from its first URL and check every link, form and document.
 
-It knows the specs (verdicts.py) and no API by heart. Besides logging in and out it only sends GET, OPTIONS
-and PROPFIND, which are safe: none of them changes anything.
+It knows the specifications (checks.py) but no particular API. Apart from logging in and out it sends only
+GET, OPTIONS and PROPFIND, which change nothing.
 """
 
 from collections import deque
@@ -34,7 +34,7 @@ MAX_ANSWER_BYTES = 20_000_000
 
 
 class CrawlRefused(Exception):
-    """The crawl cannot begin, or not as whom it was asked to."""
+    """The crawl cannot start, or the login failed."""
 
 
 class TimeUp(Exception):
@@ -43,7 +43,7 @@ class TimeUp(Exception):
 
 @dataclass
 class Crawl:
-    """One look at an API, by one or several callers; `progress` is told how far it is."""
+    """One crawl of an API, as one or several accounts; `progress` receives status texts."""
 
     start: str
     pages: int = 500
@@ -62,10 +62,10 @@ class Crawl:
         self.start = urlsplit(self.start)._replace(path=urlsplit(self.start).path or "/").geturl()
 
     def run(self, name: str = "", password: str = "") -> Iterator[Flaw]:
-        """What somebody finds, or, without a name, a stranger."""
+        """Yield the flaws found as this account, or as an anonymous caller if there is no name."""
         with requests.Session() as self.session:
             self.session.headers["Accept"] = ACCEPT
-            self.session.auth = lambda request: request  # or a .netrc would speak for the caller
+            self.session.auth = lambda request: request  # otherwise requests takes credentials from .netrc
             self.queue, self.found_urls = deque([(self.start, "the first URL")]), {self.start}
             try:
                 login_answer = self.log_in(name, password) if name else None
@@ -81,14 +81,14 @@ class Crawl:
         return ", ".join(f"{count} {what}" for what, count in self.counts.items()) + " checked."
 
     def explain_limits(self) -> Iterator[str]:
-        """Why there may be more than was seen."""
+        """Yield the reasons why the crawl is incomplete."""
         if self.timed_out:
             yield f"stopped after {self.deadline:.0f} s (--deadline): there may be more"
         if self.unvisited:
             yield f"{self.unvisited} URLs were not visited, after {self.pages} that were (--pages)"
 
     def check_queue(self) -> Iterator[Flaw]:
-        """Breadth first, so that what is cut off is what is farthest away."""
+        """Visit the queued URLs breadth first, so that a page limit cuts off the most distant ones."""
         for _ in range(self.pages):
             if not self.queue:
                 return
@@ -98,7 +98,7 @@ class Crawl:
         self.unvisited += len(self.queue)
 
     def catch_failures(self, flaws: Iterator[Flaw], url: str) -> Iterator[Flaw]:
-        """The flaws, and, where no answer comes, that one."""
+        """Yield the flaws; a failed request is a flaw too."""
         try:
             yield from flaws
         except requests.RequestException as error:
@@ -117,7 +117,7 @@ class Crawl:
         yield from self.check_allow(url)
 
     def check_document(self, answer: Answer) -> Iterator[Flaw]:
-        """A document, its forms and its links; where they lead to comes later."""
+        """Check one document and its forms, and enqueue its links."""
         self.counts["documents"] += 1
         resources = list(find_resources(answer.node))
         for node in resources:
@@ -130,7 +130,7 @@ class Crawl:
             yield from self.check_forms(node, answer.url)
 
     def enqueue_links(self, node: Node, url: str) -> None:
-        """Note the links; one that a form explains is for the form's method, and only GET can be tried."""
+        """Enqueue the links of a document, except those whose form has a method other than GET."""
         forms = get_object(node, "_templates")
         for rel, href in find_links(node):
             self.counts["links"] += 1
@@ -146,11 +146,11 @@ class Crawl:
             self.queue.append((target_url, source))
 
     def is_same_server(self, url: str, href: str) -> bool:
-        """Whether it is of the same server: what others say is not this API's, nor are others told tokens."""
+        """Whether a URL belongs to the server under test; other servers are not checked and get no token."""
         return is_url(href) and bool(href) and urlsplit(urljoin(url, href))[:2] == urlsplit(self.start)[:2]
 
     def load_contract(self, url: str) -> None:
-        """Read the API's own description, once, before what it describes."""
+        """Load an OpenAPI document once."""
         if url in self.contracts:
             return
         document = self.request("GET", url).node
@@ -158,7 +158,7 @@ class Crawl:
         self.contracts[url] = Contract(document, url) if has_paths else None
 
     def check_shapes(self, node: Node, url: str) -> Iterator[str]:
-        """A rel is one object or it is a list, everywhere: clients are written for one of them."""
+        """Check that each rel is always one object or always a list, because clients expect one of them."""
         for part in ("_links", "_embedded"):
             for rel, value in get_object(node, part).items():
                 shape = "a list" if isinstance(value, list) else "one object"
@@ -179,7 +179,7 @@ class Crawl:
                     yield url, f"template {name}: {target_url} allows {join_methods(allowed)}, not {method}"
 
     def check_allow(self, url: str) -> Iterator[Flaw]:
-        """What OPTIONS allows is what a method that is not allowed is told; asked once."""
+        """Check, once per URL, that OPTIONS and a 405 answer agree on the allowed methods."""
         if (bare_url := strip_query(url)) in self.allowed_methods:
             return
         options, refusal = self.request("OPTIONS", bare_url), self.request("PROPFIND", bare_url)
@@ -193,10 +193,10 @@ class Crawl:
             by_options, by_refusal = join_methods(allowed_by_options), join_methods(refusal.allow)
             yield bare_url, f"OPTIONS allows {by_options}, a 405 {by_refusal}"
 
-    # ---- Who asks
+    # ---- Login
 
     def log_in(self, name: str, password: str) -> Answer:
-        """Log in as the home says; a link without a form is taken for the usual two words."""
+        """Log in with the form on the home document; without a form, send username and password."""
         try:
             form, url = self.find_form(self.request("GET", self.start), "login")
             values = {"username": name, "password": password}
@@ -216,7 +216,7 @@ class Crawl:
         return answer
 
     def log_out(self, login_answer: Answer) -> Iterator[Flaw]:
-        """Leave no token behind."""
+        """Log out, so that no token stays valid."""
         try:
             form, url = self.find_form(login_answer, "logout")
         except CrawlRefused:
@@ -228,17 +228,17 @@ class Crawl:
             yield url, f"{answer.status} for who logs out"
 
     def find_form(self, answer: Answer, rel: str) -> tuple[Node, str]:
-        """The form and the URL of a word; never one of another server, which would hear the password."""
+        """Return the form and URL of a rel on the same server; another server must not get the password."""
         form = get_object(get_object(answer.node, "_templates"), rel)
         href = form.get("target") or next((url for name, url in find_links(answer.node) if name == rel), "")
         if not self.is_same_server(answer.url, href):
             raise CrawlRefused(f"{answer.url} has no {rel} link or form that leads to its own server")
         return form, urljoin(answer.url, href)
 
-    # ---- One request
+    # ---- Requests
 
     def request(self, method: str, url: str, **body: Any) -> Answer:
-        """Ask, and wait when told to."""
+        """Send a request and repeat it after the pause that the server asks for."""
         for attempt in range(6):
             answer = self.request_once(method, url, **body)
             retry_after = answer.headers.get("Retry-After")
@@ -285,7 +285,7 @@ def encode_body(form: Node, values: Node) -> Node:
 
 
 def parse_retry_after(text: str | None, default: float) -> float:
-    """A Retry-After, in seconds or as a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     if text and text.strip().isdecimal():
         return float(text)
     try:

@@ -1,1 +1,1 @@
-"""What is true in a shop. Knows no URL, no status code, no request, nobody logged in."""
+"""The entities of the shop and their rules; independent of URLs, requests and logins."""

@@ -1,6 +1,6 @@
-"""A change of the catalogue: what other services read, in order, each once.
+"""Changes of the catalogue: a log that other services read in order.
 
-What a transaction has changed is noted in its session, and written when it is about to commit.
+The changes of a transaction are collected in its session and written just before the commit.
 """
 
 from array import array
@@ -16,7 +16,7 @@ from shop.storage.change_log import lock_change_numbers
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
 CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
-PURGED = "purged"  # the kind of the last one that was forgotten: it says where the feed begins
+PURGED = "purged"  # the kind of the last deleted change; it marks where the feed begins
 PENDING_KEY = "changes"
 
 
@@ -49,19 +49,19 @@ INSERT_CREATED = insert(Change.__table__).from_select(
 
 
 def record_change(session: Session, product: Any, kind: str) -> None:
-    """Note what changed, as it is now."""
+    """Record a change of a product with its current price and stock."""
     row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
     session.info.setdefault(PENDING_KEY, []).append(row)
 
 
 def record_new_products(session: Session, ids: Iterable[int]) -> None:
-    """Note that there are new products: by their numbers only, because they may be a million."""
+    """Record new products by their ids alone, because an import may have a million of them."""
     session.info.setdefault(PENDING_KEY, []).append(array("q", ids))
 
 
 @event.listens_for(Session, "after_transaction_create")
 def mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
-    """A savepoint stands in the list as itself, so that what came after it can be taken back."""
+    """Add a savepoint to the list, so that a rollback can discard the changes after it."""
     if transaction.nested:
         session.info.setdefault(PENDING_KEY, []).append(transaction)
     elif transaction.parent is None:

@@ -1,4 +1,4 @@
-"""An order, and its whole life: placed, paid, shipped, delivered; or cancelled, or refunded."""
+"""Orders: placed, paid, shipped and delivered, or cancelled or refunded."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
 IS_UNPAID = text(f"status = '{PLACED}'")
-MAX_TOTAL = 10**15 - 1  # so that a total is exact in every number that JSON can write
+MAX_TOTAL = 10**15 - 1  # JSON numbers represent totals up to this one exactly
 
 
 class Line(InputSchema):
@@ -40,7 +40,7 @@ class Shipment(InputSchema):
 
 
 class Item(Base):
-    """What was bought, as it was then: a later price changes no order."""
+    """A line of an order with the name and price at the time of the purchase."""
 
     __tablename__ = "order_items"
 
@@ -53,7 +53,7 @@ class Item(Base):
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
 
-    is_new = False  # just taken from the shelf
+    is_new = False  # created in this transaction
 
     @property
     def total(self) -> int:
@@ -61,12 +61,12 @@ class Item(Base):
 
     @property
     def is_sold(self) -> bool:
-        """Whether what was bought is still sold; what is fresh needs no look."""
+        """Whether the product is still sold; new items need no query."""
         return self.is_new or self.product.retired_at is None
 
 
 class Step(Base):
-    """What was done to an order, by whom, and when."""
+    """A move of an order: which one, by whom and when."""
 
     __tablename__ = "order_steps"
 
@@ -79,7 +79,7 @@ class Step(Base):
 
 @event.listens_for(Step, "before_insert")
 def number_step(_: Any, connection: Connection, __: Step) -> None:
-    """Steps are numbered in the order in which they become visible: they too can be read by cursor."""
+    """Number steps in the order in which they become visible, so that they can be read by cursor."""
     lock_change_numbers(connection)
 
 
@@ -127,7 +127,7 @@ class Order(Entity):
         initial_values |= {
             "reference": None,
             "tracking": None,
-        }  # or else the database would be asked for them
+        }  # otherwise they would be read from the database
         return cls(user_id=user_id, currency=currency, items=items, total=total, **initial_values)
 
     @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)
@@ -150,7 +150,7 @@ class Order(Entity):
         self.return_stock()
 
     def return_stock(self) -> None:
-        """All of it is for sale again; in the order of ids, so that no two orders wait for each other."""
+        """Return all items to the stock, in the order of their ids to avoid deadlocks."""
         for item in self.items:
             if not adjust_stock(object_session(self), item.product_id, item.quantity):
                 raise Conflict(f"There is no room in the stock for {item.name}.")

@@ -1,4 +1,4 @@
-"""Passwords are kept as argon2id hashes with the parameters that OWASP asks for."""
+"""Password hashes with argon2id and the parameters that OWASP recommends."""
 
 import os
 import unicodedata
@@ -14,11 +14,11 @@ from shop.model.errors import Unavailable
 T = TypeVar("T")
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# A hash costs a core some 25 ms: a flood of logins may use the cores, but not starve all other requests.
-# The threads are few, because the allocator keeps the 19 MiB of a hash for each thread that ever made one.
+# A hash takes a core about 25 ms; the pool keeps a flood of logins from starving other requests.
+# It is small, because each thread that has computed a hash keeps its 19 MiB of memory.
 HASHING_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, "shop-passwords")
 HASHING_TIMEOUT = 3.0  # seconds to wait for a thread
-# What an unknown name is checked against, so that it answers no sooner than a known one.
+# Unknown usernames are checked against this hash, so that they take as long as known ones.
 DUMMY_HASH = HASHER.hash(os.urandom(16))
 
 
@@ -32,7 +32,7 @@ def run_in_thread(function: Callable[..., T], *values: Any) -> T:
 
 
 def normalize_password(password: str) -> str:
-    """One password typed on two keyboards may come as two spellings of the same characters."""
+    """Return one spelling of a password, because keyboards encode the same characters differently."""
     return unicodedata.normalize("NFKC", password)
 
 

@@ -1,4 +1,4 @@
-"""A product of the catalogue."""
+"""Products of the catalogue."""
 
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,11 @@ from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, Stric
 from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 
-# Both databases sort and search what is folded here, byte by byte, so that both answer alike.
+# Both databases compare normalized text byte by byte, so that they sort and search alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
-# What is retired is never listed, so it is in no index that lists are read from.
+# Retired products are never listed, so the indexes leave them out.
 INDEXED_COLUMNS, NOT_RETIRED = ("name_key", "price", "stock", "created_at"), text("retired_at IS NULL")
 CHANGE_OF_MOVE = {"create": CREATED, "update": CHANGED, "restock": STOCKED, "delete": RETIRED}
 
@@ -100,7 +100,7 @@ class Product(Entity):
 
     @move(title="Buy this now", by=MEMBER, when=lambda product: product.stock > 0, takes=Purchase)
     def buy(self, quantity: int) -> dict[str, Any]:
-        """The words of an order for nothing but this."""
+        """Return the input of an order for this product alone."""
         return {"items": [{"product_id": self.id, "quantity": quantity}]}
 
     @move(title="Add to the stock, or take from it", by=STAFF, takes=Restock)
@@ -122,7 +122,7 @@ ProductRow = make_row_type(
     Product, "id", "name", "description", "price", "stock", "created_at", "updated_at", "version", "name_key"
 )
 
-# Prepared once, because every line of every order passes here (`python -m benchmarks.checkout`).
+# Prepared once, because every line of every order uses it (`python -m benchmarks.checkout`).
 PRODUCTS_TABLE = Product.__table__
 ADJUST_STOCK = (
     update(PRODUCTS_TABLE)
@@ -141,7 +141,7 @@ ADJUST_STOCK = (
 
 
 def adjust_stock(session: Session, product_id: int, amount: int) -> Row[Any] | None:
-    """Add to a stock in one statement, so that no other comes between; None where it cannot be."""
+    """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}
     row = session.connection().execute(ADJUST_STOCK, words).one_or_none()

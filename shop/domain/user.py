@@ -1,4 +1,4 @@
-"""A user: an account, its role, and the logins that are open."""
+"""Users: accounts, roles and open logins."""
 
 from datetime import datetime
 from importlib.resources import files
@@ -41,7 +41,7 @@ class Account(InputSchema):
 
     @post_load
     def replace_password_with_hash(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """The password goes no further than this: only its hash does."""
+        """Replace the password with its hash; no other code handles the password."""
         if "password" in data:
             data["password_hash"] = passwords.hash_password(data.pop("password"))
         return data
@@ -91,7 +91,8 @@ class User(Entity):
 
     @validates("username", "email")
     def _fold(self, field: str, value: str | None) -> str | None:
-        setattr(self, f"{field}_key", value and normalize_text(value)[:254])  # some folded letters are many
+        # Normalizing can make a text longer.
+        setattr(self, f"{field}_key", value and normalize_text(value)[:254])
         return value
 
     @property
@@ -115,7 +116,7 @@ class User(Entity):
 
     @move(title="Delete this account", by={OWNER, STAFF})
     def delete(self) -> None:
-        """The person is forgotten; what they ordered stays in the books."""
+        """Erase the personal data; the orders of the account stay."""
         self.username = self.email = self.password_hash = None
         self.erased_at = now()
         self.addresses.clear()
@@ -140,7 +141,7 @@ class User(Entity):
 
 
 class Login(Base):
-    """One login: the family of its tokens. `spends` names the only refresh token that still counts."""
+    """A login with its tokens; `spends` is the id of the only valid refresh token."""
 
     __tablename__ = "logins"
 
@@ -153,7 +154,7 @@ class Login(Base):
 
 
 class KnownAddress(Base):
-    """An address that an account has logged in from: others cannot lock it out there."""
+    """An address that an account has logged in from; failed logins elsewhere do not block it."""
 
     __tablename__ = "known_addresses"
 

@@ -1,1 +1,1 @@
-"""What an entity with moves is, and what its input looks like. Knows no web and no table of the shop."""
+"""Entities with moves, input fields, money and errors; independent of the web and of the shop's tables."""

@@ -1,4 +1,4 @@
-"""What every entity has: an id, a version, its times in UTC, and constraints with names."""
+"""The base of all entities: id, version, times in UTC and named constraints."""
 
 import unicodedata
 from collections import namedtuple
@@ -12,7 +12,7 @@ from sqlalchemy.types import NullType, TypeDecorator
 
 from shop.model.errors import NotFound
 
-# SQLite counts its own keys only in a column that is called INTEGER.
+# SQLite generates keys only for a column of the type INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -21,7 +21,7 @@ def now() -> datetime:
 
 
 def normalize_text(text: str) -> str:
-    """The one spelling of all that people read as the same text."""
+    """Return one spelling for all texts that people read as the same."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -50,9 +50,10 @@ class Base(DeclarativeBase):
 
 
 def make_row_type(kind: "type[Entity]", *names: str) -> type[Any]:
-    """A row of a kind as readers see it: some columns, without the bookkeeping that a change needs.
+    """Return a named tuple type for some columns of an entity, for reads that change nothing.
 
-    The columns are read as the driver gives them, and made what they are only where a row is looked at.
+    The columns are read as raw driver values, so that recorded queries can compare them; `from_values`
+    converts them.
     """
     base_type, columns = namedtuple(f"{kind.__name__}Row", names), [kind.__table__.c[name] for name in names]
     time_indexes = [index for index, column in enumerate(columns) if isinstance(column.type, UTCDateTime)]
@@ -76,13 +77,13 @@ def make_row_type(kind: "type[Entity]", *names: str) -> type[Any]:
 
 
 def parse_instant(value: datetime | str) -> datetime:
-    """SQLite keeps text, and forgets the zone."""
+    """Return an instant in UTC; SQLite stores it as text without a time zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Entity(Base):
-    """A thing with an identity that changes by moves, one version at a time."""
+    """An object with an id and a version that changes only by moves."""
 
     __abstract__ = True
     private: ClassVar[bool] = False
@@ -105,8 +106,8 @@ class Entity(Base):
         return NotFound(f"There is no such {cls.__name__.lower()}.")
 
     def record_move(self, move: str, by: int | None) -> None:
-        """Remember that a move was made; most things need no memory."""
+        """Hook that records a move; does nothing by default."""
 
     def is_visible(self, roles: frozenset[str]) -> bool:
-        """Whether this caller may know that it exists."""
+        """Whether a caller with these roles may know that the entity exists."""
         return True

@@ -1,10 +1,10 @@
-"""What can go wrong, in the words of the shop. Each door has its own word for each code."""
+"""Errors with a code; each door translates the codes into its own protocol."""
 
 from typing import Any
 
 
 class DomainError(Exception):
-    """A refusal: a code for doors, a sentence for people, and facts that help to do better."""
+    """An error with a code for doors, a sentence for people and facts about the cause."""
 
     code = "error"
 
@@ -14,7 +14,7 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """The input does not have the shape asked for; `errors` names each member."""
+    """The input does not match its schema; `errors` names each invalid member."""
 
     code = "invalid"
 
@@ -36,30 +36,30 @@ class Conflict(DomainError):
 
 
 class OutOfStock(Conflict):
-    """Some lines ask for more than there is; `lines` names each, with what is left."""
+    """Some lines ask for more than the stock; `lines` names each one with the stock that is left."""
 
     code = "out_of_stock"
 
 
 class KeyReused(DomainError):
-    """The key of one request came again with another."""
+    """An idempotency key was used again for a different request."""
 
     code = "reused"
 
 
 class Stale(DomainError):
-    """The caller knew an older version than the one that stands."""
+    """The caller read an older version than the current one."""
 
     code = "stale"
 
 
 class Unavailable(DomainError):
-    """Nothing is wrong with the request; the same one may work in a moment."""
+    """The request is valid but cannot be served now; it may work later."""
 
     code = "unavailable"
 
 
 class CursorExpired(DomainError):
-    """What came after this place in the feed has been forgotten."""
+    """Changes after this cursor have been deleted."""
 
     code = "expired"

@@ -1,4 +1,4 @@
-"""Typed fields of input. A value has the form exactly or is refused; nothing is guessed."""
+"""Strictly typed input fields: values are never converted or guessed."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ class InputSchema(Schema):
 
 
 class EmptyInput(InputSchema):
-    """A move that needs no words."""
+    """The input of a move that takes none."""
 
 
 class FullPattern(validate.Regexp):
-    """The whole text, as in a browser; to Python's `$` a line's end would do."""
+    """Matches the whole text, as browsers do; `$` in Python also matches before a final line end."""
 
     def __call__(self, value: Any) -> Any:
         if self.regex.fullmatch(value) is None:
@@ -31,7 +31,7 @@ class FullPattern(validate.Regexp):
 
 
 class PlainText(fields.String):
-    """Characters of one line, or of several where the pattern allows it."""
+    """Text of one line, or of several lines if the pattern allows them."""
 
     def __init__(
         self, low: int, high: int, pattern: str = LINE_PATTERN, hint: str = "", **kwargs: Any
@@ -47,7 +47,7 @@ class PlainText(fields.String):
         return super()._deserialize(value, *args, **kwargs)
 
     def _validate(self, value: str) -> None:
-        """Check first that it is not too long, so that no pattern is tried on a text that is."""
+        """Check the length first, so that no pattern is matched against a text that is too long."""
         length = self.validators[0]
         if len(value) > length.max:
             length(value)
@@ -55,7 +55,7 @@ class PlainText(fields.String):
 
 
 class BoundedList(fields.List):
-    """A list that is refused by its length before each of its members is looked at."""
+    """A list whose length is checked before its members."""
 
     def __init__(self, inner: Any, low: int, high: int, **kwargs: Any) -> None:
         super().__init__(inner, validate=validate.Length(low, high), **kwargs)
@@ -67,7 +67,7 @@ class BoundedList(fields.List):
 
 
 class StrictInteger(fields.Integer):
-    """A whole number, and neither "3" nor true."""
+    """An integer; neither "3" nor true is accepted."""
 
     def __init__(self, low: int, high: int, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(low, high), **kwargs)
@@ -79,7 +79,7 @@ class StrictInteger(fields.Integer):
 
 
 class Money(fields.Integer):
-    """An amount in minor units. Doors turn their notation into it, and leave alone what is not exact."""
+    """An amount in minor units; doors convert their notation to it if the conversion is exact."""
 
     default_error_messages = {"invalid": "It must be an exact amount of money: nothing is rounded."}
 
@@ -93,7 +93,7 @@ class Money(fields.Integer):
 
 
 class StrictBoolean(fields.Boolean):
-    """true or false, and nothing that merely looks like it."""
+    """true or false; no other value is accepted."""
 
     truthy = {True}
     falsy = {False}

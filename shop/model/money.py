@@ -1,10 +1,10 @@
-"""Money is a whole number of minor units; a currency says how many make one."""
+"""Money as an integer of minor units, and currencies with their number of decimals."""
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 EXACT_CONTEXT = Context(prec=40, traps=[Inexact, InvalidOperation])
 MAX_MONEY = 99_999_999_999
-# The currencies of ISO 4217, by how many decimals they have.
+# The currencies of ISO 4217 by their number of decimals.
 NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 TWO_DECIMALS = """
@@ -20,7 +20,7 @@ DECIMALS_BY_CURRENCY = {**dict.fromkeys(NO_DECIMALS.split(), 0), **dict.fromkeys
 
 
 class Currency(str):
-    """A code such as USD, and the way between its amounts and their minor units."""
+    """A currency code that converts between amounts and minor units."""
 
     decimals: int
     scale: int
@@ -34,7 +34,7 @@ class Currency(str):
         return currency
 
     def to_minor_units(self, amount: Decimal | int) -> int:
-        """The exact number of minor units; ValueError where rounding would be needed."""
+        """Return the amount in minor units; raise ValueError if it would have to be rounded."""
         try:
             exact = Decimal(amount).quantize(Decimal(1).scaleb(-self.decimals), context=EXACT_CONTEXT)
         except (Inexact, InvalidOperation):

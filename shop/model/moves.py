@@ -1,7 +1,7 @@
-"""Moves: what may be done to an entity, by whom and when, declared once and offered everywhere.
+"""Moves: what may be done to an entity, by whom and when; declared once.
 
-A move is a method of an entity below a declaration. Doors derive their routes, links, forms and
-documentation from the declarations; services hold every caller to them.
+A move is a decorated method of an entity. Doors derive routes, links, forms and documentation from the
+declarations, and services check every call against them.
 """
 
 from collections.abc import Callable
@@ -29,15 +29,15 @@ class Move:
     is_creation: bool
 
     def is_permitted(self, roles: frozenset[str]) -> bool:
-        """Whether this caller may, whatever the entity's state."""
+        """Whether these roles may make the move in some state of the entity."""
         return bool(self.by & roles and not self.unless & roles)
 
     def is_available(self, entity: Any) -> bool:
-        """Whether anybody may now."""
+        """Whether the move is possible in the present state of the entity."""
         return (not self.source or entity.status in self.source) and self.when(entity)
 
     def find_permission_error(self, roles: frozenset[str]) -> DomainError | None:
-        """Why this caller may not, whatever the entity's state; None when they may."""
+        """Return why these roles may never make the move, or None."""
         if self.is_permitted(roles):
             return None
         if MEMBER not in roles:
@@ -45,13 +45,13 @@ class Move:
         return Forbidden(f"You may not {self.name} this.")
 
     def find_error(self, entity: Any, roles: frozenset[str]) -> DomainError | None:
-        """Why this caller may not do this now; None when they may. The guard and the offer ask here."""
+        """Return why these roles may not make the move now, or None; links are offered by the same rule."""
         if permission_error := self.find_permission_error(roles):
             return permission_error
         return self.state_error(entity)
 
     def state_error(self, entity: Any) -> Conflict | None:
-        """Why nobody may do this now."""
+        """Return why the move is not possible in the present state, or None."""
         if self.is_available(entity):
             return None
         state = f"It is {entity.status}: too" if self.source else "It is too"
@@ -68,7 +68,7 @@ def move(
     when: Callable[[Any], bool] = lambda entity: True,
     takes: type[InputSchema] = EmptyInput,
 ) -> Callable[[Any], Any]:
-    """Declare a method as a move; a class method is a move that begins an entity."""
+    """Declare a method as a move; a class method is a move that creates an entity."""
 
     def declare(method: Any) -> Any:
         is_creation = isinstance(method, classmethod)
@@ -92,7 +92,7 @@ def move(
 
 
 def enforce_state(move: Move, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, held to its declaration whoever calls it."""
+    """Return the method with a check of the source state; it also sets the target state."""
 
     @wraps(function)
     def method(entity: Any, **values: Any) -> Any:
@@ -108,14 +108,14 @@ def enforce_state(move: Move, function: Callable[..., Any]) -> Callable[..., Any
 
 @cache
 def get_moves(kind: type[Entity]) -> dict[str, Move]:
-    """Every move that a kind of entity declares, in the order it declares them."""
+    """Return the moves of a kind of entity in the order of their declaration."""
     functions = (getattr(member, "__func__", member) for member in vars(kind).values())
     return {each.move.name: each.move for each in functions if hasattr(each, "move")}
 
 
 @cache
 def find_permitted_moves(kind: type[Entity], roles: frozenset[str], is_creation: bool) -> list[Move]:
-    """What these roles may ever do to such an entity; or, to begin one."""
+    """Return the moves that these roles may make in some state; either those that create or the others."""
     return [
         each
         for each in get_moves(kind).values()
@@ -124,7 +124,7 @@ def find_permitted_moves(kind: type[Entity], roles: frozenset[str], is_creation:
 
 
 def find_available_moves(entity: Any, roles: frozenset[str]) -> list[Move]:
-    """What this caller may do now: to an entity, or, for a kind, to begin one."""
+    """Return the moves that these roles may make now: on an entity, or, given a kind, to create one."""
     if isinstance(entity, type):
         return [each for each in find_permitted_moves(entity, roles, True) if each.is_available(entity)]
     return [each for each in find_permitted_moves(entity.kind, roles, False) if each.is_available(entity)]

@@ -1,4 +1,4 @@
-"""Whether this process may be sent requests: what it needs is there, and answers within a second."""
+"""The readiness check: whether the database and Redis answer within a second."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,13 +13,13 @@ from shop.model.errors import Unavailable
 from shop.storage.database import build_engine_options, make_files_private
 from shop.storage.migration_state import describe_lag, get_revision, list_revisions
 
-DATABASE_TIMEOUT, REDIS_TIMEOUT = 0.8, 0.2  # one after the other at worst: a second
+DATABASE_TIMEOUT, REDIS_TIMEOUT = 0.8, 0.2  # seconds; together at most one second
 
 
 class SharedCheck:
-    """Asked in a thread of its own, so that only the thread hangs where nobody answers.
+    """A check that runs in its own thread, so that a server that hangs blocks only that thread.
 
-    Whoever asks meanwhile waits for the same answer: however many ask, one connection is enough.
+    Callers that start it while it runs share its result, so one connection is enough for all of them.
     """
 
     def __init__(self, check: Callable[[], Any]) -> None:
@@ -36,7 +36,7 @@ class SharedCheck:
     def run(self, result: Future[Any]) -> None:
         try:
             result.set_result(self.check())
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for the result
             result.set_exception(error)
 
 
@@ -48,7 +48,10 @@ class Health:
         self.redis_check = SharedCheck(lambda: ping_redis(redis_url)) if redis_url else None
 
     def check_readiness(self, *, stopping: bool = False) -> dict[str, str]:
-        """The state of everything, or Unavailable with the state of everything. Redis is never required."""
+        """Return the state of database, schema and Redis; raise Unavailable if requests cannot be served.
+
+        Redis is optional: the shop also works while it is down.
+        """
         if stopping:
             raise Unavailable("This process is about to stop.", retry_after=1)
         revision_result, redis_result = (
@@ -67,7 +70,7 @@ class Health:
 
 
 def create_private_engine(url: str) -> Engine:
-    """Connections of its own: a pool that is busy is no reason to send requests elsewhere."""
+    """Create an engine for the health check alone, so that a busy pool does not make the check fail."""
     engine = create_engine(url, poolclass=NullPool, connect_args=build_engine_options(url, 1)["connect_args"])
     if engine.dialect.name == "sqlite":
         make_files_private(engine)
@@ -93,6 +96,6 @@ def describe_redis(result: Future[Any] | None) -> str:
         return "unset"
     try:
         result.result(REDIS_TIMEOUT)
-    except Exception:  # noqa: BLE001 - redis is an extra, and so are its errors
+    except Exception:  # noqa: BLE001 - redis is an optional package, so its error classes may not exist
         return "down"
     return "up"

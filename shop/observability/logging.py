@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line for machines, plain text for people at a terminal."""
+"""Log formats: one JSON object per line for machines, text for people at a terminal."""
 
 import json
 import logging
@@ -12,13 +12,13 @@ from flask import has_request_context
 from shop.hypermedia.request import request_state
 from shop.settings import Settings
 
-# The libraries that may have a warning to give while they serve.
+# Libraries whose warnings are logged.
 LIBRARY_LOGGERS = ("flask-limiter", "waitress", "opentelemetry")
-JSON_ENCODER = json.JSONEncoder(default=str)  # not orjson: it refuses text that is not Unicode
+JSON_ENCODER = json.JSONEncoder(default=str)  # not orjson, which rejects text that is not valid Unicode
 
 
 def get_log_fields(record: LogRecord) -> dict[str, Any]:
-    """The facts that a line carries: all of a request at its end, and until then which one it is."""
+    """Return the fields of a request: all of them at its end, only its ids before that."""
     fields: dict[str, Any] = getattr(record, "request", {})
     if not fields and has_request_context():
         return request_state().ids
@@ -46,9 +46,7 @@ class TextFormatter(logging.Formatter):
         text = super().format(record).replace("\r", "\\r")
         suffix = "".join(f"  {name}={value}" for name, value in get_log_fields(record).items())
         first, *others = text.split("\n")
-        return "\n    ".join(
-            [first + suffix, *others]
-        )  # what goes on is indented, so nobody can begin a line
+        return "\n    ".join([first + suffix, *others])  # indented, so that input cannot forge a log line
 
 
 def configure_logging(settings: Settings) -> None:

@@ -1,7 +1,7 @@
-"""What Prometheus may ask, with the extra `metrics`: counted by every process, told by the parent.
+"""Prometheus metrics (the extra `metrics`): every process counts, and the parent serves the totals.
 
-The parent opens before it forks: prometheus_client decides when it is imported that several processes
-share a folder. Doors, services and the domain know nothing of this; it watches them from outside.
+The parent starts the exporter before it forks, because prometheus_client reads the name of the shared folder
+when it is imported. Doors, services and the domain do not import this module; it hooks into them.
 """
 
 import atexit
@@ -29,12 +29,12 @@ from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-SQLITE_BUSY = 5  # what SQLite calls SQLITE_BUSY
+SQLITE_BUSY = 5  # the primary result code
 SAMPLE_SECONDS = 1.0
 
 
 def start_exporter(settings: Settings) -> None:
-    """In the parent, before it forks: a folder to count in, and a port on loopback to tell from."""
+    """Create the shared folder and serve the metrics on the loopback interface; call it before forking."""
     if not settings.metrics_port:
         return
     folder = os.environ.get(FOLDER_VARIABLE) or create_folder()
@@ -45,7 +45,8 @@ def start_exporter(settings: Settings) -> None:
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
     server, _ = start_http_server(settings.metrics_port, "127.0.0.1", registry)
-    os.register_at_fork(after_in_child=server.socket.close)  # the port is free again when the parent is gone
+    # So that the port is free as soon as the parent ends.
+    os.register_at_fork(after_in_child=server.socket.close)
 
 
 def create_folder() -> str:
@@ -56,7 +57,7 @@ def create_folder() -> str:
 
 
 def mark_worker_dead(pid: int) -> None:
-    """In the parent, when a worker has died: what it counted stays, what it held is held no more."""
+    """Drop the gauges of a worker that has died and keep its counters; called in the parent."""
     if os.environ.get(FOLDER_VARIABLE):
         from prometheus_client import multiprocess
 
@@ -102,7 +103,7 @@ def get_collectors() -> SimpleNamespace:
 
 
 def install_metrics(app: Flask, engine: Engine) -> None:
-    """Before the doors are opened, so as to come first into every request and to be the last to leave it."""
+    """Install the hooks; call it before the doors are opened, so that it times the whole request."""
     app.before_request(lambda: count_request_start(app, engine))
     app.after_request(count_response)
     app.teardown_request(count_request_end)
@@ -159,7 +160,7 @@ def count_busy_error(context: Any) -> None:
 
 @cache
 def start_sampling(_pid: int, app: Flask, engine: Engine) -> None:
-    """Once in a process, and not before the fork: look every second after what nobody tells."""
+    """Start one sampling thread per process; called at the first request, which is after the fork."""
     threading.Thread(target=sample_gauges, args=(app, engine), daemon=True).start()
 
 

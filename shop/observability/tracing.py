@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, with the extra `otel`: a span a request, one in it a statement or call of Redis.
+"""OpenTelemetry traces (the extra `otel`): a span for each request, statement and Redis call.
 
-Off unless the environment says where to send them, in OpenTelemetry's own words: the SDK reads the rest of
-them, the sampler, the headers, the name. Spans hold routes and the text of statements, and never a value.
+Tracing is off unless an OTEL_EXPORTER_OTLP variable names an endpoint; the SDK reads the other OTEL variables
+(sampler, headers, service name). Spans contain routes and the text of statements, but never values.
 """
 
 import os
@@ -22,11 +22,11 @@ from shop.settings import SettingsError, require_extra
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TIMEOUT_VARIABLE = "OTEL_EXPORTER_OTLP_TIMEOUT"
 FLUSH_FUNCTIONS: list[Callable[[int], object]] = []
-EXPORT_TIMEOUT = 1.0  # seconds for a collector, because the end of the process waits for it too
+EXPORT_TIMEOUT = 1.0  # seconds to wait for the collector; shutdown waits that long too
 
 
 def install_tracing(app: Flask, engine: Engine) -> bool:
-    """Before the doors are opened, so as to come first into every request and to leave it last."""
+    """Install the hooks if an endpoint is set; call it before the doors are opened."""
     variables = [name for name in ENDPOINT_VARIABLES if os.environ.get(name)]
     if not variables:
         return False
@@ -49,14 +49,14 @@ def install_tracing(app: Flask, engine: Engine) -> bool:
 
 
 def flush_spans() -> None:
-    """Send what is left, where a process ends without what Python does at its end."""
+    """Send the remaining spans; needed where a process ends without running exit handlers."""
     for flush in FLUSH_FUNCTIONS:
         flush(int(EXPORT_TIMEOUT * 1000))
 
 
 @cache
 def get_tracer(app: Flask) -> SimpleNamespace:
-    """Made at the first request, and so after the fork: the exporter sends from a thread of its own."""
+    """Return the tracer; it is created at the first request, after the fork, because it starts a thread."""
     from opentelemetry import context, trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -89,7 +89,7 @@ def trace_redis(app: Flask, provider: Any) -> None:
 
 def start_request_span(otel: SimpleNamespace) -> None:
     if request.path.startswith("/health/"):
-        return  # asked every few seconds, and never the story
+        return  # health checks are too frequent to trace
     parent = otel.propagator.extract(request.headers)
     span = otel.tracer.start_span("request", parent, kind=otel.trace.SpanKind.SERVER)
     request_state().span, request_state().trace_id = span, f"{span.get_span_context().trace_id:032x}"
@@ -117,7 +117,7 @@ def describe_response(response: Response) -> Response:
 
 @contextmanager
 def trace_call(otel: SimpleNamespace, path: str) -> Iterator[Callable[[], None]]:
-    """The span of a call that no hook of the app sees, and how to say that it failed."""
+    """Trace a gRPC call, which runs no Flask hooks; yields a function that marks the call as failed."""
     start_request_span(otel)
     service, _, method = path[1:].partition("/")
     request_state().span.update_name(path[1:])
@@ -140,7 +140,7 @@ def start_statement_span(
     context: Any,
     _many: bool,
 ) -> None:
-    """A span for a statement that a request makes; others have no story to be a part of."""
+    """Start a span for a statement inside a traced request; other statements are not traced."""
     if otel.trace.get_current_span().is_recording():
         operation = statement.split(None, 1)[0].upper()
         query_attributes = {"db.operation.name": operation, "db.query.text": statement[:2000]}
@@ -158,7 +158,7 @@ def end_statement_span(context: Any, *, failed: bool = False) -> None:
 
 
 def mark_span_failed(span: Any) -> None:
-    """Without the words of the error, which may hold values."""
+    """Set the error status without the error message, which may contain values."""
     from opentelemetry.trace import StatusCode
 
     span.set_status(StatusCode.ERROR)

@@ -1,1 +1,1 @@
-"""What a caller may do: one function per use case, the context first, one commit."""
+"""Use cases: one function each, with the context as first argument and one commit."""

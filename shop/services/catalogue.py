@@ -1,4 +1,4 @@
-"""The catalogue by spans, for doors that number no pages."""
+"""The catalogue in spans, for doors without page numbers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The feed of changes: read by cursor, each once and in order; and a wait for those still to come."""
+"""The change feed: read changes in order by cursor, and wait for new ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,11 +19,11 @@ from shop.storage.change_listener import ChangeListener
 from shop.storage.transactions import Context
 
 MAX_CHANGES = 500
-PRESENCE_CHECK_SECONDS = 1.0  # seconds after which one who waits is asked whether he is still there
+PRESENCE_CHECK_SECONDS = 1.0  # seconds between two checks whether the waiting client is still connected
 
 
 class ChangeSearch(InputSchema):
-    """Where to read on, and how much at most."""
+    """The cursor and the maximum number of changes."""
 
     after = StrictInteger(0, 10**18 - 1)
     limit = StrictInteger(1, MAX_CHANGES, load_default=100)
@@ -50,7 +50,7 @@ SELECT_CHANGES_AFTER, SELECT_STEPS_AFTER = (
 
 
 def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
-    """What came after this cursor. What was purged left a mark, which is found if anything was missed."""
+    """Return the changes after a cursor; raise CursorExpired if some of them have been purged."""
     rows = fetch_after(ctx, SELECT_CHANGES_AFTER, after, limit)
     if rows and rows[0].kind == PURGED:
         raise CursorExpired("What came after this cursor is forgotten; read anew, and go on from now.")
@@ -58,12 +58,12 @@ def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence
 
 
 def read_steps(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
-    """The steps of all orders; whose an order is, each row says."""
+    """Return the steps of all orders after a cursor; each row has the owner of its order."""
     return fetch_after(ctx, SELECT_STEPS_AFTER, after, limit) or check_cursor(ctx, after, find_newest_step)
 
 
 def filter_visible_steps(ctx: Context, rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
-    """Those of the steps that this caller may know of."""
+    """Return the steps that the caller may see."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
     return rows if STAFF in ctx.get_roles() else [row for row in rows if row.user_id == ctx.actor.id]
@@ -75,14 +75,14 @@ def fetch_after(ctx: Context, query: Select[Any], after: int, limit: int) -> Seq
 
 
 def check_cursor(ctx: Context, after: int, find_newest: Callable[[Context], int]) -> Sequence[ChangeRow]:
-    """Nothing, for a cursor that there is; one that was never given out would miss what comes."""
+    """Return no rows for a valid cursor; raise NotFound for a number that no change has yet."""
     if after > find_newest(ctx):
         raise NotFound("No change has this number yet; begin anew.")
     return []
 
 
 def find_newest_change(ctx: Context) -> int:
-    """The cursor of now."""
+    """Return the number of the newest change."""
     with ctx.connection() as connection:
         return connection.scalar(select(func.max(Change.seq))) or 0
 
@@ -96,9 +96,9 @@ def wait_for_changes(
     ctx: Context, watcher: ChangeListener, after: int, limit: int, seconds: float,
     is_waited_for: Callable[[], bool] = lambda: True,
 ) -> Sequence[ChangeRow]:  # fmt: skip
-    """What came after this cursor as soon as there is something, or nothing when the time is over.
+    """Wait for changes after a cursor; return no rows after the timeout.
 
-    Nothing is held meanwhile: neither a connection nor a transaction, which would see nothing new.
+    No connection and no transaction is held during the wait; an open transaction would not see new rows.
     """
     deadline = monotonic() + seconds
     while True:
@@ -112,7 +112,7 @@ def wait_for_changes(
 
 
 def purge_changes(ctx: Context, days: int) -> int:
-    """Forget what is older; the last of it stays as a mark of how far that went."""
+    """Delete changes older than some days; the last one stays as a mark of where the feed begins."""
     with ctx.transaction() as session:
         last_expired = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
         if (last_seq := session.scalar(last_expired)) is None:
@@ -122,7 +122,7 @@ def purge_changes(ctx: Context, days: int) -> int:
 
 
 class ChangeStream:
-    """The same for coroutines: however many wait at one place, it is read once for all of them."""
+    """The feed for coroutines; those that wait at the same cursor share one read."""
 
     def __init__(
         self, watcher: ChangeListener, fetch: Callable[[int], Awaitable[Sequence[ChangeRow]]]
@@ -140,7 +140,7 @@ class ChangeStream:
         self.wake_event, self.shared_reads = asyncio.Event(), {}
 
     async def read_after(self, cursor: int) -> AsyncIterator[Sequence[ChangeRow]]:
-        """The rows after the cursor, some at a time, until the watcher is stopped."""
+        """Yield batches of rows after the cursor until the listener is stopped."""
         self.watcher.get_position()
         while not self.watcher.stopped:
             wake_event = self.wake_event
@@ -151,7 +151,7 @@ class ChangeStream:
                 await wake_event.wait()
 
     def fetch_shared(self, cursor: int) -> asyncio.Future[Sequence[ChangeRow]]:
-        """One reading for all who are here, until it is done or something happens."""
+        """Return the running read at this cursor, or start one; a change makes it obsolete."""
         shared_reads = self.shared_reads
         if cursor not in shared_reads:
             shared_reads[cursor] = asyncio.ensure_future(self.fetch(cursor))

@@ -1,4 +1,4 @@
-"""What is deleted or cancelled when its time is over: by `shop purge`, and by a thread of each server."""
+"""Cancel unpaid orders and delete expired data, by `shop purge` and by a thread of each server."""
 
 import logging
 from threading import Event, Thread
@@ -12,13 +12,13 @@ from shop.services import changes, orders
 from shop.storage import idempotency
 from shop.storage.transactions import OPERATOR, Context
 
-FIRST_RUN_SECONDS, INTERVAL_SECONDS = 5, 60  # seconds
+FIRST_RUN_SECONDS, INTERVAL_SECONDS = 5, 60
 
 log = logging.getLogger("shop")
 
 
 def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str, int]:
-    """Do all of it; how much there was of each."""
+    """Run all tasks and return their counts."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
         "answers forgotten": idempotency.purge_answers(ctx),
@@ -27,7 +27,7 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
 
 
 class Housekeeper:
-    """Cleans up every minute. Several servers may do it at a time: each row is dealt with once."""
+    """Cleans up every minute; several servers may run it at the same time."""
 
     def __init__(self, engine: Engine, currency: str, unpaid_hours: int, changes_days: int) -> None:
         self.engine, self.currency = engine, currency
@@ -51,7 +51,7 @@ class Housekeeper:
         try:
             with Session(self.engine, expire_on_commit=False) as session:
                 counts = clean_up(Context(session, OPERATOR, self.currency), **self.times)
-        except (SQLAlchemyError, DomainError) as error:  # the next time is soon
+        except (SQLAlchemyError, DomainError) as error:  # the next run will try again
             log.warning("housekeeping: %s", str(getattr(error, "orig", error)).partition("\n")[0])
             return
         if cancelled := counts["unpaid orders cancelled"]:

@@ -1,4 +1,4 @@
-"""Many products at once: all of them, or, if asked to skip, all that are right."""
+"""Import and export of many products."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,22 +14,21 @@ from shop.storage.transactions import Context
 
 IMPORT_BATCH = 1000
 PRODUCT_SCHEMA = NewProduct()
-INSERT_PRODUCTS = insert(PRODUCTS_TABLE).returning(
-    PRODUCTS_TABLE.c.id
-)  # by which SQLAlchemy writes many in one statement
+# Lets SQLAlchemy insert many rows with one statement.
+INSERT_PRODUCTS = insert(PRODUCTS_TABLE).returning(PRODUCTS_TABLE.c.id)
 
 Row = tuple[int, dict[str, Any] | ValueError]
 ReportError = Callable[[int, str], None]
 
 
 class ImportRefused(Exception):
-    """Some lines were wrong, so nothing was taken."""
+    """Some lines were invalid, so nothing was imported."""
 
 
 def import_products(
     ctx: Context, rows: Iterable[Row], report_error: ReportError, *, skip_bad: bool = False
 ) -> tuple[int, int]:
-    """Take the rows into the catalogue in one transaction; how many were good and bad."""
+    """Import rows in one transaction; return the numbers of valid and invalid rows."""
     good_count = bad_count = 0
     batch: list[dict[str, Any]] = []
     with ctx.transaction() as session:
@@ -54,14 +53,14 @@ def import_products(
 
 
 def store_batch(session: Session, batch: list[dict[str, Any]]) -> None:
-    """Those that wait, into the catalogue and into the feed of its changes."""
+    """Insert a batch of products and record their changes."""
     if batch:
         record_new_products(session, sorted(session.scalars(INSERT_PRODUCTS, batch)))
         batch.clear()
 
 
 def collect_product_values(product: Product) -> dict[str, Any]:
-    """Its columns, as the session would write them one product at a time."""
+    """Return the column values of a product, as the session would write them."""
     return {name: value for name, value in vars(product).items() if name in PRODUCTS_TABLE.c} | {"version": 1}
 
 
@@ -79,7 +78,7 @@ def join_messages(messages: dict[str, Any]) -> str:
 
 
 def iterate_products(ctx: Context) -> Iterator[Product]:
-    """Every product that is not retired, a batch at a time."""
+    """Yield every product that is not retired; reads in batches."""
     query = select(Product).where(Product.retired_at.is_(None)).order_by(Product.id)
     for product in ctx.session.scalars(query.execution_options(yield_per=IMPORT_BATCH)):
         yield product

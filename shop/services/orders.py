@@ -1,4 +1,4 @@
-"""Checkout, and who sees which orders."""
+"""Checkout and lists of orders."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -20,11 +20,11 @@ from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.transactions import Context
 
-CANCEL_BATCH = 100  # unpaid orders that are looked up at a time
+CANCEL_BATCH = 100  # unpaid orders read at a time
 
 
 class UserOrderSearch(PageInput):
-    """What a list of orders may be narrowed to."""
+    """Filters for the orders of one user."""
 
     status = fields.String(validate=validate.OneOf(ORDER_STATES))
 
@@ -34,7 +34,7 @@ class OrderSearch(UserOrderSearch):
 
 
 def place_order(ctx: Context, data: dict[str, Any]) -> Order:
-    """Take every line from the stock, or none, and write down what was bought."""
+    """Reserve the stock for every line, or for none, and create the order."""
     with ctx.transaction() as session:
         if refusal := get_moves(Order)["create"].find_error(Order, ctx.get_roles()):
             raise refusal
@@ -49,7 +49,7 @@ def place_order(ctx: Context, data: dict[str, Any]) -> Order:
 
 
 def check_unpaid_limit(ctx: Context) -> None:
-    """Nobody takes the goods of others off the shelves by orders that are never paid."""
+    """Limit the unpaid orders of an account, so that it cannot reserve the whole stock without paying."""
     unpaid = select(Order.id).where(Order.user_id == ctx.actor.id, Order.status == PLACED).order_by(Order.id)
     if ctx.session.scalar(unpaid.offset(ctx.max_unpaid_orders - 1).limit(1)):
         limit = ctx.max_unpaid_orders
@@ -57,14 +57,14 @@ def check_unpaid_limit(ctx: Context) -> None:
 
 
 def cancel_unpaid(ctx: Context, hours: int) -> int:
-    """Cancel the orders that were not paid in time, each in a transaction of its own; how many."""
+    """Cancel overdue unpaid orders, each in a separate transaction, and return their number."""
     placed_before, count, last_id = now() - timedelta(hours=hours), 0, 0
     overdue_orders = (
         select(Order.id).where(Order.status == PLACED, Order.created_at < placed_before).order_by(Order.id)
     )
     while ids := [*ctx.session.scalars(overdue_orders.where(Order.id > last_id).limit(CANCEL_BATCH))]:
         for last_id in ids:
-            with suppress(Conflict):  # it was paid meanwhile, or there is no room in the stock
+            with suppress(Conflict):  # it has just been paid, or the stock is full
                 execute(ctx, Order, last_id, "cancel", {})
                 count += 1
         ctx.session.expunge_all()
@@ -72,7 +72,7 @@ def cancel_unpaid(ctx: Context, hours: int) -> int:
 
 
 def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
-    """How many of each, in the order of ids, so that no two orders wait for each other."""
+    """Return the quantity per product, in the order of ids to avoid deadlocks."""
     quantities: dict[int, int] = {}
     for line in lines:
         quantities[line["product_id"]] = quantities.get(line["product_id"], 0) + line["quantity"]
@@ -80,7 +80,7 @@ def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
 
 
 def reserve_line(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
-    """An item out of the stock, or the line that asks for too much."""
+    """Reserve the stock for a line; return its item, or the line with the stock left if that is too small."""
     if row := adjust_stock(session, product_id, -quantity):
         return Item(product_id=row.id, name=row.name, unit_price=row.price, quantity=quantity)
     stock_left = session.scalar(
@@ -90,7 +90,7 @@ def reserve_line(session: Session, product_id: int, quantity: int) -> Item | dic
 
 
 def buy_product(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
-    """An order for one product, from the product itself."""
+    """Place an order for one product, by its move `buy`."""
     with ctx.transaction():
         return place_order(ctx, execute(ctx, Product, id, "buy", data, tags))
 
@@ -99,7 +99,7 @@ NEWEST_FIRST = SortOrder(Order.id, Order.id, descending=True)
 
 
 def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[Order]]:
-    """One's own orders; staff see all."""
+    """Return the query for the orders that the caller may see: their own, or all for staff."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():

@@ -1,4 +1,4 @@
-"""The catalogue: what may be searched for, and how."""
+"""Search and lists of products."""
 
 from collections.abc import Collection
 from typing import Any
@@ -23,11 +23,11 @@ SORT_COLUMNS = {
 
 
 class PriceBound(Money):
-    """An end of a range of prices; every version writes it as a plain number."""
+    """A limit of a price range; a plain number in every version of the API."""
 
 
 class ProductSearch(PageInput):
-    """What a search may ask for."""
+    """The parameters of a product search."""
 
     sort = fields.String(load_default="id", validate=validate.OneOf(list(SORT_COLUMNS)))
     order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
@@ -61,7 +61,7 @@ def build_page_queries(ctx: Context, query: Select[Any], search: dict[str, Any])
 
 
 def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
-    """Where all that is wanted is in stock, those are counted that are not: they are fewer."""
+    """Return the query for the total; in-stock searches count the sold-out products, which are fewer."""
     if not search.get("in_stock") or search.keys() & {"min_price", "max_price"}:
         return build_count(if_few)
     sold_out = build_count(query.where(Product.stock == 0))
@@ -69,7 +69,7 @@ def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str,
 
 
 def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[ColumnElement[bool]]:
-    """What a product must be; with a sort, said so that no index of any other column is gone by."""
+    """Return the filter conditions; with a sort name, written so that only the sort index applies."""
     price, stock = (
         column if sort_name in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
     )
@@ -96,7 +96,7 @@ def get_product(ctx: Context, id: int) -> Any:
 
 
 def find_sold_ids(ctx: Context, ids: Collection[int]) -> set[int]:
-    """Those of many that are still sold."""
+    """Return the ids of the products that are still sold."""
     query = select(Product.id).where(Product.id.in_(ids), Product.retired_at.is_(None))
     return {id for (id,) in ctx.fetch_rows(query)} if ids else set()
 

@@ -1,8 +1,8 @@
-"""Finding words fast: the same rows as a plain search finds, by an index of every three characters.
+"""Text search with a trigram index; it finds the same rows as a plain LIKE search.
 
-Each database brings such an index: FTS5 with trigrams, and pg_trgm (docs/decisions/0013). It is a table
-beside the products, so that a change of the stock leaves it alone. Triggers note which products it is late
-with, and those are looked at one by one until somebody takes them in: so whoever writes is quick and is seen.
+The index is FTS5 in SQLite and pg_trgm in PostgreSQL (docs/decisions/0013). It is a separate table, so that
+stock changes do not touch it. Triggers list changed products as pending; a search compares them one by one
+until a thread indexes them. So writes stay fast and are found at once.
 """
 
 import re
@@ -38,11 +38,9 @@ WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
 PENDING_WORDS = table("kept_words_late", column("seq"), column("id"))
 STORED_TOTAL = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
 MIN_INDEXED_LENGTH = 3
-SMALL_CATALOGUE = MAX_RARE_MATCHES = (
-    2000  # of so many products, and with words that so many have, the plain way is as quick
-)
+SMALL_CATALOGUE = MAX_RARE_MATCHES = 2000  # up to this many products or matches, a plain search is as fast
 MAX_PENDING, INDEX_BATCH = 100, 1000
-UNINDEXED_CHARACTERS = frozenset("\ufffd\ufffe\uffff")  # FTS5 takes them for one another
+UNINDEXED_CHARACTERS = frozenset("\ufffd\ufffe\uffff")  # FTS5 does not tell them apart
 INDEX_LOCK, TRY_INDEX_LOCK = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
 GATHER_TOTALS = select(func.kept_total_gather())
 
@@ -54,7 +52,7 @@ def match_words(dialect: str, words: Any) -> ColumnElement[bool]:
 
 
 def build_candidates(match: ColumnElement[bool]) -> Select[Any]:
-    """In one statement, so that nothing is taken in between the one and the other."""
+    """Return pending and indexed matches in one statement, so that no product moves between the two."""
     pending = (
         select(PENDING_WORDS.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
     )
@@ -68,7 +66,7 @@ def build_candidates(match: ColumnElement[bool]) -> Select[Any]:
 
 
 def build_match_count(match: ColumnElement[bool], plain_match: ColumnElement[bool]) -> Select[Any]:
-    """How many: by the index, but for those it is late with."""
+    """Return the query that counts matches: by the index, and pending products by a plain search."""
     pending = select(PENDING_WORDS.c.id)
     indexed = select(func.count()).select_from(WORDS_INDEX).where(match, WORDS_INDEX.c.rowid.not_in(pending))
     pending_matches = select(func.count()).where(
@@ -88,7 +86,7 @@ SIZE_ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary
 
 
 class WordFilter(NamedTuple):
-    """What picks the products with these words; what does to count them; how many, where that is all."""
+    """Conditions for the matching products and for counting them, and a ready query for the total."""
 
     condition: ColumnElement[bool]
     count_condition: ColumnElement[bool]
@@ -125,7 +123,7 @@ def build_pattern(dialect: str, text: str) -> str:
 
 
 def estimate_size(connection: Connection) -> int:
-    """About how many products there are; whoever looks again sees to it that the index catches up."""
+    """Return the approximate number of products; starts the indexing thread if many products are pending."""
     expires_at, size = SIZE_ESTIMATES.get(connection.engine, (0.0, 0))
     if time.monotonic() > expires_at:
         size, pending = connection.execute(SELECT_CATALOGUE_STATE).one()
@@ -136,11 +134,11 @@ def estimate_size(connection: Connection) -> int:
 
 
 def index_batch(connection: Connection) -> int:
-    """Bring the index up with some of what it is late with; how many. Never two at once."""
+    """Index one batch of pending products and return their number; a lock excludes parallel runs."""
     if connection.dialect.name == "postgresql":
         if not connection.scalar(TRY_INDEX_LOCK):
             return 0
-        connection.execute(GATHER_TOTALS)  # the parts of the total
+        connection.execute(GATHER_TOTALS)  # merges the partial totals
     oldest = select(PENDING_WORDS.c.seq).order_by(PENDING_WORDS.c.seq).limit(INDEX_BATCH)
     ids = sorted(
         {
@@ -157,11 +155,11 @@ def index_batch(connection: Connection) -> int:
 
 
 def catch_up_index(engine: Engine) -> None:
-    """Take in all, a batch at a time, and half of the time is left to other writers."""
+    """Index all pending products in batches, with pauses that leave half of the time to other writers."""
     if not INDEX_LOCK.acquire(blocking=False):
         return
     try:
-        with suppress(SQLAlchemyError, DomainError):  # whoever searches next tries again
+        with suppress(SQLAlchemyError, DomainError):  # the next search tries again
             while True:
                 started_at = time.monotonic()
                 with Session(engine) as session, Context(session).transaction():

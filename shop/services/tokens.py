@@ -1,7 +1,7 @@
-"""Tokens: short ones for access, long ones to renew them, both dead at once after a logout.
+"""Access tokens and refresh tokens; a logout ends both at once.
 
-A token is signed and names a login (`sid`); the login's row says whether it still stands and which
-refresh token may be spent next. Spending another one means that somebody has a copy: the login ends.
+A token is signed and contains the id of a login (`sid`). The row of the login says whether it is valid and
+which refresh token is next. If another refresh token is used, it has been copied, and the login ends.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ SESSION_QUERY = (
     .where(User.id == bindparam("user"), Login.id == bindparam("sid"), User.token_epoch == bindparam("since"))
     .where(User.disabled.is_(False), User.erased_at.is_(None))
 )
-MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # of an account; the oldest go first
+MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # per account; the oldest are deleted first
 INVALID_TOKEN = "This token is not valid, or not any more; log in again."  # noqa: S105
 
 
@@ -53,12 +53,12 @@ class TokenPair:
 
 
 def derive_key_id(key: str) -> str:
-    """A name for a key that tells nothing of it."""
+    """Return an id for a key that reveals nothing about it."""
     return hashlib.sha256(b"kid" + key.encode()).hexdigest()[:8]
 
 
 class Signer:
-    """Signs with the newest key and reads with any; which key, the token's `kid` says."""
+    """Signs with the newest key and verifies with the key that the token's `kid` names."""
 
     def __init__(self, keys: tuple[str, ...], access_seconds: int, refresh_seconds: int) -> None:
         self.keys = {derive_key_id(key): key for key in keys}
@@ -75,7 +75,7 @@ class Signer:
         return self.jwt.encode(claims, self.keys[self.kid], "HS256", headers={"kid": self.kid})
 
     def verify(self, token: str, kind: str) -> dict[str, Any]:
-        """The claims of a genuine, living token of this kind; no database is asked."""
+        """Return the claims of a valid token of this kind, without a database query."""
         try:
             key = self.keys[jwt.get_unverified_header(token)["kid"]]
             claims = self.jwt.decode(
@@ -91,7 +91,7 @@ class Signer:
 
 
 def find_session(ctx: Context, claims: dict[str, Any]) -> OpenSession:
-    """The user behind a token, if the login and the account both still stand."""
+    """Return the user of a token, if the login and the account are still valid."""
     for row in ctx.fetch_rows(
         SESSION_QUERY, user=int(claims["sub"]), sid=claims["sid"], since=claims["epoch"]
     ):
@@ -118,17 +118,17 @@ def compute_expiry(signer: Signer) -> datetime:
 
 
 def log_in(ctx: Context, signer: Signer, address: str, username: str, password: str) -> TokenPair:
-    """Unknown names cost a hash too, so that they answer like known ones."""
+    """Log in; unknown usernames are hashed too, so that they take as long as known ones."""
     user = ctx.session.scalar(select(User).where(User.username_key == normalize_text(username)))
     password_hash = user and user.password_hash
-    ctx.session.rollback()  # no transaction waits while the hash is made
+    ctx.session.rollback()  # no transaction stays open during the hashing
     if not verify_password(password_hash, password) or user is None:
         raise Unauthenticated(WRONG_CREDENTIALS)
     return open_login(ctx, signer, user.id, address)
 
 
 def open_login(ctx: Context, signer: Signer, user_id: int, address: str | None = None) -> TokenPair:
-    """Open a login for a user who has proved who they are."""
+    """Create a login for an authenticated user."""
     with ctx.transaction() as session:
         user = session.get_one(User, user_id)
         if user.disabled or user.erased_at:
@@ -146,7 +146,7 @@ def open_login(ctx: Context, signer: Signer, user_id: int, address: str | None =
 
 
 def end_oldest_logins(session: Session, user_id: int) -> None:
-    """Keep an account from filling the table with logins."""
+    """Delete the oldest logins of an account above MAX_LOGINS."""
     own_rows = Login.user_id == user_id
     newest_first = select(Login.expires_at).where(own_rows).order_by(Login.expires_at.desc())
     if cut_off := session.scalar(newest_first.offset(MAX_LOGINS).limit(1)):
@@ -173,7 +173,7 @@ def is_known_address(ctx: Context, username: str, address: str) -> bool:
 
 
 def refresh_tokens(ctx: Context, signer: Signer, refresh_token: str) -> TokenPair:
-    """A new pair for a refresh token that was never spent."""
+    """Return new tokens for a refresh token that has not been used."""
     claims = signer.verify(refresh_token, REFRESH)
     with ctx.transaction() as session:
         user, successor = find_session(ctx, claims), token_hex(16)

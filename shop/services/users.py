@@ -1,4 +1,4 @@
-"""The accounts, as staff see them."""
+"""Management of accounts by staff."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def list_users(ctx: Context, search: dict[str, Any]) -> Page:
 
 
 def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
-    """Open an account in a role, as those may who run the shop."""
+    """Create an account with a role; only staff may do this."""
     with ctx.transaction() as session:
         if STAFF not in ctx.get_roles():
             raise Forbidden("Only staff give roles.")

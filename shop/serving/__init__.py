@@ -1,1 +1,1 @@
-"""The production server: waitress with deadlines, and several processes on one socket."""
+"""The production server: waitress with deadlines, and several worker processes on one socket."""

@@ -1,4 +1,4 @@
-"""HTTP as waitress reads it, but strictly; and what it refuses, refused in the shop's manner."""
+"""Stricter HTTP parsing for waitress, with errors as problem documents."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from waitress.rfc7230 import CHUNK_EXT_RE
 
 HOST_HEADER_PATTERN = re.compile(rb"[^\s,@/?#\\]+")
 CHUNK_SIZE_PATTERN = re.compile(rb"[0-9A-Fa-f]{1,16}")
-MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES = 1024, 8192  # bytes between and after chunks
+MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES = 1024, 8192  # of the lines between chunks and after the last chunk
 SINGLE_HEADERS = {b"host", b"content-length", b"content-type", b"transfer-encoding"}
 
 log = logging.getLogger("shop.requests")
@@ -28,18 +28,18 @@ class RequestTimeout(utilities.Error):
 
 
 class StrictParser(HTTPRequestParser):
-    """Refuses what two servers in a row might read in two ways."""
+    """Rejects requests that a proxy and this server could read differently."""
 
     def received(self, data: bytes) -> int:
         consumed = super().received(data)
         if self.error:
-            self.expect_continue = False  # or waitress would ask for the body of what it refuses
+            self.expect_continue = False  # otherwise waitress asks for the body of a rejected request
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
-        except ValueError:  # Python reads no number of more than 4,300 digits
+        except ValueError:  # Python parses no integer of more than 4,300 digits
             raise ParsingError("Content-Length is invalid") from None
         if problem := find_ambiguity(self.version, header_plus.rstrip(b"\r\n").split(b"\r\n")[1:]):
             raise ParsingError(problem)
@@ -48,9 +48,9 @@ class StrictParser(HTTPRequestParser):
 
 
 class ChunkReader(ChunkedReceiver):
-    """Reads a body in chunks, and refuses a wrong one as soon as that can be seen.
+    """Reads a chunked body and rejects a malformed one at the first wrong byte.
 
-    The one of waitress believes a size of any length and waits for all of it, and for the end of any line.
+    The receiver of waitress accepts chunk sizes and lines of any length and waits for their end.
     """
 
     expected_part, line, trailer_size = "size", b"", 0
@@ -60,7 +60,7 @@ class ChunkReader(ChunkedReceiver):
         self.max_size = max_size
 
     def received(self, data: bytes) -> int:
-        """Take in what belongs to the body, and return how many bytes that was: all, where it is wrong."""
+        """Read the bytes of the body and return their count; all bytes if the body is malformed."""
         rest = data
         while rest and not self.completed and not self.error:
             rest = self.read_content(rest) if self.chunk_remainder else self.read_line(rest)
@@ -108,7 +108,7 @@ class ChunkReader(ChunkedReceiver):
 
 
 def find_ambiguity(version: str, lines: list[bytes]) -> str | None:
-    """What is wrong with a head; most have nothing of what is looked for but a Host."""
+    """Return what makes the head of a request ambiguous, or None."""
     values: dict[bytes, bytes] = {}
     for line in lines:
         name, _, value = line.partition(b":")
@@ -132,7 +132,7 @@ def find_ambiguity(version: str, lines: list[bytes]) -> str | None:
 
 
 class ErrorTask(task.ErrorTask):
-    """What never reaches the shop is refused in its manner, with a line in its log."""
+    """Answers a request that never reaches the app with a problem document and an access log line."""
 
     def execute(self) -> None:
         error, request_id = self.request.error, token_hex(8)

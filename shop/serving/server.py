@@ -1,4 +1,4 @@
-"""Waitress made fit for traffic: deadlines, a bound on connections, and an end that loses nothing."""
+"""Waitress with deadlines, a connection limit and a graceful shutdown."""
 
 import logging
 import resource
@@ -18,21 +18,21 @@ from shop.serving.http_parser import ErrorTask, RequestTimeout, ServiceUnavailab
 from shop.serving.thread_pool import HANDOVER_SECONDS, ThreadPool
 from shop.settings import Settings
 
-MAX_CONNECTIONS = 1000  # of each process, as long as it may have four times as many files
+MAX_CONNECTIONS = 1000  # per process, if it may open four times as many files
 WAITRESS_OPTIONS = {
     "max_request_header_size": 32 * 1024,
-    "max_request_body_size": 8 * 1024 * 1024,  # Flask refuses sooner, and says so in a problem document
+    "max_request_body_size": 8 * 1024 * 1024,  # Flask has a lower limit and answers with a problem document
     "ident": None,
-    "channel_request_lookahead": 1,  # or nobody hears that a client who waits has gone
+    "channel_request_lookahead": 1,  # notices clients that disconnect while they wait
 }
-# How many seconds a connection may be about one thing, however busily.
+# The most seconds that a connection may spend in one activity of one request.
 ACTIVITY_DEADLINES = {"idle": 30, "receiving": 15, "sending": 30}
-QUEUE_TIMEOUT = 3  # seconds that a request may wait for a thread
-IDLE_GRACE_SECONDS = 1  # seconds that a connection has for one more request once the server ends
-DRAIN_TIMEOUT = 20  # seconds that the requests under way have then
-ACCEPT_BATCH, BACKLOG = 64, 1024  # connections taken at a time, and those that may wait to be taken
+QUEUE_TIMEOUT = 3  # the most seconds that a request waits for a thread
+IDLE_GRACE_SECONDS = 1  # during shutdown, seconds that an idle connection stays open for one more request
+DRAIN_TIMEOUT = 20  # during shutdown, seconds for the running requests to finish
+ACCEPT_BATCH, BACKLOG = 64, 1024  # connections accepted at a time; connections that may wait to be accepted
 
-logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it has a line for each request that waits
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs a line for each request that waits
 
 
 class Task(task.WSGITask):
@@ -58,15 +58,15 @@ class Channel(HTTPChannel):
         return "receiving" if self.request else "idle"
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it has been about the same thing of the same request for too long."""
+        """Whether the connection has spent too long in the same activity of the same request."""
         if (state := (self.get_activity(), self.request_count)) != self.state:
             self.state, self.active_since = state, now
         return now - self.active_since > ACTIVITY_DEADLINES.get(state[0], float("inf"))
 
     def end_overdue_activity(self) -> None:
-        """End a connection that took too long: refuse a request that is not all here, and close any other."""
+        """Answer an incomplete request with 408, and close the connection in any other state."""
         if self.get_activity() != "receiving":
-            self.handle_close()  # not will_close: that waits until the client reads
+            self.handle_close()  # not will_close, which waits until the client has read everything
             return
         self.request.error = RequestTimeout("The request took too long to arrive.")
         with self.requests_lock:
@@ -84,7 +84,7 @@ class Channel(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """One process on a socket that it may share with others."""
+    """The server of one process, on a socket that other processes may share."""
 
     channel_class = Channel
     last_sweep = 0.0
@@ -121,7 +121,7 @@ class Server(TcpWSGIServer):
                 self.close_longest_idle()
 
     def close_longest_idle(self) -> None:
-        """When all places are taken, whoever has kept one the longest without a request goes."""
+        """Make room for a new connection: close the one that has been idle for the longest time."""
         waiting = [channel for channel in self.active_channels.values() if not channel.requests]
         if waiting:
             min(waiting, key=lambda channel: channel.active_since).handle_close()
@@ -150,8 +150,8 @@ class Server(TcpWSGIServer):
                 channel.end_overdue_activity()
 
     def finish_requests(self) -> None:
-        """Take nobody new; let everybody else finish."""
-        for _ in range(BACKLOG // ACCEPT_BATCH):  # and those who knocked before the door was closed
+        """Accept no more connections and let the open ones finish their requests."""
+        for _ in range(BACKLOG // ACCEPT_BATCH):  # includes the connections that are already in the backlog
             self.handle_accept()
         wasyncore.dispatcher.close(self)
         started_at = monotonic()
@@ -171,7 +171,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def raise_file_limit() -> int:
-    """How many connections there is room for, once we have as many files as we may."""
+    """Raise the limit on open files and return how many connections it leaves room for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY in (soft, hard) or hard >= 4 * MAX_CONNECTIONS:
         hard = 4 * MAX_CONNECTIONS
@@ -181,7 +181,7 @@ def raise_file_limit() -> int:
 
 
 def build_proxy_options(settings: Settings) -> dict[str, object]:
-    """Forwarded headers count only when they come from the proxy that the settings name."""
+    """Return the options that trust forwarded headers only from the proxy named in the settings."""
     if not settings.trusted_proxy:
         return {"clear_untrusted_proxy_headers": True}
     return {

@@ -1,9 +1,9 @@
-"""As few threads at a time as get on with the work.
+"""Wake one idle thread at a time, to limit contention for the GIL.
 
-Threads of Python take turns. Two that both compute spend more of their time on handing the interpreter to
-each other, from core to core, than on requests. More are of use where the first waits for something. So there
-is one more when nobody began anything for a moment, and one less when somebody did. The loop that reads from
-the sockets stands back as well, while there is enough to do (docs/decisions/0009).
+Two Python threads that compute spend much of their time handing the GIL to each other. A second thread
+helps only while the first one waits, for example for the database. So an idle thread is woken only when no
+thread has started a task within HANDOVER_SECONDS. The loop that reads from the sockets also pauses while the
+queue is long enough (docs/decisions/0009).
 """
 
 from threading import Condition
@@ -12,18 +12,18 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
-HANDOVER_SECONDS = 0.002  # seconds in which a thread that gets on begins the next request
-LOW_QUEUE_LENGTH = 2  # requests that wait
+HANDOVER_SECONDS = 0.002  # a thread that makes progress starts its next request within this time
+LOW_QUEUE_LENGTH = 2  # waiting requests below which the socket loop reads on
 
 
 class ThreadPool(ThreadedTaskDispatcher):
     def __init__(self) -> None:
         super().__init__()
         self.queue_is_low = Condition(self.lock)
-        self.start_times: dict[int, float] = {}  # when each thread began what it is at
+        self.start_times: dict[int, float] = {}  # when each busy thread started its task
 
     def has_recent_start(self) -> bool:
-        """Whether somebody at work will come for the next request presently."""
+        """Whether a busy thread started its task so recently that it will soon take the next one."""
         now = monotonic()
         return any(now - started_at < HANDOVER_SECONDS for started_at in self.start_times.values())
 

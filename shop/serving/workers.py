@@ -1,4 +1,4 @@
-"""The processes that serve: one, or several on one socket, where whoever dies is replaced."""
+"""The serving processes: one, or several on one socket that are replaced when they die."""
 
 import logging
 import os
@@ -17,16 +17,16 @@ from shop.runtime import get_runtime
 from shop.serving.server import DRAIN_TIMEOUT, Server, open_socket
 from shop.settings import Settings
 
-STEADY_SECONDS = 10  # seconds after which a worker that dies is replaced at once
+STEADY_SECONDS = 10  # a worker that lived this long is replaced without delay
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("shop")
 
 
 def run_server(settings: Settings, host: str, port: int) -> None:
-    """Serve until told to stop by SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT arrives."""
     for signal_number in STOP_SIGNALS:
-        signal.signal(signal_number, lambda *_: sys.exit(0))  # whoever knocks now may already want it to end
+        signal.signal(signal_number, lambda *_: sys.exit(0))  # a signal can arrive before the server is ready
     metrics.start_exporter(settings)
     sock = open_socket(host, port)
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
@@ -37,7 +37,7 @@ def run_server(settings: Settings, host: str, port: int) -> None:
 
 
 def run_worker(settings: Settings, sock: socket.socket) -> None:
-    """What one process does; all that holds a connection or a thread begins here, after the fork."""
+    """Run one serving process; connections and threads are created here, after the fork."""
     app = create_app(settings)
     server = Server(app, settings, sock)
     for signal_number in STOP_SIGNALS:
@@ -50,7 +50,7 @@ def run_worker(settings: Settings, sock: socket.socket) -> None:
 
 @dataclass
 class WorkerPool:
-    """The parent of the workers: it serves nobody, and opens nothing but the socket."""
+    """The parent of the workers: it opens only the socket and serves no requests."""
 
     settings: Settings
     sock: socket.socket
@@ -81,7 +81,7 @@ class WorkerPool:
             self.start_times[fork_process(self.run_child)] = monotonic()
 
     def reap_workers(self) -> None:
-        """Note who has died; whoever did so young is replaced later and later."""
+        """Collect the workers that have died; each early death doubles the delay before the next start."""
         for pid in [pid for pid in self.start_times if os.waitpid(pid, os.WNOHANG)[0]]:
             metrics.mark_worker_dead(pid)
             died_early = monotonic() - self.start_times.pop(pid) < STEADY_SECONDS
@@ -98,7 +98,7 @@ class WorkerPool:
         run_worker(self.settings, self.sock)
 
     def stop_workers(self) -> None:
-        """Close the door first, so that whoever comes now is refused and not left waiting."""
+        """Stop all workers; the socket is closed first, so that new clients are refused at once."""
         self.sock.close()
         self.signal_workers(signal.SIGTERM)
         deadline = monotonic() + DRAIN_TIMEOUT + 5
@@ -113,7 +113,7 @@ class WorkerPool:
 
 
 def fork_process(run: Callable[[], None]) -> int:
-    """A process that does this and ends, without what its parent would do at its own end."""
+    """Run a function in a forked process that exits without the exit handlers of its parent."""
     sys.stdout.flush()
     if pid := os.fork():
         return pid
@@ -128,6 +128,6 @@ def fork_process(run: Callable[[], None]) -> int:
 
 
 def stop_with_parent(parent_pipe: int) -> None:
-    """When the parent is gone, however it went, nothing more comes through this pipe."""
+    """Terminate this process when the parent ends, which closes the pipe."""
     os.read(parent_pipe, 1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""Transactions, pages, idempotency, the change log and timeouts. Knows no use case."""
+"""Transactions, pages, idempotency, the change log and timeouts; independent of use cases."""

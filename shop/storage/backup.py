@@ -1,4 +1,4 @@
-"""Looking after the data: whether it is whole, and a copy of it while it is in use."""
+"""Integrity checks and backups of a database in use."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from shop.model.errors import Conflict, DomainError
 
 
 def find_integrity_errors(engine: Engine) -> list[str]:
-    """What SQLite finds wrong with its file; PostgreSQL checks its own pages and keys as it goes."""
+    """Return the errors that SQLite finds in its file; PostgreSQL checks itself while it runs."""
     if engine.dialect.name != "sqlite":
         return []
     with engine.connect() as connection:
@@ -21,18 +21,17 @@ def find_integrity_errors(engine: Engine) -> list[str]:
 
 
 def back_up(engine: Engine, path: Path) -> None:
-    """All that was committed when it began, in one file for its owner alone; writers go on meanwhile."""
+    """Write all committed data to a file that only its owner can read; writers are not blocked."""
     if engine.dialect.name != "sqlite":
         raise DomainError(f"PostgreSQL has its own way: {build_dump_command(engine, path)}")
     if path.exists():
         raise build_exists_error(path)
-    temporary_file, temporary_path = mkstemp(
-        prefix=f".{path.name}.", dir=path.parent
-    )  # readable by nobody else
+    # Readable by its owner alone.
+    temporary_file, temporary_path = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         copy_database(engine, temporary_path)
         os.fsync(temporary_file)
-        os.link(temporary_path, path)  # a whole copy has the name, or none has; and it never takes another's
+        os.link(temporary_path, path)  # atomic, and never replaces an existing file
     except FileExistsError:
         raise build_exists_error(path) from None
     finally:

@@ -1,4 +1,4 @@
-"""Whoever waits for a change is woken when one is committed, in whichever process, by one thread for all."""
+"""One thread per process wakes all waiters when a change is committed in any process."""
 
 import logging
 import sqlite3
@@ -13,19 +13,17 @@ from sqlalchemy import Engine
 from shop.storage.change_log import CHANNEL
 from shop.storage.database import build_engine_options
 
-POLL_SECONDS = 0.05  # seconds between two looks at SQLite
-LISTEN_SECONDS, MAX_SILENT_ROUNDS = (
-    1.0,
-    5,
-)  # seconds that we listen to PostgreSQL; after so many times we look, heard or not
-NOTIFY_PAUSE = 0.02  # seconds between two rings: many commits wake those who wait once
-RECONNECT_PAUSE = 5.0  # seconds at most until a connection that broke is tried again
+POLL_SECONDS = 0.05  # seconds between two polls of SQLite
+# Seconds per wait for PostgreSQL; after so many silent waits the waiters are woken anyway.
+LISTEN_SECONDS, MAX_SILENT_ROUNDS = 1.0, 5
+NOTIFY_PAUSE = 0.02  # seconds between two notifications, so that many commits wake the waiters once
+RECONNECT_PAUSE = 5.0  # the most seconds before a lost connection is opened again
 
 log = logging.getLogger("shop")
 
 
 class ChangeListener:
-    """Counts the times that something may have happened; its thread begins with the first who waits."""
+    """Counts possible changes; its thread starts with the first waiter."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.position, self.stopped = engine, 0, False
@@ -34,7 +32,7 @@ class ChangeListener:
         self.callbacks: set[Callable[[], object]] = set()
 
     def get_position(self) -> int:
-        """To be asked before one looks, so that nothing happens unnoticed between the look and the wait."""
+        """Return the position for `wait_for_change`; read it before the data, to miss no change."""
         with self.change:
             if self.thread is None and not self.stopped:
                 self.thread = Thread(target=self.run, name="shop-watcher", daemon=True)
@@ -42,7 +40,7 @@ class ChangeListener:
             return self.position
 
     def wait_for_change(self, position: int, seconds: float) -> bool:
-        """Whether something may have happened since it was seen; at once when all is about to stop."""
+        """Wait for a change after the position; return False after a timeout or a stop."""
         with self.change:
             self.change.wait_for(lambda: self.position != position or self.stopped, max(0, seconds))
             return self.position != position and not self.stopped
@@ -56,7 +54,7 @@ class ChangeListener:
             callback()
 
     def stop(self) -> None:
-        """Let all go who wait."""
+        """Stop the thread and wake all waiters."""
         self.stopped = True
         self.notify()
 
@@ -93,7 +91,7 @@ def listen_to_postgresql(engine: Engine) -> Iterator[bool]:
 
 
 def poll_sqlite(engine: Engine) -> Iterator[bool]:
-    uri = f"{Path(engine.url.database).as_uri()}?mode=rw"  # one that is not there is not made
+    uri = f"{Path(engine.url.database).as_uri()}?mode=rw"  # does not create a missing file
     with closing(sqlite3.connect(uri, uri=True, timeout=1)) as connection:
         known_version = None
         while True:

@@ -1,7 +1,7 @@
-"""Numbers of a log that is read by cursor: they become visible in their order.
+"""Numbers for a log that is read by cursor: rows must become visible in the order of their numbers.
 
-A reader with a cursor must never find a smaller number than its last. So a number is given under a lock
-that is kept until the commit, as late as possible. SQLite has one writer, and needs no lock.
+A reader must never miss a row with a smaller number than its cursor. So numbers are assigned as late as
+possible, under a lock that is held until the commit. SQLite has a single writer and needs no lock.
 """
 
 from sqlalchemy import Connection, text
@@ -11,6 +11,6 @@ LOCK_AND_NOTIFY = text(f"SELECT pg_advisory_xact_lock({LOCK_ID}), pg_notify('{CH
 
 
 def lock_change_numbers(connection: Connection) -> None:
-    """Become the next whose rows readers see. Lock nothing after this, or two could wait for each other."""
+    """Take the lock for numbering; take no other lock after it, because that could cause a deadlock."""
     if connection.dialect.name == "postgresql":
         connection.execute(LOCK_AND_NOTIFY)

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL need to be safe under threads, and what their errors mean."""
+"""Settings that SQLite and PostgreSQL need under threads, and the translation of their errors."""
 
 import os
 from contextlib import suppress
@@ -20,8 +20,8 @@ UNIQUE_MEMBERS = {"username_key": "username", "email_key": "email"}
 
 
 def build_engine_options(url: str, threads: int) -> dict[str, Any]:
-    """Engine options: as many connections as threads, and an end to every wait."""
-    # Parameters hold addresses and hashes: error messages, and so logs, go without them.
+    """Return the engine options: one connection per thread and a timeout for every wait."""
+    # Parameters contain addresses and hashes, so they are left out of error messages and logs.
     pool = {"hide_parameters": True, "pool_size": threads, "max_overflow": 2, "pool_timeout": 3}
     if make_url(url).get_backend_name() == "sqlite":
         return {**pool, "connect_args": {"timeout": 2.5}}
@@ -31,7 +31,7 @@ def build_engine_options(url: str, threads: int) -> dict[str, Any]:
 
 
 def build_insert(session: Session, table: Any) -> Any:
-    """An INSERT that can say what to do where the row is there already."""
+    """Return an INSERT statement that supports ON CONFLICT."""
     return {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name].insert(table)
 
 
@@ -44,17 +44,17 @@ def configure_engine(engine: Engine) -> None:
 
 
 def make_files_private(engine: Engine) -> None:
-    """Let SQLite make no file that others may read: it holds addresses and the hashes of passwords."""
+    """Create SQLite files readable by their owner alone; they contain addresses and password hashes."""
 
     @event.listens_for(engine, "do_connect")
     def create_private_file(_: Any, __: Any, arguments: list[Any], ___: dict[str, Any]) -> None:
-        # Only where there is none: to close the file of a database drops the locks that we hold on it.
+        # Only if there is none: closing a database file would drop the locks that this process holds on it.
         with suppress(OSError):
             os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def configure_sqlite(engine: Engine) -> None:
-    """On SQLite we begin our own transactions, because the driver begins them too late."""
+    """Set pragmas and begin transactions explicitly, because the driver begins them too late."""
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: SQLiteConnection, _: Any) -> None:
@@ -67,11 +67,12 @@ def configure_sqlite(engine: Engine) -> None:
         if mode := connection.get_execution_options().get("sqlite_begin"):
             connection.exec_driver_sql(f"BEGIN {mode}")
         else:
-            connection.connection.dbapi_connection.execute("BEGIN")  # the short way, for it waits for nobody
+            # Bypasses SQLAlchemy for speed; a deferred BEGIN never waits.
+            connection.connection.dbapi_connection.execute("BEGIN")
 
 
 def translate_error(error: Exception) -> DomainError | None:
-    """A database error in the words of the shop; None where it is a fault of ours."""
+    """Return the domain error for a database error, or None if the error is a bug."""
     if isinstance(error, IntegrityError):
         return find_constraint_error(str(error.orig))
     if isinstance(error, OperationalError) and is_statement_error(error.orig):
@@ -85,7 +86,7 @@ def translate_error(error: Exception) -> DomainError | None:
 
 
 def is_statement_error(error: Any) -> bool:
-    """SQLite's word for a table or a column that we made up: an error of no kind."""
+    """Whether SQLite rejected a statement as wrong, for example because a column does not exist."""
     return getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
 
 

@@ -1,4 +1,4 @@
-"""The use cases that every move shares: find, begin, perform; and the early word whether to bother."""
+"""What every move needs: find the entity, check permission, create or execute, record."""
 
 from collections.abc import Collection
 from typing import Any, TypeVar
@@ -17,9 +17,9 @@ E = TypeVar("E", bound=Entity)
 def find_entity(
     ctx: Context, kind: type[E], id: int, *, lock: bool = False, without_relations: bool = False
 ) -> E:
-    """The entity, if this caller may know of it; whoever locks it holds it until the commit.
+    """Return the entity if the caller may see it; `lock` locks its row until the commit.
 
-    `alone` it comes without what belongs to it, for those who fetch that themselves.
+    `without_relations` leaves out related rows, for callers that fetch them separately.
     """
     if kind.private and not ctx.actor:
         raise Unauthenticated("Log in first.")
@@ -31,7 +31,7 @@ def find_entity(
 
 
 def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int, E | None]:
-    """Many at once, for who may see what leads to them; None where this caller may not know of one."""
+    """Return several entities by id; None for those that the caller may not see."""
     query = select(kind).where(kind.id.in_(ids)).options(lazyload("*"))
     visible_entities = {
         entity.id: entity for entity in ctx.session.scalars(query) if entity.is_visible(ctx.get_roles(entity))
@@ -40,12 +40,12 @@ def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int
 
 
 def find_newest_id(ctx: Context, kind: type[Entity]) -> int:
-    """The id of the newest of its kind."""
+    """Return the highest id of a kind, or 0."""
     return ctx.session.scalar(select(func.max(kind.id))) or 0
 
 
 def check_permission(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
-    """Refuse those who may never do this before anyone reads what they sent."""
+    """Check permission before the body is parsed."""
     move = get_moves(kind)[name]
     if not ctx.actor and (permission_error := move.find_permission_error(ctx.get_roles())):
         raise permission_error
@@ -55,7 +55,7 @@ def check_permission(ctx: Context, kind: type[Entity], name: str, id: int | None
 
 
 def create(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
-    """Bring a new entity into the shop."""
+    """Create an entity by a move and add it to the session."""
     with ctx.transaction() as session:
         if error := get_moves(kind)[name].find_error(kind, ctx.get_roles()):
             raise error
@@ -68,9 +68,9 @@ def create(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
 def execute(
     ctx: Context, kind: type[E], id: int, name: str, data: dict[str, Any], tags: Collection[str] | None = None
 ) -> Any:
-    """Make a move, if it may be made now and the caller's tags, if any, name the present version.
+    """Make a move, if it is allowed now and the entity tags, if given, include the current version.
 
-    What comes of it is the entity in its new state, unless the move itself says what.
+    Returns the result of the move, or the entity in its new state if the move returns None.
     """
     with ctx.transaction():
         entity = find_entity(ctx, kind, id, lock=True)

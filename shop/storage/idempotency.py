@@ -1,6 +1,6 @@
-"""A request that comes twice under one key is done once: the second time the first answer is given again.
+"""Idempotency keys: a repeated request is executed once and gets the stored answer of the first time.
 
-The key, the change and the answer are one transaction. Whoever comes while it runs waits for its end.
+Key, change and answer are written in one transaction. A request with the same key waits until it ends.
 """
 
 import random
@@ -19,17 +19,15 @@ from shop.storage.database import build_insert, translate_error
 from shop.storage.transactions import Context
 
 ANSWER_LIFETIME = timedelta(hours=24)
-MAX_STORED_BYTES, ROW_OVERHEAD_BYTES = (
-    16 * 1024 * 1024,
-    500,
-)  # bytes for the answers of an account, and for a row beside its body
-PURGE_RATE = 0.01  # how often a keyed request sweeps away what has expired
+# Bytes stored per account; bytes of a row in addition to its body.
+MAX_STORED_BYTES, ROW_OVERHEAD_BYTES = 16 * 1024 * 1024, 500
+PURGE_RATE = 0.01  # the share of requests with a key that delete expired answers
 
 
 class Replay(Base):
     __tablename__ = "replays"
 
-    user_id: Mapped[int] = mapped_column(Id, primary_key=True)  # 0: somebody without an account
+    user_id: Mapped[int] = mapped_column(Id, primary_key=True)  # 0: anonymous callers
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     status: Mapped[int]
@@ -57,9 +55,9 @@ def execute_once(
     run: Callable[[], StoredAnswer],
     build_refusal: Callable[[DomainError], StoredAnswer],
 ) -> StoredAnswer:
-    """Do it and keep the answer, or give the answer that was kept.
+    """Run a request and store its answer, or return the stored answer.
 
-    A conflict is an answer and is kept; nothing else that fails is, because it had no effect.
+    Conflicts are stored as answers. Other errors are not, because they have no effect and may be repeated.
     """
     user_id = ctx.actor.id if ctx.actor else 0
     with ctx.transaction() as session:
@@ -74,9 +72,9 @@ def execute_once(
 
 
 def claim_key(session: Session, user_id: int, key: str, fingerprints: Sequence[str]) -> bool:
-    """Whether the key is ours; another who holds it is waited for.
+    """Claim a key and return whether it was free; waits for a running request with the same key.
 
-    A refusal had no effect: it is told again to the same words, and makes room for other ones.
+    A stored refusal is repeated for the same request, and is replaced by a different request.
     """
     is_replaceable = and_(Replay.status >= 400, Replay.fingerprint.not_in(fingerprints))
     own_key = delete(Replay).where(Replay.user_id == user_id, Replay.key == key)
@@ -125,12 +123,12 @@ def purge_answers(ctx: Context) -> int:
 
 
 def delete_expired(session: Session) -> int:
-    """Forget the answers that nobody may ask for any more."""
+    """Delete expired answers and return their number."""
     return session.execute(delete(Replay).where(Replay.expires_at < now())).rowcount
 
 
 def drop_oldest(session: Session, user_id: int) -> None:
-    """Keep the newest answers of an account, as many as fit; all strangers share one account."""
+    """Delete the oldest answers of an account above MAX_STORED_BYTES; anonymous callers share one account."""
     size = func.sum(func.length(Replay.body) + ROW_OVERHEAD_BYTES)
     total = size.over(order_by=Replay.expires_at.desc()).label("total")
     rows = select(Replay.expires_at, total).where(Replay.user_id == user_id).subquery()

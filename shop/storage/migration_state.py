@@ -1,4 +1,4 @@
-"""The steps of the database: which it is at, and which it should be at."""
+"""The migration state of the database: its revision, the known revisions and schema drift."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ TRIGGER_QUERIES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
 }
-# Those that keep the total and note whose words have changed; without one of them, answers would be wrong.
+# The triggers that maintain the total and the word index; without them, searches would return wrong results.
 REQUIRED_TRIGGERS = {
     "sqlite": {
         f"kept_{what}_{when}" for what in ("total", "words") for when in ("insert", "update", "delete")
@@ -24,7 +24,7 @@ REQUIRED_TRIGGERS = {
 
 
 def list_revisions(folder: Path) -> list[str]:
-    """All that this version knows, newest first."""
+    """Return the revisions that this version knows, newest first."""
     return [step.revision for step in ScriptDirectory(str(folder)).walk_revisions()]
 
 
@@ -34,14 +34,14 @@ def get_revision(engine: Engine) -> str | None:
 
 
 def describe_lag(revision: str | None, known_revisions: list[str]) -> str | None:
-    """How far behind it is; a step that only a newer version knows is no harm (docs/migrations.md)."""
+    """Return how far the schema is behind, or None; newer revisions are compatible (docs/migrations.md)."""
     if revision == known_revisions[0] or (revision and revision not in known_revisions):
         return None
     return f"at step {revision or 'none'}, not {known_revisions[0]}"
 
 
 def is_model_table(name: str | None, kind: str, _: Any = None) -> bool:
-    """Whether a table is one of the models; triggers keep the others."""
+    """Whether a table belongs to a model; the others are maintained by triggers."""
     return kind != "table" or not str(name).startswith("kept_")
 
 
@@ -50,7 +50,7 @@ def list_triggers(connection: Connection) -> set[str]:
 
 
 def find_drift(engine: Engine) -> list[str]:
-    """What somebody changed by hand: all that would make the tables again what the models say."""
+    """Return the manual changes: the differences between the tables and the models."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": is_model_table})
         missing_triggers = REQUIRED_TRIGGERS[connection.dialect.name] - list_triggers(connection)

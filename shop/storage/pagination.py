@@ -1,6 +1,6 @@
-"""Pages of anything: by number for those who jump, by cursor for those who follow links.
+"""Pagination by page number and by cursor.
 
-A cursor says where the last page ended, so that any page costs the same as the first.
+A cursor holds the position where the last page ended, so that every page costs the same as the first.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -21,17 +21,17 @@ from shop.model.fields import FullPattern, InputSchema, StrictInteger
 from shop.storage.transactions import Context
 
 MAX_PAGE = 1_000_000
-MANY_ROWS = 2000  # of so many, those of a page are met soon enough on the way through their order
+MANY_ROWS = 2000  # above this total, scanning in sort order finds a page fast enough
 CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NO_FILTERS = ("page", "per_page", "sort", "order", "fields")  # members of a search that leave out no row
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 
 
 class Cursor(NamedTuple):
-    """A place between two rows of one order, the number of the page it leads to, and how many there are.
+    """A position between two rows of a sort order, with the number of its page and the total.
 
-    They are counted on the page that somebody begins with, and not again: that would cost as much as there
-    is to count, where a page that is reached by a link costs the same wherever it is.
+    The total is counted for the first page only and then carried in the cursor, because counting takes time
+    in proportion to the total.
     """
 
     direction: str
@@ -78,7 +78,7 @@ class Cursor(NamedTuple):
 
 
 class PageField(fields.Field):
-    """A number that a person may choose, or a cursor that came in a link."""
+    """A page number, or a cursor from a link."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int | str:
         if type(value) is int:
@@ -103,7 +103,7 @@ class PageInput(InputSchema):
 
 @dataclass(frozen=True)
 class SortOrder:
-    """By a column, and by id where that is equal, so that every row has one place."""
+    """A sort order by a column and then by id, so that every row has a unique position."""
 
     column: InstrumentedAttribute[Any]
     id: InstrumentedAttribute[int]
@@ -124,7 +124,7 @@ class SortOrder:
         return replace(self, filters="-" + blake2b(text, digest_size=6).hexdigest())
 
     def apply_cursor(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
-        """The rows from the cursor on, in the direction it goes."""
+        """Return the query for the rows after the cursor, or before it if the cursor points backward."""
         is_descending = self.descending != cursor.is_backward
         query = query.order_by(
             *(key.desc() if is_descending else key.asc() for key in (self.column, self.id))
@@ -166,7 +166,7 @@ def build_count(query: Select[Any]) -> Select[Any]:
 
 @dataclass(frozen=True)
 class PageQueries:
-    """What gives the rows that are sought, when they are few and when they are many; and counts them."""
+    """The queries of a page: for a small total, for a large total, and for counting."""
 
     if_few: Select[Any]
     if_many: Select[Any]
@@ -183,12 +183,11 @@ def paginate(
     search: dict[str, Any],
     row_type: Any = None,
 ) -> Page:
-    """One page of a query: a number is counted off, a cursor is gone to."""
+    """Return one page of a query: page numbers use OFFSET, cursors a condition on the sort key."""
     page, per_page, order = search["page"], search["per_page"], order.for_search(search)
     cursor = order.parse(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
-    known_total = (
-        cursor.total if cursor.direction != END else None
-    )  # where its last page begins, must be true now
+    # The start of the last page depends on the current total.
+    known_total = cursor.total if cursor.direction != END else None
     queries = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
     total = ctx.fetch_rows(queries.count)[0][0] if known_total is None else known_total
     limit = (total % per_page or per_page) if cursor.direction == END else per_page

@@ -1,8 +1,7 @@
-"""What an answer was read from, so that the same question need not be thought through twice.
+"""Queries recorded with their rows, so that a cached answer can be checked by running them again.
 
-A read is a statement with its values and the rows that came. To make it again costs a tenth of what it took
-to come to it, and as long as all rows are the same, so is everything that was made of them. The database is
-asked every time: nothing is older than the answer it is in.
+Running a recorded query costs a tenth of producing the answer. While all rows are the same, the answer is the
+same too. The database is queried every time, so a cached answer is never stale.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ class RecordedQuery:
 
 
 def run_recorded(connection: Connection, statement: Executable, values: dict[str, Any]) -> RecordedQuery:
-    """Columns that are read this way come as the driver gives them, or else rows could not be compared."""
+    """Run a query and record it; its columns must be raw driver values, so that rows can be compared."""
     result = connection.execute(statement, values)
     rows = [tuple(row) for row in result]
     context: Any = result.context
@@ -31,7 +30,7 @@ def run_recorded(connection: Connection, statement: Executable, values: dict[str
 
 
 def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
-    """Whether the database would still give the same rows; an outage is an outage here too."""
+    """Whether the queries still return the same rows; raises Unavailable during an outage."""
     driver: Any = engine.dialect.dbapi
     try:
         connection: Any = engine.raw_connection()
@@ -46,9 +45,9 @@ def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
         domain_error = translate_error(OperationalError("", (), error))
     except driver.Error:
         domain_error = None
-    if domain_error:  # said at once, for to wait once more would be too long
+    if domain_error:  # raised at once, because a second wait would take too long
         raise domain_error
-    return False  # who reads the long way will see, and say it better
+    return False  # the normal path reports the error
 
 
 def still_matches(cursor: Any, query: RecordedQuery) -> bool:

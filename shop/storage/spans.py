@@ -1,4 +1,4 @@
-"""Spans of a list, from a cursor on, for doors that number no pages; and lists of many at once."""
+"""Spans of a list after a cursor, for doors without page numbers, and batched reads of related rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def fetch_span(
     session: Session, query: Select[Any], order: SortOrder, first: int, after: str | None = None,
     count: Select[Any] | None = None,
 ) -> Span:  # fmt: skip
-    """The rows after a cursor; what belongs to them is fetched when it is asked for, by `of_many`."""
+    """Return the rows after a cursor without related rows, which `fetch_children` reads in batches."""
     page_query = (
         order.apply_cursor(query, parse_after_cursor(order, after), check_span_size(first))
         .options(lazyload("*"))
@@ -62,7 +62,7 @@ def fetch_spans(
     session: Session, query: Select[Any], order: SortOrder, parent: Any, keys: Sequence[int], first: int,
     after: str | None = None,
 ) -> dict[int, Span]:  # fmt: skip
-    """A span for each parent, in one statement; the cursor is a place in the order that all share."""
+    """Return a span for each parent with one statement; the cursor applies to all of them."""
     child_query, id_order = (
         query.where(parent.in_(keys)),
         order.id.desc() if order.descending else order.id.asc(),
@@ -94,7 +94,7 @@ def fetch_spans(
 def fetch_children(
     session: Session, kind: type[Base], parent: str, keys: Sequence[int], order_by: Any
 ) -> dict[int, list]:
-    """What belongs to each of many, in one statement."""
+    """Return the related rows of several parents with one statement."""
     query = select(kind).where(getattr(kind, parent).in_(keys)).order_by(order_by)
     return group_rows(session, query, parent, keys)
 

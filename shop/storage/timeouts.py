@@ -1,4 +1,4 @@
-"""How long we wait for PostgreSQL: one that is frozen refuses nothing, and its driver would wait for ever."""
+"""Client-side timeouts for the database, because the driver waits without limit for a frozen server."""
 
 from contextvars import ContextVar
 from time import monotonic
@@ -6,13 +6,11 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-# Seconds that it may be silent: to a connection that lay in the pool, or is new, and then to each statement.
+# Seconds without an answer: for a new or pooled connection, and then for each statement.
 CONNECT_TIMEOUT, STATEMENT_TIMEOUT = 1.0, 3.5
-BUSY_TIMEOUT, PROGRESS_STEPS = (
-    2.5,
-    10_000,
-)  # seconds that SQLite waits for a writer; its steps between two looks at the clock
-RETRY_PAUSE = 1.0  # seconds in which nobody tries again where somebody waited in vain
+# Seconds that SQLite waits for a writer; SQLite steps between two checks of the deadline.
+BUSY_TIMEOUT, PROGRESS_STEPS = 2.5, 10_000
+RETRY_PAUSE = 1.0  # seconds without new attempts after a connection timed out
 
 
 def limit_waits(engine: Engine) -> None:
@@ -44,7 +42,7 @@ def limit_waits(engine: Engine) -> None:
 
 
 def build_connection_class(driver: Any) -> Any:
-    """The driver's connection, which gives itself up when the server is silent for too long."""
+    """Return a connection class that closes itself when the server does not answer in time."""
 
     class Connection(driver.Connection):  # type: ignore[misc]
         silence_timeout: float | None = CONNECT_TIMEOUT
@@ -55,17 +53,17 @@ def build_connection_class(driver: Any) -> Any:
                 return super().wait(*args, **{"timeout": self.silence_timeout, **kwargs})
             except driver.OperationalError:
                 if self.silence_timeout and monotonic() - started_at >= self.silence_timeout:
-                    self.close()  # the pool then has done with it, and with all that are as old
+                    self.close()  # the pool then discards it and all connections of the same age
                 raise
 
     return Connection
 
 
-DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # by the clock of `monotonic`
+DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # in the time of `monotonic`
 
 
 def limit_transactions(engine: Engine) -> None:
-    """Let no transaction last longer than its caller waits, for callers that say how long that is."""
+    """Limit transactions to the deadline of their caller, if the caller has set one."""
     (limit_sqlite if engine.dialect.name == "sqlite" else limit_postgresql)(engine)
 
 

@@ -1,4 +1,4 @@
-"""Who asks, and the session that the answer comes from."""
+"""The context of a use case: the caller, the session and the transaction."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,10 +14,10 @@ from shop.model.errors import Unavailable
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
 from shop.storage.recorded_queries import RecordedQuery, run_recorded
 
-# SQLite has one writer and no queue for those who wait: ours is fair.
+# SQLite has one writer and no fair queue for the others; this lock is one.
 WRITE_LOCK = Lock()
-WRITE_LOCK_TIMEOUT = 2.0  # seconds; then as many again until other processes let us write
-# Whoever wants to know for how many seconds a writer had to wait.
+WRITE_LOCK_TIMEOUT = 2.0  # seconds; waiting for other processes may take as long again
+# Functions that are called with the seconds that a writer had to wait.
 WRITE_WAIT_OBSERVERS: set[Callable[[float], None]] = set()
 
 
@@ -29,7 +29,7 @@ class Actor:
     name: str = ""
 
 
-OPERATOR = Actor(0, STAFF, "")  # the shop itself, and the person who runs its commands
+OPERATOR = Actor(0, STAFF, "")  # the shop itself and its commands
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Context:
     recorded_queries: list[RecordedQuery] = field(default_factory=list)
 
     def get_roles(self, entity: Any = None) -> frozenset[str]:
-        """What the caller is: to the shop, and to this entity."""
+        """Return the roles of the caller, including OWNER if the entity belongs to them."""
         if not self.actor:
             return frozenset({ANYONE})
         is_owner = getattr(entity, "owner_id", None) == self.actor.id
@@ -49,7 +49,7 @@ class Context:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection to read from: that of the session where it has begun, else one without its ado."""
+        """Reuse the open transaction's connection, or take one from the pool."""
         if self.session.in_transaction():
             yield self.session.connection()
             return
@@ -57,7 +57,7 @@ class Context:
             yield connection
 
     def fetch_rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
-        """What there is, and a note of it: whoever keeps what is made of it can ask again."""
+        """Run a query and record it, so that the response cache can check it again."""
         with self.connection() as connection:
             query = run_recorded(connection, statement, values)
         self.recorded_queries.append(query)
@@ -65,7 +65,7 @@ class Context:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One transaction that writes: whole, or not at all. Inside another it is a part of that one."""
+        """Open a write transaction that is committed at the end; inside another one, join it."""
         if self.session.info.get("in_transaction"):
             yield self.session
             self.session.flush()
@@ -80,7 +80,7 @@ class Context:
 
     @contextmanager
     def begin_writing(self) -> Iterator[Session]:
-        self.session.rollback()  # ends the read transaction that looked up the caller
+        self.session.rollback()  # ends the read transaction that loaded the caller
         sqlite, started_at = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
             with hold_write_lock() if sqlite else nullcontext():

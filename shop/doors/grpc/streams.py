@@ -153,7 +153,7 @@ class StreamMethods:
             except CallError as call_error:
                 if call_error.status.code == code.UNAUTHENTICATED:
                     raise
-                answer.find_error.CopyFrom(call_error.status)
+                answer.refusal.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
         yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous_context()))
