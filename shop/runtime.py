@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from shop.doors.graphql.persisted import PersistedQueries
-    from shop.doors.quota import RequestLimits
-    from shop.doors.rest.waiting_places import WaitingPlaces
+    from shop.doors.rate_limits import RequestLimits
+    from shop.hypermedia.waiting_places import WaitingPlaces
     from shop.observability.health import Health
     from shop.services.housekeeping import Housekeeper
     from shop.services.tokens import Signer

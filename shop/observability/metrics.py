@@ -20,8 +20,8 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shop.doors.quota import DEFAULT, POLICIES
-from shop.doors.rest.memory import RESPONSE_OBSERVERS
+from shop.doors.rate_limits import DEFAULT, POLICIES
+from shop.doors.rest.response_cache import RESPONSE_OBSERVERS
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings

@@ -55,7 +55,7 @@ def test_a_node_that_is_ahead_sells_each_thing_once(skewed, small):
 BEFORE_AND_AFTER = """
 import sys, time
 from pathlib import Path
-from shop.doors.rest.counters import MemoryCounters as Counters
+from shop.hypermedia.rate_limit_counters import MemoryCounters as Counters
 store, before = Counters(), time.time()
 store.incr("a", 60)
 Path(sys.argv[1]).write_text("-3600")

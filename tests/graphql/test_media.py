@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shop.doors.media import choose_media_type, parse_content_type
+from shop.hypermedia.negotiation import choose_media_type, parse_content_type
 from tests.graphql.conftest import GRAPHQL
 from tests.graphql.test_http import JSON, NAME, get, post
 

@@ -11,10 +11,10 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import ENTITY_TYPES, MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.rest.hal import MOVE_METHODS
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.problems import PROBLEM_TYPES
 from shop.doors.rest.products import ProductDocument
+from shop.doors.rest.representations import MOVE_METHODS
 from shop.doors.rest.tokens import TokenDocument
 from shop.doors.rest.users import UserDocument
 from shop.model.errors import DomainError

@@ -12,7 +12,7 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import get_mutation_name
 from shop.doors.grpc.methods import get_method_name as called
-from shop.doors.rest.hal import MOVE_METHODS, move_path
+from shop.doors.rest.representations import MOVE_METHODS, move_path
 from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly
 from tests.conftest import Person

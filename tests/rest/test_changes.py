@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from shop.domain.change import Change
-from shop.doors.rest.waiting_places import TURN, WaitingPlaces
+from shop.hypermedia.waiting_places import TURN, WaitingPlaces
 from shop.model.entity import now
 from shop.services import changes
 from shop.storage.transactions import Context

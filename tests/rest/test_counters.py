@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import WindowStats, parse
 
-from shop.doors.quota import count_seconds_left
-from shop.doors.rest import counters
-from shop.doors.rest.counters import MemoryCounters
+from shop.doors.rate_limits import count_seconds_left
+from shop.hypermedia import rate_limit_counters
+from shop.hypermedia.rate_limit_counters import MemoryCounters
 
 KEYS, AMOUNTS = st.sampled_from("abc"), st.integers(-3, 5)
 
@@ -39,7 +39,7 @@ def test_a_window_ends_when_it_was_said_however_often_it_is_hit():
 
 
 def test_what_is_over_does_not_stay(monkeypatch):
-    monkeypatch.setattr(counters, "MIN_SWEEP", 10)
+    monkeypatch.setattr(rate_limit_counters, "MIN_SWEEP", 10)
     store = MemoryCounters()
     store.room = 10
     for number in range(100):
@@ -52,19 +52,19 @@ def test_a_clock_that_is_set_changes_no_window(monkeypatch):
     store.incr("a", 60)
     for hours in (-1, 1):
         now = time.time() + hours * 3600
-        monkeypatch.setattr(counters, "time", lambda now=now: now)
+        monkeypatch.setattr(rate_limit_counters, "time", lambda now=now: now)
         assert (store.get("a"), 59 < store.get_expiry("a") - now <= 60) == (1, True)
 
 
 @pytest.mark.parametrize(("end", "seconds"), [(-3600, 1), (0, 1), (0.5, 1), (30.1, 31), (60, 60), (3661, 60)])
 def test_seconds_left_are_at_least_one_and_never_more_than_the_window_has(monkeypatch, end, seconds):
-    monkeypatch.setattr("shop.doors.quota.time", lambda: 1000.0)
+    monkeypatch.setattr("shop.doors.rate_limits.time", lambda: 1000.0)
     assert count_seconds_left(parse("5/minute"), WindowStats(1000 + end, 0)) == seconds
 
 
 def test_there_are_never_more_than_so_many_windows(monkeypatch):
-    monkeypatch.setattr(counters, "MIN_SWEEP", 10)
-    monkeypatch.setattr(counters, "MAX_WINDOWS", 50)
+    monkeypatch.setattr(rate_limit_counters, "MIN_SWEEP", 10)
+    monkeypatch.setattr(rate_limit_counters, "MAX_WINDOWS", 50)
     store = MemoryCounters()
     for number in range(1000):
         store.incr(str(number), 60 + number)

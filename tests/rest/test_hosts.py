@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.doors.web import group_address
+from shop.doors.request_context import group_address
 
 GROUNDS = ["sqlite"]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from limits.errors import StorageError
 from sqlalchemy import text
 
-from shop.doors.rest import memory
+from shop.doors.rest import response_cache
 from tests.conftest import Person
 
 PRODUCTS = "/api/v1/products"
@@ -224,7 +224,7 @@ def test_what_is_left_is_not_said_while_the_store_of_the_limits_is_gone(
 def test_it_forgets_before_it_takes_too_much_room(
     client: FlaskClient, app: Flask, product: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 50_000)
+    monkeypatch.setattr(response_cache, "MAX_BYTES", 50_000)
     for number in range(100):
         client.get(f"{PRODUCTS}?max_price={number}")
     assert len(app.wsgi_app.known) < 12

@@ -6,10 +6,10 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped
 
 from shop.app import create_app
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import Representation
-from shop.doors.rest.moves import register_moves
-from shop.doors.web import get_context
+from shop.doors.rest.representations import Representation
+from shop.doors.rest.routes import register_moves
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, StrictInteger
 from shop.model.moves import ANYONE, move

@@ -4,7 +4,7 @@ import pytest
 
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.rest.hal import MOVE_METHODS, move_path
+from shop.doors.rest.representations import MOVE_METHODS, move_path
 from shop.model.moves import get_moves
 
 WORDS = {

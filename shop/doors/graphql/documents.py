@@ -29,7 +29,7 @@ from graphql.execution.values import get_argument_values
 from shop.doors.graphql.errors import PARSE_FAILED, VALIDATION_FAILED, RequestError
 from shop.doors.graphql.introspection import META_FIELDS, estimate_list_length
 from shop.doors.graphql.schema import SCHEMA
-from shop.doors.web import MOST_ERRORS
+from shop.doors.request_context import MOST_ERRORS
 
 MAX_TOKENS, MAX_DEPTH, MAX_ALIASES, MAX_COST = 1000, 12, 50, 50_000
 MAX_ALIAS_LENGTH = 100  # characters; an answer may repeat it for each of a thousand values

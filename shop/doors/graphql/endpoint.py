@@ -16,11 +16,11 @@ from shop.doors.graphql.idempotency import IdempotentExecutor
 from shop.doors.graphql.persisted_queries import PersistedQueries, hash_query, parse_query_hash
 from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.media import HTML, JSON, parse_content_type
-from shop.doors.quota import charge
-from shop.doors.strict import parse_json
-from shop.doors.web import MOST_ERRORS, get_context, get_settings
+from shop.doors.rate_limits import charge
+from shop.doors.request_context import MOST_ERRORS, get_context, get_settings
+from shop.hypermedia.negotiation import HTML, JSON, parse_content_type
 from shop.hypermedia.request import request_state
+from shop.hypermedia.strict_json import parse_json
 from shop.runtime import get_runtime
 
 PARAMETER_TYPES = {"query": str, "operationName": str, "variables": dict, "extensions": dict}

@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from shop.doors.graphql.errors import RequestError, serialize_error
 from shop.doors.graphql.responses import build_response, choose_response_type
-from shop.doors.media import JSON
+from shop.hypermedia.negotiation import JSON
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error
 

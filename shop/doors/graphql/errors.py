@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from shop.doors.graphql.conversions import to_camel_case
-from shop.doors.web import MOST_ERRORS, list_errors, shorten
+from shop.doors.request_context import MOST_ERRORS, list_errors, shorten
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error

@@ -12,8 +12,8 @@ from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
-from shop.doors.quota import limit_failed_logins
-from shop.doors.web import find_address, get_settings, get_signer, parse_tags
+from shop.doors.rate_limits import limit_failed_logins
+from shop.doors.request_context import find_address, get_settings, get_signer, parse_tags
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
 from shop.services import orders, tokens

@@ -6,7 +6,7 @@ import orjson
 from flask import Response, request
 from werkzeug.exceptions import NotAcceptable
 
-from shop.doors.media import JSON, choose_media_type
+from shop.hypermedia.negotiation import JSON, choose_media_type
 
 GRAPHQL_JSON = "application/graphql-response+json"
 

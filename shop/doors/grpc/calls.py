@@ -25,11 +25,11 @@ from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.doors import quota
+from shop.doors import rate_limits
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
 from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.web import group_address, read_request_ids
+from shop.doors.request_context import group_address, read_request_ids
 from shop.hypermedia.request import UNREAD, request_state
 from shop.model.errors import Invalid
 from shop.runtime import get_runtime
@@ -143,11 +143,11 @@ class CallRunner:
         with self.app.request_context(call.build_environ()):
             request_state().ids = call.ids
             try:
-                quota.count_call()
+                rate_limits.count_call()
             except Exception as error:  # noqa: BLE001
                 raise CallError(to_status(error, request_id=call.ids["request_id"])) from None
             finally:
-                call.limits, call.user_id = quota.get_current_limits(), find_user_id()
+                call.limits, call.user_id = rate_limits.get_current_limits(), find_user_id()
 
     async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
         """Run `work` for a call, in a thread and in a Flask request context."""

@@ -20,9 +20,9 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.doors import quota
+from shop.doors import rate_limits
 from shop.doors.grpc.messages import FIELD_NAMES
-from shop.doors.web import shorten
+from shop.doors.request_context import shorten
 from shop.model.errors import DomainError, Invalid
 from shop.storage.database import translate_error
 
@@ -75,7 +75,10 @@ def to_status(error: Exception, resource: str = "", request_id: str = "") -> Sta
     if isinstance(error, TooManyRequests):
         message = "Too many calls; RetryInfo says when to come back."
         return build_status(
-            code.RESOURCE_EXHAUSTED, message, "THROTTLED", build_retry_info(quota.count_seconds_to_wait())
+            code.RESOURCE_EXHAUSTED,
+            message,
+            "THROTTLED",
+            build_retry_info(rate_limits.count_seconds_to_wait()),
         )
     if isinstance(error, DeadlineExceeded):
         return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)

@@ -18,8 +18,8 @@ from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
 from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
-from shop.doors.quota import limit_failed_logins
-from shop.doors.web import (
+from shop.doors.rate_limits import limit_failed_logins
+from shop.doors.request_context import (
     anonymous_context,
     build_fingerprints,
     find_address,

@@ -13,13 +13,13 @@ from google.rpc import code_pb2 as code
 from shop.domain.change import CHANGED
 from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
-from shop.doors import quota
+from shop.doors import rate_limits
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import answer_once, handle_move
-from shop.doors.web import anonymous_context, get_context
+from shop.doors.request_context import anonymous_context, get_context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
 from shop.runtime import get_runtime
@@ -230,8 +230,8 @@ def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductRespons
 
 def create_batch(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:
     ctx = get_context()
-    quota.count_call()
-    quota.charge(len(items))
+    rate_limits.count_call()
+    rate_limits.charge(len(items))
     products, flaws = [], []
     for index, item in enumerate(items):
         try:

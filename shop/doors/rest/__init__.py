@@ -2,17 +2,27 @@
 
 from flask import Flask
 
-from shop.doors.rest import caching, cors, explorer, guard, journal, limits, memory, problems, sunset
+from shop.doors.rest import (
+    access_log,
+    cors,
+    deprecation,
+    etags,
+    explorer,
+    problems,
+    rate_limit_hooks,
+    response_cache,
+    url_scope,
+)
 from shop.doors.rest.about import about
 from shop.doors.rest.changes import changes
+from shop.doors.rest.home import root
 from shop.doors.rest.openapi import Id, build_api
 from shop.doors.rest.orders import orders
 from shop.doors.rest.products import products
-from shop.doors.rest.root import root
 from shop.doors.rest.tokens import tokens
 from shop.doors.rest.users import users
 from shop.doors.rest.versions import VERSIONS
-from shop.doors.rest.waiting_places import WaitingPlaces
+from shop.hypermedia.waiting_places import WaitingPlaces
 from shop.runtime import get_runtime
 from shop.settings import Settings
 
@@ -26,20 +36,20 @@ def open_door(app: Flask, settings: Settings) -> None:
     """Register every blueprint under every version, and once more where Accept names the version."""
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters["id"] = Id
-    common = limits.build_request_limits(settings)
+    common = rate_limit_hooks.build_request_limits(settings)
     get_runtime(app).waiting_places = WaitingPlaces(settings.threads // 2)
-    memory.install(app, common)  # before all others: the last to see an answer
-    journal.install(app)
-    guard.install(app)
+    response_cache.install(app, common)  # before all others: the last to see an answer
+    access_log.install(app)
+    url_scope.install(app)
     cors.install(app, settings)
-    limits.install(app, common)
-    app.before_request(guard.refuse_long_headers)
-    app.before_request(guard.check_host)  # after the limits, so that who is refused is counted
+    rate_limit_hooks.install(app, common)
+    app.before_request(url_scope.refuse_long_headers)
+    app.before_request(url_scope.check_host)  # after the limits, so that who is refused is counted
     explorer.install(app)
-    app.before_request(memory.raise_refusal)
-    app.before_request(guard.negotiate_media_type)
-    caching.install(app)
-    sunset.install(app)
+    app.before_request(response_cache.raise_refusal)
+    app.before_request(url_scope.negotiate_media_type)
+    etags.install(app)
+    deprecation.install(app)
     problems.install(app)
     app.register_blueprint(about)
     get_runtime(app).apis = {version.name: build_api(app, version, settings) for version in VERSIONS.values()}

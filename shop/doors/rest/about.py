@@ -3,13 +3,13 @@
 import orjson
 from flask import Blueprint, Response, request
 
-from shop.doors.media import HTML
-from shop.doors.rest.html import render_page
-from shop.doors.rest.media import choose_offer
+from shop.doors.rest.html_pages import render_page
+from shop.doors.rest.media_types import choose_offer
 from shop.doors.rest.openapi import build_document
 from shop.doors.rest.problems import PROBLEM_TYPES
 from shop.doors.rest.profile import PROFILE_TERMS, build_alps, list_side_doors
 from shop.doors.rest.versions import VERSIONS
+from shop.hypermedia.negotiation import HTML
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 

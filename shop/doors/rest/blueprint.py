@@ -10,8 +10,8 @@ from flask import Response, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
+from shop.doors.request_context import get_context
 from shop.doors.rest.input import Parser
-from shop.doors.web import get_context
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE
 from shop.storage.recorded_queries import RecordedQuery

@@ -9,12 +9,12 @@ from flask import Response, after_this_request, request
 from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
+from shop.doors.request_context import find_caller, get_context
 from shop.doors.rest.blueprint import Blueprint, parse_preferences
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.hal import LINK_SCHEMA, LinkedSchema, profile_link
-from shop.doors.rest.waiting_places import Place, WaitingPlaces
-from shop.doors.rest.writing import Price, RenderContext, Time
-from shop.doors.web import find_caller, get_context
+from shop.doors.rest.representations import LINK_SCHEMA, LinkedSchema, profile_link
+from shop.doors.rest.serializers import Price, RenderContext, Time
+from shop.doors.rest.url_scope import build_url
+from shop.hypermedia.waiting_places import Place, WaitingPlaces
 from shop.model.fields import StrictInteger
 from shop.model.moves import ANYONE
 from shop.runtime import get_runtime

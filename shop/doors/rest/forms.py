@@ -13,11 +13,11 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from shop.domain.user import Credentials, Refresh
-from shop.doors.media import JSON
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.media import FORM
+from shop.doors.request_context import get_context, get_settings
+from shop.doors.rest.media_types import FORM
+from shop.doors.rest.url_scope import build_url
 from shop.doors.rest.versions import V1
-from shop.doors.web import get_context, get_settings
+from shop.hypermedia.negotiation import JSON
 from shop.hypermedia.request import request_state
 from shop.model.fields import Email, Money
 from shop.model.money import Currency

@@ -12,12 +12,12 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from shop.doors.media import JSON
-from shop.doors.rest.media import FORM, HAL, HAL_FORMS, MERGE
+from shop.doors.request_context import get_settings
+from shop.doors.rest.media_types import FORM, HAL, HAL_FORMS, MERGE
 from shop.doors.rest.versions import V1
-from shop.doors.strict import parse_json
-from shop.doors.web import get_settings
+from shop.hypermedia.negotiation import JSON
 from shop.hypermedia.request import request_state
+from shop.hypermedia.strict_json import parse_json
 from shop.model.errors import Invalid
 from shop.model.fields import Money
 

@@ -10,11 +10,11 @@ from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
 from shop.domain.user import COMMON_PASSWORDS, Password
-from shop.doors.rest.hal import CollectionRepresentation
-from shop.doors.rest.operations import COMMON_SCHEMAS, HEADERS, build_reference, complete_operation
+from shop.doors.rest.openapi_operations import COMMON_SCHEMAS, HEADERS, build_reference, complete_operation
+from shop.doors.rest.representations import CollectionRepresentation
+from shop.doors.rest.serializers import Price, Time
 from shop.doors.rest.versions import V1, Version
 from shop.doors.rest.vocabulary import MEMBERS, PAGE_MEMBERS
-from shop.doors.rest.writing import Price, Time
 from shop.model.fields import Money
 from shop.services.products import PriceBound
 from shop.settings import Settings

@@ -6,12 +6,17 @@ from flask import request
 from marshmallow import Schema, fields
 
 from shop.domain.order import ORDER_STATES, Item, Order
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.hal import LINK_SCHEMA, OPTIONAL_MEMBER, CollectionRepresentation, Representation
-from shop.doors.rest.moves import register_moves
-from shop.doors.rest.writing import Price, RenderContext, Time
-from shop.doors.web import get_context
+from shop.doors.rest.representations import (
+    LINK_SCHEMA,
+    OPTIONAL_MEMBER,
+    CollectionRepresentation,
+    Representation,
+)
+from shop.doors.rest.routes import register_moves
+from shop.doors.rest.serializers import Price, RenderContext, Time
+from shop.doors.rest.url_scope import build_url
 from shop.model.fields import EmptyInput
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services import orders as checkout

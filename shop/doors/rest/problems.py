@@ -11,11 +11,11 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.domain.product import Purchase
+from shop.doors.request_context import list_errors, shorten
 from shop.doors.rest import forms
-from shop.doors.rest.caching import PreconditionRequired
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.media import PROBLEM
-from shop.doors.web import list_errors, shorten
+from shop.doors.rest.etags import PreconditionRequired
+from shop.doors.rest.media_types import PROBLEM
+from shop.doors.rest.url_scope import build_url
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error

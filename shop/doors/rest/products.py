@@ -6,12 +6,12 @@ from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
 from shop.domain.product import Product
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import CollectionRepresentation, Representation
-from shop.doors.rest.moves import register_moves
 from shop.doors.rest.orders import OrderDocument
-from shop.doors.rest.writing import Price, Time
-from shop.doors.web import get_context
+from shop.doors.rest.representations import CollectionRepresentation, Representation
+from shop.doors.rest.routes import register_moves
+from shop.doors.rest.serializers import Price, Time
 from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE
 from shop.services import orders

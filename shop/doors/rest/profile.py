@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import current_app
 
-from shop.doors.rest.hal import MOVE_METHODS, Representation
+from shop.doors.request_context import get_settings
 from shop.doors.rest.orders import OrderDocument
 from shop.doors.rest.products import ProductDocument
+from shop.doors.rest.representations import MOVE_METHODS, Representation
 from shop.doors.rest.users import UserDocument
 from shop.doors.rest.vocabulary import (
     CHANGE_TERMS,
@@ -22,7 +23,6 @@ from shop.doors.rest.vocabulary import (
     SIDE_DOORS,
     TOKEN_TERMS,
 )
-from shop.doors.web import get_settings
 from shop.model.moves import Move, get_moves
 
 DOCUMENTS: dict[str, type[Representation]] = {

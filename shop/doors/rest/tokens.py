@@ -5,13 +5,13 @@ from typing import Any
 from marshmallow import fields
 
 from shop.domain.user import Credentials, Refresh
-from shop.doors.quota import limit_failed_logins
+from shop.doors.rate_limits import limit_failed_logins
+from shop.doors.request_context import anonymous_context, find_address, get_context, get_signer
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.hal import LinkedSchema, account_link, profile_link
-from shop.doors.rest.writing import RenderContext
-from shop.doors.web import anonymous_context, find_address, get_context, get_signer
+from shop.doors.rest.representations import LinkedSchema, account_link, profile_link
+from shop.doors.rest.serializers import RenderContext
+from shop.doors.rest.url_scope import build_url
 from shop.model.moves import ANYONE, MEMBER
 from shop.services import tokens as service
 

@@ -6,12 +6,12 @@ from flask import request
 from marshmallow import fields, missing, validate
 
 from shop.domain.user import CUSTOMER, User
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.hal import OPTIONAL_MEMBER, CollectionRepresentation, Representation
-from shop.doors.rest.moves import register_moves
 from shop.doors.rest.orders import UserOrderCollection
-from shop.doors.rest.writing import RenderContext, Time
-from shop.doors.web import get_context
+from shop.doors.rest.representations import OPTIONAL_MEMBER, CollectionRepresentation, Representation
+from shop.doors.rest.routes import register_moves
+from shop.doors.rest.serializers import RenderContext, Time
 from shop.model.fields import InputSchema
 from shop.model.moves import OWNER, STAFF
 from shop.services import orders as checkout

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
-from shop.doors.media import HTML, parse_media_ranges
-from shop.doors.rest.guard import OUTSIDE_BLUEPRINTS, list_media_types
-from shop.doors.rest.html import render_page
-from shop.doors.rest.media import choose_offer
+from shop.doors.rest.html_pages import render_page
+from shop.doors.rest.media_types import choose_offer
+from shop.doors.rest.url_scope import OUTSIDE_BLUEPRINTS, list_media_types
+from shop.hypermedia.negotiation import HTML, parse_media_ranges
 from shop.hypermedia.request import request_state
 
 FOLDER = Path(__file__).parent

@@ -7,10 +7,10 @@ import orjson
 from flask import Response, request
 from werkzeug.exceptions import BadRequest
 
+from shop.doors.request_context import build_fingerprints, get_context, parse_key
 from shop.doors.rest.blueprint import View
 from shop.doors.rest.input import read_body
 from shop.doors.rest.problems import handle_domain_error
-from shop.doors.web import build_fingerprints, get_context, parse_key
 from shop.hypermedia.request import request_state
 from shop.storage.idempotency import StoredAnswer, execute_once
 

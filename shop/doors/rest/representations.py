@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from flask import request
 from marshmallow import Schema, fields, missing
 
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import parse_fields
 from shop.doors.rest.forms import build_form, build_form_key, has_form
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.writing import RenderContext, build_render_context, build_writer
-from shop.doors.web import get_context
+from shop.doors.rest.serializers import RenderContext, build_render_context, build_writer
+from shop.doors.rest.url_scope import build_url
 from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.moves import Move, find_available_moves

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from flask import Flask, Response, request
 
-from shop.doors.web import get_settings, read_request_ids
+from shop.doors.request_context import get_settings, read_request_ids
 from shop.hypermedia.request import UNREAD, request_state
 
 log = logging.getLogger("shop.requests")

@@ -15,10 +15,10 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
-from shop.doors.quota import RequestLimits
-from shop.doors.rest import journal
-from shop.doors.rest.limits import build_limit_headers
-from shop.doors.web import group_address, parse_entity_tags, read_request_ids
+from shop.doors.rate_limits import RequestLimits
+from shop.doors.request_context import group_address, parse_entity_tags, read_request_ids
+from shop.doors.rest import access_log
+from shop.doors.rest.rate_limit_hooks import build_limit_headers
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.runtime import get_runtime
@@ -84,7 +84,7 @@ class ResponseCache:
             remove_entity_headers(headers)
         body = b"" if has else known.body
         status, seconds = 304 if has else 200, perf_counter() - began
-        journal.write_access_line(
+        access_log.write_access_line(
             ids, "GET", known.route, status, seconds, len(body), None, environ.get("REMOTE_ADDR")
         )
         for tell in RESPONSE_OBSERVERS:

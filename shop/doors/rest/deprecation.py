@@ -6,9 +6,9 @@ from urllib.parse import quote
 from flask import Flask, Response, request
 from werkzeug.http import http_date
 
-from shop.doors.rest.guard import API_PATH
+from shop.doors.request_context import get_settings
+from shop.doors.rest.url_scope import API_PATH
 from shop.doors.rest.versions import V1, V2
-from shop.doors.web import get_settings
 from shop.hypermedia.request import request_state
 
 

@@ -7,22 +7,22 @@ from marshmallow import fields
 
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.doors.request_context import get_context, get_settings
 from shop.doors.rest import forms
 from shop.doors.rest.blueprint import Blueprint
 from shop.doors.rest.changes import build_template as changes
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.hal import (
+from shop.doors.rest.products import ProductCollection
+from shop.doors.rest.profile import list_side_doors
+from shop.doors.rest.representations import (
     LinkedSchema,
     account_link,
     build_creation_forms,
     build_move_link,
     profile_link,
 )
-from shop.doors.rest.products import ProductCollection
-from shop.doors.rest.profile import list_side_doors
+from shop.doors.rest.serializers import RenderContext
+from shop.doors.rest.url_scope import build_url
 from shop.doors.rest.versions import VERSIONS
-from shop.doors.rest.writing import RenderContext
-from shop.doors.web import get_context, get_settings
 from shop.hypermedia.request import request_state
 from shop.model.moves import ANYONE, STAFF, find_available_moves
 

@@ -19,7 +19,7 @@ from limits import RateLimitItem, WindowStats, parse_many
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.doors.web import anonymous_context, find_address, find_caller, get_settings
+from shop.doors.request_context import anonymous_context, find_address, find_caller, get_settings
 from shop.hypermedia.request import request_state
 from shop.model.entity import normalize_text
 from shop.model.errors import Unauthenticated

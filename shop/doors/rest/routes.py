@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
+from shop.doors.request_context import get_context
 from shop.doors.rest.blueprint import Blueprint, View
-from shop.doors.rest.caching import read_precondition
-from shop.doors.rest.guard import build_url
-from shop.doors.rest.hal import MOVE_METHODS, Representation, find_read_only, move_path
-from shop.doors.rest.replays import make_idempotent
-from shop.doors.web import get_context
+from shop.doors.rest.etags import read_precondition
+from shop.doors.rest.idempotency import make_idempotent
+from shop.doors.rest.representations import MOVE_METHODS, Representation, find_read_only, move_path
+from shop.doors.rest.url_scope import build_url
 from shop.hypermedia.request import request_state
 from shop.model.moves import Move, get_moves
 from shop.storage.execution import check_permission, create, execute

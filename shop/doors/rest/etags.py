@@ -4,7 +4,7 @@ import hashlib
 
 from flask import Flask, Response, request
 
-from shop.doors.web import get_settings, parse_entity_tags, parse_tags
+from shop.doors.request_context import get_settings, parse_entity_tags, parse_tags
 from shop.hypermedia.request import request_state
 from shop.model.errors import Invalid
 

@@ -2,7 +2,7 @@
 
 import re
 
-from shop.doors.media import choose_media_type, parse_media_ranges, remember_short
+from shop.hypermedia.negotiation import choose_media_type, parse_media_ranges, remember_short
 
 HAL, PROBLEM = "application/hal+json", "application/problem+json"
 FORM, MERGE, HAL_FORMS = (

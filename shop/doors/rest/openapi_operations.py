@@ -4,10 +4,10 @@ from typing import Any
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.doors.media import JSON
-from shop.doors.rest.media import FORM, HAL, HAL_FORMS, MERGE, PROBLEM
+from shop.doors.rest.media_types import FORM, HAL, HAL_FORMS, MERGE, PROBLEM
 from shop.doors.rest.problems import PROBLEM_TYPES
 from shop.doors.rest.versions import V1, Version
+from shop.hypermedia.negotiation import JSON
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
 from shop.settings import Settings
 

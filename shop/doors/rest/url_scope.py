@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
-from shop.doors.media import JSON
-from shop.doors.rest.media import HAL, HAL_FORMS, choose_offer, parse_version
+from shop.doors.request_context import get_settings
+from shop.doors.rest.media_types import HAL, HAL_FORMS, choose_offer, parse_version
 from shop.doors.rest.versions import V1, VERSIONS
-from shop.doors.web import get_settings
+from shop.hypermedia.negotiation import JSON
 from shop.hypermedia.request import request_state
 
 OUTSIDE_BLUEPRINTS = ("about", "explorer", "graphql")  # what is not a resource of the shop

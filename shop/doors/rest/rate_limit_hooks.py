@@ -8,11 +8,11 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits import RateLimitItem, WindowStats
 from limits.errors import StorageError
 
-from shop.doors import quota
-from shop.doors.quota import ADDRESS, CEILING, DEFAULT, PREFIX, RequestLimits, parse_limits, policy_of
-from shop.doors.rest.counters import MemoryCounters
+from shop.doors import rate_limits
+from shop.doors.rate_limits import ADDRESS, CEILING, DEFAULT, PREFIX, RequestLimits, parse_limits, policy_of
+from shop.doors.request_context import find_address, find_caller
 from shop.doors.rest.explorer import is_page_wanted as is_page_wanted
-from shop.doors.web import find_address, find_caller
+from shop.hypermedia.rate_limit_counters import MemoryCounters
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
@@ -92,7 +92,11 @@ def announce_limits(response: Response) -> Response:
     try:
         describe_limits(
             response,
-            [each for each in quota.get_current_limits() if each.breached or policy_of(each) != ADDRESS],
+            [
+                each
+                for each in rate_limits.get_current_limits()
+                if each.breached or policy_of(each) != ADDRESS
+            ],
         )
     except StorageError:
         log.warning("the store of the limits does not answer")
@@ -106,7 +110,7 @@ def describe_limits(response: Response, limits: list[RequestLimit]) -> None:
         build_limit_headers([(policy_of(each), each.limit, each.window) for each in limits])
     )
     if response.status_code == 429:
-        response.headers["Retry-After"] = str(quota.count_seconds_to_wait())
+        response.headers["Retry-After"] = str(rate_limits.count_seconds_to_wait())
 
 
 def build_limit_headers(windows: list[tuple[str, RateLimitItem, WindowStats]]) -> dict[str, str]:
@@ -114,7 +118,7 @@ def build_limit_headers(windows: list[tuple[str, RateLimitItem, WindowStats]]) -
         return {}
     rules = (f'"{policy}";q={limit.amount};w={limit.get_expiry()}' for policy, limit, _ in windows)
     left = (
-        f'"{policy}";r={window.remaining};t={quota.count_seconds_left(limit, window)}'
+        f'"{policy}";r={window.remaining};t={rate_limits.count_seconds_left(limit, window)}'
         for policy, limit, window in windows
     )
     return {"RateLimit-Policy": ", ".join(rules), "RateLimit": ", ".join(left)}

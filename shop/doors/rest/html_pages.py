@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, render_template
 
-from shop.doors.media import HTML
+from shop.hypermedia.negotiation import HTML
 from shop.hypermedia.request import request_state
 
 PAGE_POLICY = (

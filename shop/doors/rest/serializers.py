@@ -8,8 +8,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from shop.doors.rest.media import HAL_FORMS
-from shop.doors.web import get_context, get_settings
+from shop.doors.request_context import get_context, get_settings
+from shop.doors.rest.media_types import HAL_FORMS
 from shop.hypermedia.request import request_state
 from shop.storage.transactions import Context
 
