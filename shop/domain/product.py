@@ -12,6 +12,7 @@ from shop.model.errors import Conflict
 from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, StrictInteger
 from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
+from shop.storage.database import CONFLICT
 
 # Both databases compare normalized text byte by byte, so that they sort and search alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -48,6 +49,12 @@ class Purchase(InputSchema):
     quantity = StrictInteger(1, MAX_QUANTITY, required=True, metadata={"examples": [2]})
 
 
+class OutOfStock(Conflict):
+    """Some lines ask for more than the stock; `lines` names each one with the stock that is left."""
+
+    code = "out_of_stock"
+
+
 class Product(Entity):
     __tablename__ = "products"
 
@@ -62,7 +69,11 @@ class Product(Entity):
 
     __table_args__ = (
         CheckConstraint(f"price BETWEEN 0 AND {MAX_MONEY}", name="price"),
-        CheckConstraint(f"stock BETWEEN 0 AND {MAX_STOCK}", name="stock"),
+        CheckConstraint(
+            f"stock BETWEEN 0 AND {MAX_STOCK}",
+            name="stock",
+            info={CONFLICT: "There is no room in the stock for that."},
+        ),
         *(
             Index(
                 f"ix_products_live_{key}", key, "id", sqlite_where=NOT_RETIRED, postgresql_where=NOT_RETIRED

@@ -35,12 +35,6 @@ class Conflict(DomainError):
     code = "conflict"
 
 
-class OutOfStock(Conflict):
-    """Some lines ask for more than the stock; `lines` names each one with the stock that is left."""
-
-    code = "out_of_stock"
-
-
 class KeyReused(DomainError):
     """An idempotency key was used again for a different request."""
 

@@ -9,10 +9,10 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from shop.domain.order import ORDER_STATES, PLACED, Item, Order
-from shop.domain.product import Product, adjust_stock
+from shop.domain.product import OutOfStock, Product, adjust_stock
 from shop.domain.user import User
 from shop.model.entity import now
-from shop.model.errors import Conflict, Forbidden, OutOfStock, Unauthenticated
+from shop.model.errors import Conflict, Forbidden, Unauthenticated
 from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
 from shop.services.ledger import insert_order

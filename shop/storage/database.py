@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from shop.model.entity import Base
 from shop.model.errors import Conflict, DomainError, Unavailable
 from shop.storage import timeouts
 
-UNIQUE_MEMBERS = {"username_key": "username", "email_key": "email"}
+CONFLICT = "conflict"  # the key of the message in the info of a constraint
 
 
 def build_engine_options(url: str, threads: int) -> dict[str, Any]:
@@ -91,9 +92,16 @@ def is_statement_error(error: Any) -> bool:
 
 
 def find_constraint_error(message: str) -> DomainError | None:
-    if "ck_products_stock" in message:
-        return Conflict("There is no room in the stock for that.")
-    for column, member in UNIQUE_MEMBERS.items():
-        if column in message:
-            return Conflict(f"This {member} is taken.", members={member: [f"This {member} is taken."]})
+    """Return the conflict of the constraint that a database names; None where it names none that may be met.
+
+    A check constraint has its message in `info`. A unique column is called after its member, with `_key` behind it.
+    """
+    for table in Base.metadata.tables.values():
+        for constraint in table.constraints:
+            if CONFLICT in constraint.info and str(constraint.name) in message:
+                return Conflict(constraint.info[CONFLICT])
+        for column in table.columns:
+            if column.unique and column.name in message:
+                member = column.name.removesuffix("_key")
+                return Conflict(f"This {member} is taken.", members={member: [f"This {member} is taken."]})
     return None
