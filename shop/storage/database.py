@@ -94,7 +94,7 @@ def is_statement_error(error: Any) -> bool:
 def find_constraint_error(message: str) -> DomainError | None:
     """Return the conflict of the constraint that a database names; None where it names none that may be met.
 
-    A check constraint has its message in `info`. A unique column is called after its member, with `_key` behind it.
+    A check constraint has its message in `info`. A unique column has the name of its member, and `_key`.
     """
     for table in Base.metadata.tables.values():
         for constraint in table.constraints:

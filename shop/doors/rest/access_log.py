@@ -4,7 +4,7 @@ import logging
 import re
 from time import perf_counter
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 from shop.doors.request_context import get_settings, read_request_ids
 from shop.hypermedia.request import UNREAD, request_state
@@ -58,8 +58,3 @@ def write_access_line(
     """What is worth knowing of a request, without a word that the client chose freely."""
     facts = {**ids, "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
     log.info("request", extra={"request": {**facts, "bytes": size, "user": user, "remote": remote}})
-
-
-def install(app: Flask) -> None:
-    app.before_request(start_request)
-    app.after_request(finish_response)

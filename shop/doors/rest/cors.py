@@ -2,9 +2,9 @@
 
 import re
 
-from flask import Flask, Response, request
+from flask import Response, request
 
-from shop.settings import Settings
+from shop.doors.request_context import get_settings
 
 EXPOSED = (
     "Location, Content-Location, Link, ETag, Allow, Retry-After, RateLimit, RateLimit-Policy, "
@@ -14,18 +14,18 @@ EXPOSED = (
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header (RFC 9110)
 
 
-def install(app: Flask, settings: Settings) -> None:
-    @app.after_request
-    def share(response: Response) -> Response:
-        if not settings.cors_origins:
-            return response
-        response.vary.add("Origin")
-        if request.headers.get("Origin") in settings.cors_origins:
-            response.access_control_allow_origin = request.headers["Origin"]
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED
-            if request.method == "OPTIONS":
-                preflight(response)
+def allow_origin(response: Response) -> Response:
+    """Let the pages of the origins that the settings name read this response."""
+    origins = get_settings().cors_origins
+    if not origins:
         return response
+    response.vary.add("Origin")
+    if request.headers.get("Origin") in origins:
+        response.access_control_allow_origin = request.headers["Origin"]
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+        if request.method == "OPTIONS":
+            preflight(response)
+    return response
 
 
 def preflight(response: Response) -> None:

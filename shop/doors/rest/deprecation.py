@@ -3,17 +3,13 @@
 from datetime import UTC, datetime, time
 from urllib.parse import quote
 
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.http import http_date
 
 from shop.doors.request_context import get_settings
 from shop.doors.rest.url_scope import API_PATH
 from shop.doors.rest.versions import V1, V2
 from shop.hypermedia.request import request_state
-
-
-def install(app: Flask) -> None:
-    app.after_request(announce_sunset)
 
 
 def announce_sunset(response: Response) -> Response:

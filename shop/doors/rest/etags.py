@@ -2,7 +2,7 @@
 
 import hashlib
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 from shop.doors.request_context import get_settings, parse_entity_tags, parse_tags
 from shop.hypermedia.request import request_state
@@ -56,7 +56,3 @@ def choose_cache_control() -> str:
     if request_state().is_public and "Authorization" not in request.headers:
         return f"public, max-age={get_settings().cache_seconds}"
     return "private, no-cache"
-
-
-def install(app: Flask) -> None:
-    app.after_request(set_cache_headers)

@@ -159,7 +159,7 @@ def handle_unexpected_error(error: Exception) -> Response:
     return build_problem(500, "Something went wrong here. Quote the request_id when you ask about it.")
 
 
-def install(app: Flask) -> None:
+def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(DomainError, handle_domain_error)
     app.register_error_handler(PreconditionRequired, handle_missing_precondition)
     app.register_error_handler(TooManyRequests, handle_rate_limit)

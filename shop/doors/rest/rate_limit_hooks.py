@@ -58,13 +58,19 @@ def note_violation(limit: RequestLimit) -> None:
     request_state().violated_policies = [policy_of(limit)]
 
 
-def install(app: Flask, common: RequestLimits) -> None:
-    guard, get_runtime(app).limits = common.guard, common
-    app.after_request(announce_limits)
-    guard.init_app(app)
-    guard.request_filter(is_health)
-    judge = app.before_request_funcs[None].pop()  # Flask-Limiter's own, for what is not decided sooner
-    app.before_request(lambda: None if is_within_limits(common) else judge())
+def prepare_limiter(app: Flask, limits: RequestLimits) -> None:
+    """Set up Flask-Limiter without its own hook: `count_request` calls it where it is needed."""
+    get_runtime(app).limits = limits
+    limits.guard.init_app(app)
+    limits.guard.request_filter(is_health)
+    app.before_request_funcs[None].pop()
+
+
+def count_request() -> None:
+    """Count a request, and refuse it where it is above a limit."""
+    limits = get_runtime().limits
+    if not is_within_limits(limits):
+        limits.guard._check_request_limit()
 
 
 def is_health() -> bool:

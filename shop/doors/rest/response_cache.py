@@ -117,14 +117,13 @@ def build_cache_key(environ: Environ) -> tuple[str, ...] | None:
     return tuple(environ.get(name, "") for name in KEY_PARTS)
 
 
-def install(app: Flask, common: RequestLimits) -> None:
-    """But where statements are traced: the short way has no spans."""
+def install_response_cache(app: Flask, limits: RequestLimits) -> None:
+    """Answer what was asked before without Flask; not where statements are traced: it has no spans."""
     if get_runtime(app).is_traced:
         return
-    with app.app_context():
-        memory = ResponseCache(app, common, get_runtime(app).engine)
-    app.wsgi_app = memory  # type: ignore[method-assign]
-    app.after_request(memory.keep)
+    cache = ResponseCache(app, limits, get_runtime(app).engine)
+    app.wsgi_app = cache  # type: ignore[method-assign]
+    app.after_request(cache.keep)  # before the others are registered, so that it sees the finished answer
 
 
 def raise_refusal() -> None:

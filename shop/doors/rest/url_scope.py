@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, request
+from flask import request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
 from shop.doors.request_context import get_settings
@@ -90,7 +90,3 @@ def negotiate_media_type() -> None:
 
 def list_media_types() -> tuple[str, ...]:
     return HAL_FORMS, HAL, JSON, request_state().version.media
-
-
-def install(app: Flask) -> None:
-    app.before_request(resolve_url_scope)

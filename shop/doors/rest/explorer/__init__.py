@@ -4,7 +4,7 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, request, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
 from shop.doors.rest.html_pages import render_page
@@ -63,8 +63,3 @@ def show_page() -> Response | None:
         response.status_code = refusal.status_code
         response.headers.update({name: word for name, word in refusal.headers if name == "Allow"})
     return response
-
-
-def install(app: Flask) -> None:
-    app.register_blueprint(explorer)
-    app.before_request(show_page)
