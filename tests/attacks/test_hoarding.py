@@ -76,7 +76,7 @@ class TestAnOrderThatIsNotPaid:
         assert statuses == (1, "placed", "cancelled")
 
     def test_is_one_of_many_that_are_cancelled_a_batch_at_a_time(self, app, customer, desk, monkeypatch):
-        monkeypatch.setattr(orders, "BATCH", 2)
+        monkeypatch.setattr(orders, "CANCEL_BATCH", 2)
         for _ in range(5):
             place(customer, quantity=1)
         make_older(app)
@@ -98,7 +98,7 @@ def test_a_server_cancels_what_is_overdue_by_itself(tmp_path):
         token = {"Authorization": f"Bearer {scene.token}"}
         assert until(
             lambda: requests.get(order, headers=token, timeout=5).json()["status"] == "cancelled",
-            housekeeping.FIRST + 10,
+            housekeeping.FIRST_RUN_SECONDS + 10,
         )
 
 
@@ -144,7 +144,7 @@ class TestAnswersForRepeatedRequests:
 
     def test_have_so_much_room_for_each_account(self, app, customer, person, desk, monkeypatch, sweep_always):
         place(person("bob"), quantity=1, **{"Idempotency-Key": "another"})
-        monkeypatch.setattr(idempotency, "ROOM", 4000)
+        monkeypatch.setattr(idempotency, "MAX_STORED_BYTES", 4000)
         for number in range(8):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
             time.sleep(0.002)
@@ -152,9 +152,9 @@ class TestAnswersForRepeatedRequests:
         assert (kept[0], kept[-1], 2 <= len(kept) <= 5) == ("another", "k7", True)
 
     def test_take_no_more_than_the_room(self, app, customer, desk, monkeypatch, sweep_always):
-        monkeypatch.setattr(idempotency, "ROOM", 6000)
+        monkeypatch.setattr(idempotency, "MAX_STORED_BYTES", 6000)
         for number in range(9):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
         with app.app_context(), app.extensions["shop"].engine.connect() as connection:
-            size = connection.scalar(select(func.sum(func.length(Replay.body) + idempotency.BESIDE)))
+            size = connection.scalar(select(func.sum(func.length(Replay.body) + idempotency.ROW_OVERHEAD_BYTES)))
         assert size < 6000 + 2500
