@@ -28,7 +28,7 @@ from shop.storage.database import build_engine_options, configure_engine
 
 class Shop(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Nothing here is a coroutine, so nobody need look at every function at every request."""
+        """Return the function: no view is a coroutine, so Flask need not check it at every request."""
         return func
 
 

@@ -125,7 +125,7 @@ def test_a_question_that_is_refused_has_no_bar():
 def test_a_profile_names_the_parts_of_a_request(capsys: pytest.CaptureFixture[str]):
     pytest.importorskip("pyinstrument", reason="pyinstrument comes with the extra bench")
     import_module("benchmarks.profile").main(["/api/v1/products/1", "--anew", "--seconds", "0.3"])
-    assert "shop/doors/rest/hal.py" in capsys.readouterr().out
+    assert "shop/doors/rest/representations.py" in capsys.readouterr().out
 
 
 def test_a_ratio_compares_the_runs_that_stood_side_by_side():

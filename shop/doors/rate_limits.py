@@ -1,8 +1,8 @@
-"""How much a caller may ask for: requests, what an operation costs beyond one, and failed logins.
+"""Rate limits: requests, operations that cost more than one, and failed logins.
 
-A request counts against its caller: the user of a genuine token, else the address. Whatever a caller is
-not charged for, and all that the accounts of one address ask, counts against that address, with a limit
-that is ten times as high (docs/decisions/0006).
+A request counts against its caller: the user of a genuine token, else the address. The requests of all
+accounts of an address, and those that are free, count against the address, whose limit is ten times as
+high (docs/decisions/0006).
 """
 
 import hashlib
@@ -48,10 +48,10 @@ def parse_limits(text: str, times: int = 1) -> list[RateLimitItem]:
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """The limits that every request has, and the short way to them.
+    """The limits that every request has, asked directly.
 
-    Flask-Limiter looks anew at every request which of its many kinds of limits there are for it. It judges
-    those who are over the limit, and everything while its store does not answer.
+    Flask-Limiter first finds out which of its kinds of limits apply, which takes longer than the rest of a
+    small answer. It is called where a limit is exceeded, and while its store does not answer.
     """
 
     guard: Limiter
@@ -125,7 +125,7 @@ def count_seconds_left(limit: RateLimitItem, window: WindowStats) -> int:
 
 
 def count_seconds_to_wait() -> int:
-    """Return the seconds until the limits that this request broke begin anew."""
+    """Return the seconds until the limits that this request broke start again."""
     return max(
         (count_seconds_left(each.limit, each.window) for each in get_current_limits() if each.breached),
         default=1,
@@ -153,8 +153,8 @@ def refuse_breached(breached: list[RequestLimit], detail: str) -> None:
 def limit_failed_logins(username: str) -> Iterator[None]:
     """Count a login that fails: by account and address together, and by each alone with a ceiling.
 
-    The ceilings stop many addresses that try one account, and one address that tries many accounts. They do
-    not count for an address that the account has logged in from before, so nobody can lock its owner out.
+    The ceilings stop many addresses that try one account, and one address that tries many accounts. They
+    do not hold for an address that the account has logged in from before, so others cannot lock it out.
     """
     limits = login_limits(username)
     for limit in limits:

@@ -55,7 +55,7 @@ def get_signer() -> Signer:
 
 
 def read_bearer_token() -> str | None:
-    """The token, where there is one; whoever comes with another scheme is nobody in particular."""
+    """Return the bearer token, or None; another scheme counts as no token."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 

@@ -156,5 +156,7 @@ class TestAnswersForRepeatedRequests:
         for number in range(9):
             place(customer, quantity=1, **{"Idempotency-Key": f"k{number}"})
         with app.app_context(), app.extensions["shop"].engine.connect() as connection:
-            size = connection.scalar(select(func.sum(func.length(Replay.body) + idempotency.ROW_OVERHEAD_BYTES)))
+            size = connection.scalar(
+                select(func.sum(func.length(Replay.body) + idempotency.ROW_OVERHEAD_BYTES))
+            )
         assert size < 6000 + 2500

@@ -1,4 +1,4 @@
-"""The end of a version, said in every answer of it (RFC 9745, RFC 8594) as soon as there is a date for it."""
+"""Deprecation and Sunset (RFC 9745, RFC 8594) in every answer of a version that has an end date."""
 
 from datetime import UTC, datetime, time
 from urllib.parse import quote

@@ -91,7 +91,7 @@ def build_side_door_links() -> dict[str, dict[str, str]]:
 
 
 def add_link_header(response: Response) -> Response:
-    """What is said in the body, also for those who only ask for the head."""
+    """Add the links of the body as a header, for clients that only send HEAD."""
     places = {
         "profile": f"{request_state().root}/profile",
         **{rel: way["href"] for rel, way in build_document_links().items()},

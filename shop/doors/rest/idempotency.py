@@ -35,7 +35,7 @@ def fingerprint_request() -> tuple[str, ...]:
 
 
 def make_idempotent(view: View) -> View:
-    """Under a key, the view runs once, and whoever asks again gets the answer it gave."""
+    """Run the view once for a key, and give the stored answer when the request is repeated."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:

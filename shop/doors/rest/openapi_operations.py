@@ -97,7 +97,7 @@ def build_reference(kind: str, name: str) -> dict[str, str]:
 def complete_operation(
     operation: Node, method: str, one: bool, version: Version, settings: Settings, parts: Node
 ) -> None:
-    """Say of an operation, on `one` thing or on many, what its view has not said."""
+    """Add to an operation, on `one` entity or on a list, what its view does not declare."""
     who, answers, changes = operation.pop("x-for"), operation["responses"], one and method != "get"
     operation["summary"] = operation["summary"].rstrip(".")
     operation["description"] = (

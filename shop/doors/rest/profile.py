@@ -101,7 +101,7 @@ def build_change() -> dict[str, Any]:
 
 
 def build_home() -> dict[str, Any]:
-    """The home and its ways; one whose name a member has already is told apart."""
+    """Describe the home and its rels; a rel that has the name of a member gets an id of its own."""
     ways = [
         build_rel(rel, text, "home-" if rel in MEMBERS else "")
         for rel, text in {**HOME_RELS, **list_side_doors()}.items()

@@ -1,4 +1,4 @@
-"""How much a caller may ask for; the numbers are said in every answer."""
+"""Rate limits over HTTP: each request is counted, and each answer has the numbers."""
 
 import logging
 from typing import Any
@@ -33,7 +33,7 @@ class RetryingLimiter(Limiter):
 
 
 def build_limiter(settings: Settings) -> Limiter:
-    """Every request counts; see quota.py for whom."""
+    """Build the Flask-Limiter that counts each request; rate_limits.py describes against whom."""
     return RetryingLimiter(
         find_caller,
         application_limits=[
@@ -94,7 +94,7 @@ def build_request_limits(settings: Settings) -> RequestLimits:
 
 
 def announce_limits(response: Response) -> Response:
-    """Say what is left. The ceiling is said where it was met."""
+    """Add what is left of the limits; of the ceiling only where it was exceeded."""
     try:
         describe_limits(
             response,

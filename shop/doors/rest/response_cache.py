@@ -1,9 +1,9 @@
-"""The short way, for what was asked before: where the database still says the same, so do we.
+"""Cache public responses, and check them by running their queries again.
 
-An answer for everybody is made of the words of the request and of rows that were read, so it is kept with
-both. To the same words the same rows are read again, and only where they differ is the answer made anew.
-That leaves out Flask, the shapes and the links, which are nine tenths of the work, and nothing of what counts
-for each request by itself: its limit, its number, its line in the log, its validators, its deadline.
+A public response depends on the request line, a few headers and the rows that were read, so it is stored
+with them. When the request is repeated, the same queries are run, and only where a row differs is the
+response made again. That saves Flask, the schemas and the links: nine tenths of the work. What belongs to
+each request stays: its limit, id, line in the log, validators and deadline (docs/decisions/0016).
 """
 
 from collections.abc import Callable, Iterable

@@ -49,7 +49,7 @@ class Time(fields.Field):
 
 
 def build_writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, RenderContext], Any]:
-    """What a field writes of a thing; marshmallow would find out anew for every member of every thing."""
+    """Return the function that writes a field; marshmallow would look it up for each member each time."""
     attribute = field.attribute or name
     value = attrgetter(attribute)
     if isinstance(field, fields.Method):

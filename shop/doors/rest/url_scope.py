@@ -1,4 +1,4 @@
-"""By which version and prefix a request came, and what for; who asks is read by shop/doors/web.py."""
+"""The host, version and prefix that a request came by, and the media type of its answer."""
 
 import re
 from typing import Any
@@ -41,7 +41,7 @@ def read_host() -> str:
 
 
 def check_host() -> None:
-    """Refuse a Host that is no name, or not ours. Supervisors ask for health by whatever name they have."""
+    """Refuse a Host that is no name, or not ours. Supervisors may ask for health by any name."""
     if request.path.startswith("/health/"):
         return
     if not request_state().root:

@@ -1,4 +1,4 @@
-"""The explorer: whoever names text/html gets one static page, which fetches the same URL and draws it."""
+"""The explorer: one static page for browsers, which fetches the same URL as HAL-FORMS and draws it."""
 
 from hashlib import blake2b
 from pathlib import Path
@@ -47,7 +47,7 @@ def is_page_wanted() -> bool:
 
 
 def show_page() -> Response | None:
-    """The page; that there is no such place, or nothing to get at it, is said by its status too."""
+    """Send the page to a browser; a URL that does not exist, or has no GET, keeps its status."""
     if not is_page_wanted():
         return None
     base = urlsplit(request_state().root).path
