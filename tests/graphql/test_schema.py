@@ -9,7 +9,7 @@ from shop.domain.order import ORDER_STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
-from shop.doors.graphql.mutations import ENTITY_TYPES, MOVE_OF_MUTATION, get_mutation_name
+from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.problems import PROBLEM_TYPES
@@ -20,6 +20,7 @@ from shop.doors.rest.users import UserDocument
 from shop.model.errors import DomainError
 from shop.model.moves import STAFF, get_moves
 from shop.services import orders, products
+from shop.services.moves import ENTITY_TYPES
 
 ROOT = Path(__file__).parent.parent.parent
 SHOWN = {

@@ -12,11 +12,12 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.methods import ENTITY_TYPES, UNARY_METHODS, get_method_name
+from shop.doors.grpc.methods import UNARY_METHODS, get_method_name
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.products import ProductDocument
 from shop.doors.rest.users import UserDocument
 from shop.model.moves import get_moves
+from shop.services.moves import ENTITY_TYPES
 from tests.calls import METHODS
 
 HERE = Path(__file__).parent

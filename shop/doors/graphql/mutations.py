@@ -8,19 +8,17 @@ from graphql import GraphQLError
 from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.order import Order
-from shop.domain.product import Product
-from shop.domain.user import Credentials, Refresh, User
+from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
 from shop.doors.rate_limits import limit_failed_logins
 from shop.doors.request_context import find_address, get_settings, get_signer, parse_tags
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
-from shop.services import orders, tokens
-from shop.storage.execution import check_permission, create, execute
+from shop.services import tokens
+from shop.services.moves import ENTITY_TYPES, make_move
+from shop.storage.execution import check_permission
 
-ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
-CUSTOM_SERVICES: dict[str, Callable[..., Any]] = {"buy": orders.buy_product, "placeOrder": orders.place_order}
 # The mutation adds the entity to these names: updateProduct.
 SHARED_MOVE_NAMES = ("create", "update", "delete")
 
@@ -46,18 +44,8 @@ def prepare_move(context: GraphQLContext, name: str, args: dict[str, Any]) -> Pr
     check_permission(ctx, kind, move.name, *id)
     data = load_input(move.takes(partial=move.name == "update"), args, context.currency)
     if move.is_creation:
-        service = CUSTOM_SERVICES.get(name) or partial(create_entity, kind, move)
-        return lambda: service(ctx, data)
-    service = CUSTOM_SERVICES.get(name) or partial(execute_move, kind, move)
-    return lambda: service(ctx, *id, data, parse_etag(args.get("etag")))
-
-
-def execute_move(kind: type[Entity], move: Move, ctx: Any, id: int, data: dict[str, Any], tags: Any) -> Any:
-    return execute(ctx, kind, id, move.name, data, tags)
-
-
-def create_entity(kind: type[Entity], move: Move, ctx: Any, data: dict[str, Any]) -> Any:
-    return create(ctx, kind, move.name, data)
+        return partial(make_move, ctx, kind, move, data)
+    return lambda: make_move(ctx, kind, move, data, *id, tags=parse_etag(args.get("etag")))
 
 
 def parse_etag(etag: str | None) -> set[str] | None:

@@ -10,12 +10,13 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.graphql.conversions import ID_PATTERN, load_input, parse_id
 from shop.doors.graphql.dataloader import GraphQLContext
-from shop.doors.graphql.mutations import ENTITY_TYPES, get_mutation_name
+from shop.doors.graphql.mutations import get_mutation_name
 from shop.model.entity import Entity
 from shop.model.errors import NotFound
 from shop.model.moves import find_available_moves
 from shop.services import orders, products, users
 from shop.services.catalogue import list_product_span
+from shop.services.moves import ENTITY_TYPES
 from shop.storage.execution import find_entities, find_entity
 from shop.storage.spans import Span, fetch_children, fetch_span, fetch_spans
 

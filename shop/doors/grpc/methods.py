@@ -34,16 +34,12 @@ from shop.model.entity import Entity
 from shop.model.errors import DomainError, Invalid, NotFound
 from shop.model.moves import Move, get_moves
 from shop.services import orders, products, tokens, users
-from shop.storage.execution import check_permission, create, execute, find_entity
+from shop.services.moves import ENTITY_TYPES, make_move
+from shop.storage.execution import check_permission, find_entity
 from shop.storage.idempotency import StoredAnswer, execute_once
 from shop.storage.pagination import Page, PageInput
 from shop.storage.transactions import Context
 
-ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
-CUSTOM_SERVICES: dict[str, Callable[..., Any]] = {
-    "BuyProduct": orders.buy_product,
-    "PlaceOrder": orders.place_order,
-}
 PROTOBUF = "application/protobuf"
 
 UnaryMethod = Callable[[Message], Message]
@@ -87,11 +83,8 @@ def prepare_move(
     mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
     data = load_input(schema, request, ctx.currency, mask)
     if move.is_creation:
-        return partial(
-            CUSTOM_SERVICES.get(name) or partial(create, kind=kind, name=move.name), ctx, data=data
-        )
-    service = CUSTOM_SERVICES.get(name) or partial(execute, kind=kind, name=move.name)
-    return partial(service, ctx, id=request.id, data=data, tags=parse_etag(request.etag))
+        return partial(make_move, ctx, kind, move, data)
+    return partial(make_move, ctx, kind, move, data, request.id, parse_etag(request.etag))
 
 
 def parse_etag(etag: str) -> set[str] | None:

@@ -99,4 +99,4 @@ def get(search: dict[str, Any], id: int) -> Any:
     return find_entity(get_context(), Order, id)
 
 
-register_moves(orders, OrderDocument, create=(checkout.place_order, OrderDocument))
+register_moves(orders, OrderDocument)

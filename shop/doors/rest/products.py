@@ -14,7 +14,6 @@ from shop.doors.rest.routes import register_moves
 from shop.doors.rest.serializers import Price, Time
 from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE
-from shop.services import orders
 from shop.services import products as catalogue
 
 products = Blueprint("products", __name__, description="The catalogue.")
@@ -70,4 +69,4 @@ def get(search: dict[str, Any], id: int) -> Any:
     return catalogue.get_product(get_context(), id)
 
 
-register_moves(products, ProductDocument, buy=(orders.buy_product, OrderDocument))
+register_moves(products, ProductDocument, buy=OrderDocument)

@@ -1,6 +1,5 @@
 """One route for every move that an entity declares: where it is made, what it takes, what it answers."""
 
-from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
@@ -11,40 +10,33 @@ from shop.doors.rest.idempotency import make_idempotent
 from shop.doors.rest.representations import MOVE_METHODS, Representation, find_read_only, move_path
 from shop.doors.rest.url_scope import build_url
 from shop.hypermedia.request import request_state
+from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
-from shop.storage.execution import check_permission, create, execute
-
-Service = Callable[..., Any]
+from shop.services.moves import make_move
+from shop.storage.execution import check_permission
 
 
 def register_moves(
-    blueprint: Blueprint, document: type[Representation], **own: tuple[Service, type[Representation]]
+    blueprint: Blueprint, document: type[Representation], **results: type[Representation]
 ) -> None:
-    """Open the routes of all moves that a kind of entity declares.
+    """Register the routes of all moves that a kind of entity declares.
 
-    `own` names the moves that have a service of their own, and the document of what comes of it.
+    `results` names the moves whose result is not the entity itself, with the representation of it.
     """
     for move in get_moves(document.kind).values():
-        service, shown = own.get(move.name, (build_service(move, document), document))
+        shown = results.get(move.name, document)
         for method in MOVE_METHODS.get(move.name, ("POST",)):
-            view = answer_view(blueprint, move, method, shown, document, build_view(move, service))
+            view = answer_view(blueprint, move, method, shown, document, build_view(document.kind, move))
             view = guard_view(move, document, parse_view_input(blueprint, move, method, document, view))
             rule = ("" if move.is_creation else "/<id:id>") + move_path(move)
             name = "patch" if method == "PATCH" else move.name
             blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
 
 
-def build_service(move: Move, document: type[Representation]) -> Service:
-    """The service that makes any move: a new entity, or an old one in a new state."""
+def build_view(kind: type[Entity], move: Move) -> View:
     if move.is_creation:
-        return lambda ctx, data: create(ctx, document.kind, move.name, data)
-    return lambda ctx, id, data, tags: execute(ctx, document.kind, id, move.name, data, tags)
-
-
-def build_view(move: Move, service: Service) -> View:
-    if move.is_creation:
-        return lambda data: service(get_context(), data)
-    return lambda data, id: service(get_context(), id, data, read_precondition())
+        return lambda data: make_move(get_context(), kind, move, data)
+    return lambda data, id: make_move(get_context(), kind, move, data, id, read_precondition())
 
 
 def answer_view(
@@ -73,7 +65,7 @@ def parse_view_input(
 
 
 def guard_view(move: Move, document: type[Representation], view: View) -> View:
-    """Those who may never do this hear so before their words are read."""
+    """Check permission before the body is parsed."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
