@@ -54,8 +54,18 @@ class Move:
         """Return why the move is not possible in the present state, or None."""
         if self.is_available(entity):
             return None
-        state = f"It is {entity.status}: too" if self.source else "It is too"
-        return Conflict(f"{state} late, or too early, to {self.name} it.")
+        return Conflict(f"Cannot {self.name}: {self.describe_state(entity)}.")
+
+    def describe_state(self, entity: Any) -> str:
+        """Return why the move is not possible: its state has passed, is still to come, or will not come."""
+        noun = f"the {entity.kind.__name__.lower()}"
+        if not self.source:
+            return f"{noun} is not in a state that allows it"
+        if entity.status in find_later_states(entity.kind, self.source):
+            return f"{noun} is already {entity.status}"
+        if find_later_states(entity.kind, frozenset({entity.status})) & self.source:
+            return f"{noun} is not {' or '.join(sorted(self.source))} yet"
+        return f"{noun} is {entity.status}"
 
 
 def move(
@@ -111,6 +121,17 @@ def get_moves(kind: type[Entity]) -> dict[str, Move]:
     """Return the moves of a kind of entity in the order of their declaration."""
     functions = (getattr(member, "__func__", member) for member in vars(kind).values())
     return {each.move.name: each.move for each in functions if hasattr(each, "move")}
+
+
+@cache
+def find_later_states(kind: type[Entity], states: frozenset[str]) -> frozenset[str]:
+    """Return the states that moves lead to from these, one after the other."""
+    later: frozenset[str] = frozenset()
+    while True:
+        moves = [move for move in get_moves(kind).values() if move.target and move.source & (states | later)]
+        if (found := frozenset(move.target for move in moves)) <= later:
+            return later
+        later |= found
 
 
 @cache

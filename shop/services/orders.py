@@ -41,7 +41,7 @@ def place_order(ctx: Context, data: dict[str, Any]) -> Order:
         check_unpaid_limit(ctx)
         items = [reserve_line(session, id, quantity) for id, quantity in merge_lines(data["items"])]
         if short_lines := [item for item in items if isinstance(item, dict)]:
-            raise OutOfStock("There is not enough of everything; nothing was taken.", lines=short_lines)
+            raise OutOfStock("There is not enough in stock; nothing was ordered.", lines=short_lines)
         order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
         order.record_move("create", ctx.actor.id)
         insert_order(session, order)

@@ -25,7 +25,7 @@ ACCESS, REFRESH = "access", "refresh"
 ISSUER = AUDIENCE = "shop"
 LEEWAY_SECONDS = 10
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
-WRONG_CREDENTIALS = "This name and this password do not belong together."
+WRONG_CREDENTIALS = "Wrong username or password."
 SESSION_QUERY = (
     select(User.id, User.role, User.username, User.token_epoch, Login.id)
     .join(Login, Login.user_id == User.id)

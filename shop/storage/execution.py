@@ -77,7 +77,7 @@ def execute(
         if error := get_moves(kind)[name].find_error(entity, ctx.get_roles(entity)):
             raise error
         if tags is not None and not {"*", entity.tag} & set(tags):
-            raise Stale("It was changed since you read it.", tag=entity.tag)
+            raise Stale("Someone else changed this since you read it.", tag=entity.tag)
         outcome = getattr(entity, name)(**data)
         entity.record_move(name, ctx.actor and ctx.actor.id)
     return entity if outcome is None else outcome

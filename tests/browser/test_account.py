@@ -47,7 +47,9 @@ def test_a_page_that_needs_a_login_asks_for_it_and_then_shows_itself(reader):
 def test_a_wrong_password_is_said_in_the_dialog(reader):
     reader.open("/").button("Log in").first.click()
     reader.enter("ada", "not it")
-    expect(reader.page.get_by_role("dialog").get_by_role("alert")).to_contain_text("do not belong together")
+    expect(reader.page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
+        "Wrong username or password"
+    )
 
 
 def test_a_login_that_ended_is_asked_for_again_and_then_what_was_asked_is_done(reader, goods):
@@ -118,7 +120,7 @@ def test_a_form_that_came_too_often_can_be_sent_again_when_it_may(furnished, bro
             reader.open("/").button("Log in").first.click()
             dialog = reader.page.get_by_role("dialog")
             reader.enter("ada", "not it")
-            expect(dialog).to_contain_text("do not belong together")
+            expect(dialog).to_contain_text("Wrong username or password")
             reader.enter("ada", "not it")
             expect(dialog).to_contain_text(re.compile(r"You can send it again in \d+ s\."))
             expect(dialog.get_by_role("button", name="Log in")).to_be_disabled()

@@ -107,3 +107,18 @@ class TestAMoveOfAnOrder:
     def test_is_held_to_its_state_whoever_calls_it(self, move, words, before, after):
         with pytest.raises(Conflict):
             getattr(Order(status=after), move)(**words)
+
+
+@pytest.mark.parametrize(
+    ("move", "status", "message"),
+    [
+        ("cancel", "paid", "Cannot cancel: the order is already paid."),
+        ("cancel", "delivered", "Cannot cancel: the order is already delivered."),
+        ("ship", "placed", "Cannot ship: the order is not paid yet."),
+        ("deliver", "paid", "Cannot deliver: the order is not shipped yet."),
+        ("refund", "cancelled", "Cannot refund: the order is cancelled."),
+    ],
+)
+def test_a_refusal_says_in_which_state_the_entity_is(move, status, message):
+    order = Order(status=status)
+    assert get_moves(Order)[move].state_error(order).detail == message

@@ -55,7 +55,7 @@ def test_a_wrong_login_tells_nothing_of_who_exists(customer, username):
         "/api/v1/tokens", json={"username": username, "password": "wrong-password"}
     )
     assert (refused.status_code, refused.json["detail"]) == (
-        401, "This name and this password do not belong together.",
+        401, "Wrong username or password.",
     )  # fmt: skip
 
 

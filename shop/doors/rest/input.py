@@ -68,7 +68,8 @@ def refuse_repeated_members(lists: Any) -> None:
     twice = [name for name, values in lists if len(values) > 1]
     if twice:
         raise Invalid(
-            "Say each thing once.", errors={name: ["It is there more than once."] for name in twice}
+            "Each parameter may appear only once.",
+            errors={name: ["It appears more than once."] for name in twice},
         )
 
 
@@ -112,4 +113,4 @@ class Parser(FlaskParser):
 
     def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
         (members,) = error.messages.values()
-        raise Invalid("Some members are not as they must be.", errors=members)
+        raise Invalid("Check the members that `errors` names.", errors=members)

@@ -28,14 +28,14 @@ LONGEST_PATH = 500  # characters of a URL that an error repeats
 PROBLEM_TYPES = {
     "invalid": (400, "The input is not valid"),
     "unauthenticated": (401, "Log in first"),
-    "forbidden": (403, "This is not for you"),
-    "not_found": (404, "There is no such thing"),
+    "forbidden": (403, "You do not have access"),
+    "not_found": (404, "Not found"),
     "conflict": (409, "This cannot be done now"),
-    "out_of_stock": (409, "There is not enough of it"),
-    "reused": (422, "This key is taken"),
-    "stale": (412, "It was changed meanwhile"),
-    "expired": (410, "This cursor is too old"),
-    "unavailable": (503, "Come back in a moment"),
+    "out_of_stock": (409, "Not enough in stock"),
+    "reused": (422, "This key was used for another request"),
+    "stale": (412, "Someone else changed this"),
+    "expired": (410, "This link has expired"),
+    "unavailable": (503, "Try again in a moment"),
 }
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 WAYS_OUT = {401: {"login": "/tokens"}, 404: {"home": "/"}, 405: {"home": "/"}, 406: {"home": "/"},
