@@ -1,85 +1,66 @@
-"""The application factory: database, limits and doors put together; nothing else."""
+"""The application factory: the settings, the runtime and the doors put together; nothing else."""
 
-from collections.abc import Callable
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 
-from shop import runtime
-from shop.doors.rest import open_door
-from shop.model.entity import Base
+from shop.doors.service import build_service
+from shop.hypermedia.app import build_app, get_engine, open_database, register_service
+from shop.hypermedia.runtime import NAME
+from shop.hypermedia.waiting_places import WaitingPlaces
 from shop.observability import metrics, tracing
 from shop.observability.health import Health
 from shop.observability.logging import configure_logging
-from shop.runtime import Runtime, get_runtime
+from shop.runtime import ShopRuntime, get_runtime
 from shop.services.housekeeping import Housekeeper
 from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
 from shop.storage.change_listener import ChangeListener
-from shop.storage.database import build_engine_options, configure_engine
-
-
-class Shop(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function: no view is a coroutine, so Flask need not check it at every request."""
-        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or read_settings()
     configure_logging(settings)
-    app = Shop("shop", static_folder=None)
-    app.config.update(
-        MAX_CONTENT_LENGTH=1024 * 1024,
-        PROPAGATE_EXCEPTIONS=False,
-        SEND_FILE_MAX_AGE_DEFAULT=3600,
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=build_engine_options(settings.database_url, settings.threads),
-    )
-    app.extensions[runtime.NAME] = create_runtime(settings, open_database(app))
+    app = build_app("shop", settings)
+    database = open_database(app)
+    Migrate(app, database, directory=str(migrations()))
+    has_graphql = bool(find_spec("graphql") and find_spec("graphql.execution.executor"))  # older ones: no
+    app.extensions[NAME] = create_runtime(settings, get_engine(app, database), has_graphql)
     observe(app, settings)
-    open_door(app, settings)
-    if find_spec("graphql") and find_spec("graphql.execution.executor"):  # older ones have none
+    register_service(app)
+    if has_graphql:
         import_module("shop.doors.graphql").open_door(app, settings)
     return app
 
 
-def open_database(app: Flask) -> Engine:
-    """Flask-SQLAlchemy over the tables of the domain, and its migrations."""
-    db = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
-    Migrate(app, db, directory=str(migrations()))
-    with app.app_context():
-        configure_engine(db.engine)
-        return db.engine
-
-
-def create_runtime(settings: Settings, engine: Engine) -> Runtime:
-    return Runtime(
+def create_runtime(settings: Settings, engine: Engine, has_graphql: bool) -> ShopRuntime:
+    signer = Signer(settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds)
+    return ShopRuntime(
         settings=settings,
+        service=build_service(settings, signer, has_graphql=has_graphql),
         engine=engine,
-        signer=Signer(settings.secret_key, settings.access_token_seconds, settings.refresh_token_seconds),
-        health=Health(settings.database_url, settings.redis_url, migrations()),
+        check_readiness=Health(settings.database_url, settings.redis_url, migrations()).check_readiness,
+        signer=signer,
         change_listener=ChangeListener(engine),
         housekeeper=Housekeeper(engine, settings.currency, settings.unpaid_hours, settings.changes_days),
+        waiting_places=WaitingPlaces(settings.threads // 2),
     )
 
 
 def observe(app: Flask, settings: Settings) -> None:
-    """Before the doors are opened, because observers come first into a request and leave it last."""
-    known = get_runtime(app)
+    """Before the service is registered, because observers come first into a request and leave it last."""
+    runtime = get_runtime(app)
     if settings.metrics_port:
-        metrics.install_metrics(app, known.engine)
-    known.is_traced = tracing.install_tracing(app, known.engine)
+        metrics.install_metrics(app, runtime.engine)
+    runtime.is_traced = tracing.install_tracing(app, runtime.engine)
 
 
 def migrations() -> Path:
-    """The migrations of an installed shop, or those beside it in a checkout."""
+    """Return the migrations of an installed shop, or those beside it in a checkout."""
     installed = Path(str(files("shop"))) / "migrations"
     return installed if installed.is_dir() else installed.parent.parent / "migrations"

@@ -1,54 +1,38 @@
-"""What a running app holds: one typed object, made by the application factory."""
+"""What a running shop holds beside what every service holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from threading import Event
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from flask import Flask, current_app
+from flask import Flask
+
+from shop.hypermedia import runtime
+from shop.hypermedia.runtime import Runtime
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from shop.doors.graphql.persisted import PersistedQueries
-    from shop.doors.rate_limits import RequestLimits
+    from shop.doors.graphql.persisted_queries import PersistedQueries
     from shop.hypermedia.waiting_places import WaitingPlaces
-    from shop.observability.health import Health
     from shop.services.housekeeping import Housekeeper
     from shop.services.tokens import Signer
     from shop.settings import Settings
     from shop.storage.change_listener import ChangeListener
 
-NAME = "shop"
-
 
 @dataclass(slots=True, kw_only=True)
-class Runtime:
+class ShopRuntime(Runtime):
     settings: Settings
-    engine: Engine
     signer: Signer
-    health: Health
     change_listener: ChangeListener
     housekeeper: Housekeeper
-    stopping: Event = field(default_factory=Event)  # set when the server is about to stop
-
-    # Filled by the doors that are open
-    limits: RequestLimits | None = None
-    apis: dict[str, Any] = field(default_factory=dict)  # the OpenAPI document of each version is made of one
-    waiting_places: WaitingPlaces | None = None
-    persisted_queries: PersistedQueries | None = None
-
-    # Filled by what observes and serves the app
-    task_queue: Collection[Any] = ()
-    is_traced: bool = False
-    trace_call: Callable[[str], AbstractContextManager[Callable[[], Any]]] = lambda path: nullcontext(
-        lambda: None
-    )
+    waiting_places: WaitingPlaces
+    persisted_queries: PersistedQueries | None = None  # where GraphQL is open
 
 
-def get_runtime(app: Flask | None = None) -> Runtime:
-    """The runtime of this app, or of the current one."""
-    return (app or current_app).extensions[NAME]
+def get_runtime(app: Flask | None = None) -> ShopRuntime:
+    """Return the runtime of this shop, or of the current one."""
+    return cast("ShopRuntime", runtime.get_runtime(app))
+
+
+def get_signer() -> Signer:
+    return get_runtime().signer

@@ -17,7 +17,9 @@ from limits import parse_many
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from shop.hypermedia.settings import ServiceSettings
 from shop.model.money import Currency
+from shop.storage.database import resolve_path
 
 WEAK_KEY_PATTERN = re.compile("change.?me|secret|passw|example|12345678|abcdefgh|qwerty", re.IGNORECASE)
 TRUSTED_HOST_PATTERN = re.compile(
@@ -52,8 +54,7 @@ def parse_database_url(text: str) -> str:
             raise ValueError
         if not url.database or url.database.startswith((":", "file:")):
             raise ValueError
-        # A relative path is relative to the current folder, not to Flask's instance folder.
-        return url.set(database=str(Path(url.database).absolute())).render_as_string()
+        return resolve_path(text)
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError
     require_extra("psycopg", "postgres")
@@ -161,7 +162,7 @@ def declare_setting(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(ServiceSettings):
     secret_key: tuple[str, ...] = declare_setting(
         None, parse_keys, "random keys of 32 bytes or more, comma-separated, newest first", secret=True
     )

@@ -109,7 +109,13 @@ class Product(Entity):
     def delete(self) -> None:
         self.retired_at = now()
 
-    @move(title="Buy this now", by=MEMBER, when=lambda product: product.stock > 0, takes=Purchase)
+    @move(
+        title="Buy this now",
+        by=MEMBER,
+        when=lambda product: product.stock > 0,
+        otherwise="the product is sold out",
+        takes=Purchase,
+    )
     def buy(self, quantity: int) -> dict[str, Any]:
         """Return the input of an order for this product alone."""
         return {"items": [{"product_id": self.id, "quantity": quantity}]}

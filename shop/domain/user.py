@@ -4,7 +4,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from marshmallow import ValidationError, post_load
+from marshmallow import post_load, validate
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -20,15 +20,20 @@ USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
 
 
-def refuse_common_password(password: str) -> None:
-    if password.casefold() in COMMON_PASSWORDS:
-        raise ValidationError("It is one of the first passwords that anyone tries; choose another.")
+class CommonPassword(validate.NoneOf):
+    """The passwords that attackers try first; they are refused."""
+
+    def __call__(self, value: str) -> str:
+        super().__call__(value.casefold())
+        return value
 
 
 class Password(PlainText):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(8, 128, TEXT_PATTERN, load_only=True, **kwargs)
-        self.validators.append(refuse_common_password)
+        metadata = {"examples": ["correct horse battery"], "x-input": "password"}
+        super().__init__(8, 128, TEXT_PATTERN, load_only=True, metadata=metadata, **kwargs)
+        message = "It is one of the first passwords that anyone tries; choose another."
+        self.validators.append(CommonPassword(COMMON_PASSWORDS, error=message))
 
 
 class Account(InputSchema):
@@ -37,7 +42,7 @@ class Account(InputSchema):
         metadata={"examples": ["ada"]},
     )  # fmt: skip
     email = Email(required=True, metadata={"examples": ["ada@shop.example"]})
-    password = Password(metadata={"examples": ["correct horse battery"]})
+    password = Password()
 
     @post_load
     def replace_password_with_hash(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -48,13 +53,17 @@ class Account(InputSchema):
 
 
 class Registration(Account):
-    password = Password(required=True, metadata={"examples": ["correct horse battery"]})
+    password = Password(required=True)
 
 
 class Credentials(InputSchema):
     username = PlainText(1, 80, TEXT_PATTERN, required=True, metadata={"examples": ["ada"]})
     password = PlainText(
-        1, 128, TEXT_PATTERN, required=True, metadata={"examples": ["correct horse battery"]}
+        1,
+        128,
+        TEXT_PATTERN,
+        required=True,
+        metadata={"examples": ["correct horse battery"], "x-input": "password"},
     )
 
 
@@ -64,7 +73,7 @@ class Refresh(InputSchema):
         2000,
         TEXT_PATTERN,
         required=True,
-        metadata={"description": "The one that came last; it counts once."},
+        metadata={"description": "The one that came last; it counts once.", "x-input": "hidden"},
     )
 
 
@@ -122,20 +131,44 @@ class User(Entity):
         self.addresses.clear()
         self.token_epoch += 1
 
-    @move(title="Disable this account", by=STAFF, unless=OWNER, when=lambda user: not user.disabled)
+    @move(
+        title="Disable this account",
+        by=STAFF,
+        unless=OWNER,
+        when=lambda user: not user.disabled,
+        otherwise="the account is already disabled",
+    )
     def disable(self) -> None:
         self.disabled = True
         self.token_epoch += 1
 
-    @move(title="Enable this account", by=STAFF, unless=OWNER, when=lambda user: user.disabled)
+    @move(
+        title="Enable this account",
+        by=STAFF,
+        unless=OWNER,
+        when=lambda user: user.disabled,
+        otherwise="the account is not disabled",
+    )
     def enable(self) -> None:
         self.disabled = False
 
-    @move(title="Make this user staff", by=STAFF, unless=OWNER, when=lambda user: user.role == CUSTOMER)
+    @move(
+        title="Make this user staff",
+        by=STAFF,
+        unless=OWNER,
+        when=lambda user: user.role == CUSTOMER,
+        otherwise="the user is already staff",
+    )
     def promote(self) -> None:
         self.role = STAFF
 
-    @move(title="Make this user a customer", by=STAFF, unless=OWNER, when=lambda user: user.role == STAFF)
+    @move(
+        title="Make this user a customer",
+        by=STAFF,
+        unless=OWNER,
+        when=lambda user: user.role == STAFF,
+        otherwise="the user is already a customer",
+    )
     def demote(self) -> None:
         self.role = CUSTOMER
 

@@ -1,16 +1,22 @@
 """What a request carries on its way through the service: one typed object, and nothing beside it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import g
-from flask_limiter import RequestLimit
 
-from shop.storage.recorded_queries import RecordedQuery
-from shop.storage.transactions import Context
+if TYPE_CHECKING:
+    from flask_limiter import RequestLimit
 
-UNREAD: Any = object()  # the value of what is read from the request when somebody needs it first
+    from shop.hypermedia.callers import Caller
+    from shop.hypermedia.versions import Version
+    from shop.model.errors import DomainError
+    from shop.storage.transactions import Context
+
+UNREAD: Any = object()  # the value of what is read from the request when it is needed for the first time
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,35 +33,36 @@ class RequestState:
     host: str = ""
     root: str = ""
     prefix: str = ""
-    version: Any = None
+    version: Version = UNREAD
     named_version: str | None = None  # by the Accept header
     media_type: str | None = None
     entity_url: str = ""  # of the entity that a move is about
 
     # Who asks
-    claims: dict[str, Any] | None = UNREAD
+    caller: Caller | None = UNREAD
     context: Context | None = None
 
     # What was sent beside the input: members that begin with an underscore
     hidden_members: dict[str, Any] = field(default_factory=dict)
-
-    # How the answer may be cached
-    is_public: bool = False
-    tag: str | None = None
-    queries: list[RecordedQuery] | None = None
 
     # Limits
     limits: list[RequestLimit] = field(default_factory=list)
     violated_policies: list[str] = field(default_factory=list)
 
     # What happened
+    outage: DomainError | None = None  # that the response cache met
     error_code: str = ""
     fault: Exception | None = None
     is_replayed: bool = False
 
+    @property
+    def caller_id(self) -> int | None:
+        """The account of the caller, if it was needed and there is one."""
+        return self.caller.id if self.caller and self.caller is not UNREAD else None
+
 
 def request_state() -> RequestState:
-    """The state of the current request; it begins with the first look at it."""
+    """Return the state of the current request; it begins with the first look at it."""
     found = g._get_current_object()  # once, because each look through a proxy costs a microsecond
     if "state" not in found:
         found.state = RequestState()

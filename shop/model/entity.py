@@ -92,6 +92,7 @@ class Entity(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     version: Mapped[int] = mapped_column(Integer)
     __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version}
+    __table_args__: Any = {"sqlite_autoincrement": True}  # so that no id is used twice
 
     @property
     def kind(self) -> "type[Entity]":

@@ -1,8 +1,9 @@
 """Strictly typed input fields: values are never converted or guessed."""
 
+from collections.abc import Collection
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from shop.model.money import MAX_MONEY
 
@@ -12,9 +13,21 @@ EMAIL_PATTERN = r"^[^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@.]+(\.[^\x00-\x20\x7f
 
 
 class InputSchema(Schema):
+    """The input of a move or a search; `ignored` names what may be sent back without a meaning."""
+
     class Meta:
         unknown = RAISE
         ordered = True
+
+    def __init__(self, *, ignored: Collection[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ignored = frozenset(ignored)
+
+    @pre_load
+    def drop_ignored(self, data: Any, **_: Any) -> Any:
+        if self.ignored and isinstance(data, dict):
+            return {name: value for name, value in data.items() if name not in self.ignored}
+        return data
 
 
 class EmptyInput(InputSchema):
@@ -90,6 +103,10 @@ class Money(fields.Integer):
         if type(value) is not int:
             raise self.make_error("invalid")
         return value
+
+
+class MoneyBound(Money):
+    """A limit of a range of money; in a query it is a plain number in every version of an API."""
 
 
 class StrictBoolean(fields.Boolean):

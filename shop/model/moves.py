@@ -7,6 +7,7 @@ declarations, and services check every call against them.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
+from inspect import signature
 from typing import Any
 
 from shop.model.entity import Entity
@@ -19,12 +20,15 @@ ANYONE, MEMBER, OWNER, STAFF = "anyone", "member", "owner", "staff"
 @dataclass(frozen=True, kw_only=True)
 class Move:
     name: str
+    method: str  # of the entity
+    takes_actor: bool  # whether the method is told who makes the move
     title: str
     by: frozenset[str]
     unless: frozenset[str]
     source: frozenset[str]
     target: str | None
     when: Callable[[Any], bool]
+    otherwise: str  # why the move is not possible where `when` is false
     takes: type[InputSchema]
     is_creation: bool
 
@@ -60,7 +64,7 @@ class Move:
         """Return why the move is not possible: its state has passed, is still to come, or will not come."""
         noun = f"the {entity.kind.__name__.lower()}"
         if not self.source:
-            return f"{noun} is not in a state that allows it"
+            return self.otherwise or f"{noun} is not in a state that allows it"
         if entity.status in find_later_states(entity.kind, self.source):
             return f"{noun} is already {entity.status}"
         if find_later_states(entity.kind, frozenset({entity.status})) & self.source:
@@ -76,6 +80,7 @@ def move(
     source: set[str] = frozenset(),
     target: str | None = None,
     when: Callable[[Any], bool] = lambda entity: True,
+    otherwise: str = "",
     takes: type[InputSchema] = EmptyInput,
 ) -> Callable[[Any], Any]:
     """Declare a method as a move; a class method is a move that creates an entity."""
@@ -84,13 +89,16 @@ def move(
         is_creation = isinstance(method, classmethod)
         function = method.__func__ if is_creation else method
         declaration = Move(
-            name=function.__name__,
+            name=function.__name__.rstrip("_"),  # so that a method may be called return_
+            method=function.__name__,
+            takes_actor="actor" in signature(function).parameters,
             title=title,
             by=frozenset({by} if isinstance(by, str) else by),
             unless=frozenset({unless} if unless else ()),
             source=frozenset(source),
             target=target,
             when=when,
+            otherwise=otherwise,
             takes=takes,
             is_creation=is_creation,
         )

@@ -47,13 +47,11 @@ class Health:
         self.revision_check = SharedCheck(lambda: get_revision(engine))
         self.redis_check = SharedCheck(lambda: ping_redis(redis_url)) if redis_url else None
 
-    def check_readiness(self, *, stopping: bool = False) -> dict[str, str]:
+    def check_readiness(self) -> dict[str, str]:
         """Return the state of database, schema and Redis; raise Unavailable if requests cannot be served.
 
         Redis is optional: the shop also works while it is down.
         """
-        if stopping:
-            raise Unavailable("This process is about to stop.", retry_after=1)
         revision_result, redis_result = (
             self.revision_check.start(),
             self.redis_check and self.redis_check.start(),

@@ -20,8 +20,8 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shop.doors.rate_limits import DEFAULT, POLICIES
-from shop.doors.rest.response_cache import RESPONSE_OBSERVERS
+from shop.doors.login_limits import LOGIN_POLICIES
+from shop.hypermedia.rate_limits import DEFAULT, POLICIES
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
@@ -97,7 +97,7 @@ def get_collectors() -> SimpleNamespace:
         fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
         login_failures=Counter("shop_login_failures", "Logins refused."),
     )
-    for policy in POLICIES:
+    for policy in (*POLICIES, *LOGIN_POLICIES):
         collectors.limited_requests.labels(policy)
     return collectors
 
@@ -109,7 +109,7 @@ def install_metrics(app: Flask, engine: Engine) -> None:
     app.teardown_request(count_request_end)
     event.listen(engine, "handle_error", count_busy_error)
     WRITE_WAIT_OBSERVERS.add(observe_lock_wait)
-    RESPONSE_OBSERVERS.add(observe_request)
+    get_runtime(app).observe_response = observe_request
 
 
 def count_request_start(app: Flask, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from shop.domain.product import Product, ProductRow
 from shop.model.entity import normalize_text
-from shop.model.fields import TEXT_PATTERN, Money, PlainText, StrictBoolean
+from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
 from shop.services.search import STORED_TOTAL, build_word_filter
 from shop.storage.pagination import Page, PageInput, PageQueries, SortOrder, build_count, paginate
 from shop.storage.transactions import Context
@@ -22,10 +22,6 @@ SORT_COLUMNS = {
 }
 
 
-class PriceBound(Money):
-    """A limit of a price range; a plain number in every version of the API."""
-
-
 class ProductSearch(PageInput):
     """The parameters of a product search."""
 
@@ -37,8 +33,8 @@ class ProductSearch(PageInput):
         TEXT_PATTERN,
         metadata={"prompt": "Words", "description": "Words of the name or the description."},
     )
-    min_price = PriceBound()
-    max_price = PriceBound()
+    min_price = MoneyBound()
+    max_price = MoneyBound()
     in_stock = StrictBoolean(
         metadata={"description": "true: only what can be bought now; false: only what cannot."}
     )

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -18,6 +19,14 @@ from shop.model.errors import Conflict, DomainError, Unavailable
 from shop.storage import timeouts
 
 CONFLICT = "conflict"  # the key of the message in the info of a constraint
+
+
+def resolve_path(url: str) -> str:
+    """Return the URL with the path of an SQLite file made absolute; Flask would seek it in its own folder."""
+    parts = make_url(url)
+    if parts.get_backend_name() != "sqlite":
+        return url
+    return parts.set(database=str(Path(parts.database or "").absolute())).render_as_string()
 
 
 def build_engine_options(url: str, threads: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What every move needs: find the entity, check permission, create or execute, record."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
@@ -8,7 +8,7 @@ from sqlalchemy.orm import lazyload
 
 from shop.model.entity import Entity
 from shop.model.errors import Stale, Unauthenticated
-from shop.model.moves import get_moves
+from shop.model.moves import Move, get_moves
 from shop.storage.transactions import Context
 
 E = TypeVar("E", bound=Entity)
@@ -59,7 +59,7 @@ def create(ctx: Context, kind: type[E], name: str, data: dict[str, Any]) -> E:
     with ctx.transaction() as session:
         if error := get_moves(kind)[name].find_error(kind, ctx.get_roles()):
             raise error
-        entity = getattr(kind, name)(**data)
+        entity = call_method(ctx, kind, get_moves(kind)[name], data)
         session.add(entity)
         entity.record_move(name, ctx.actor and ctx.actor.id)
     return entity
@@ -78,6 +78,26 @@ def execute(
             raise error
         if tags is not None and not {"*", entity.tag} & set(tags):
             raise Stale("Someone else changed this since you read it.", tag=entity.tag)
-        outcome = getattr(entity, name)(**data)
+        outcome = call_method(ctx, entity, get_moves(kind)[name], data)
         entity.record_move(name, ctx.actor and ctx.actor.id)
     return entity if outcome is None else outcome
+
+
+def call_method(ctx: Context, target: Any, move: Move, data: dict[str, Any]) -> Any:
+    """Call the method of a move, with the caller if it asks for one."""
+    return getattr(target, move.method)(**data, **({"actor": ctx.actor} if move.takes_actor else {}))
+
+
+def make_move(
+    ctx: Context,
+    kind: type[Entity],
+    move: Move,
+    data: dict[str, Any],
+    id: int | None = None,
+    tags: Collection[str] | None = None,
+    service: Callable[..., Any] | None = None,
+) -> Any:
+    """Make a move: a new entity, an old one in a new state, or what the service of the move returns."""
+    if move.is_creation:
+        return service(ctx, data) if service else create(ctx, kind, move.name, data)
+    return service(ctx, id, data, tags) if service else execute(ctx, kind, id, move.name, data, tags)

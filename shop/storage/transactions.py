@@ -25,7 +25,7 @@ WRITE_WAIT_OBSERVERS: set[Callable[[float], None]] = set()
 class Actor:
     id: int
     role: str
-    login: str
+    login: str = ""
     name: str = ""
 
 

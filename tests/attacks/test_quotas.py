@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.doors.rate_limits import CEILING
+from shop.hypermedia.rate_limits import CEILING
 
 RIGHT = {"username": "ada", "password": "walnut-and-brass"}
 WRONG = {"username": "ada", "password": "wrong-password"}

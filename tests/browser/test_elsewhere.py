@@ -9,7 +9,7 @@ import pytest
 from jinja2 import Template
 from playwright.sync_api import expect
 
-from shop.doors.rest.explorer import FOLDER, MODULES
+from shop.hypermedia.explorer import FOLDER, MODULES
 from tests.browser.conftest import Reader, reading
 
 FORMS = "application/prs.hal-forms+json"

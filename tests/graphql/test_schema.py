@@ -11,12 +11,12 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
-from shop.doors.rest.problems import PROBLEM_TYPES
-from shop.doors.rest.products import ProductDocument
-from shop.doors.rest.representations import MOVE_METHODS
-from shop.doors.rest.tokens import TokenDocument
-from shop.doors.rest.users import UserDocument
+from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
+from shop.doors.rest.products import ProductRepresentation
+from shop.doors.rest.tokens import TokenRepresentation
+from shop.doors.rest.users import UserRepresentation
+from shop.hypermedia.links import MOVE_METHODS
+from shop.hypermedia.problems import PROBLEM_TYPES
 from shop.model.errors import DomainError
 from shop.model.moves import STAFF, get_moves
 from shop.services import orders, products
@@ -24,12 +24,12 @@ from shop.services.moves import ENTITY_TYPES
 
 ROOT = Path(__file__).parent.parent.parent
 SHOWN = {
-    "Product": ProductDocument,
-    "User": UserDocument,
-    "Order": OrderDocument,
-    "OrderItem": ItemDocument,
-    "OrderStep": StepDocument,
-    "TokenPayload": TokenDocument,
+    "Product": ProductRepresentation,
+    "User": UserRepresentation,
+    "Order": OrderRepresentation,
+    "OrderItem": ItemRepresentation,
+    "OrderStep": StepRepresentation,
+    "TokenPayload": TokenRepresentation,
 }
 # Links are what a schema is made of, forms are the mutations, and what is embedded may be asked for by name.
 ELSEWHERE = {"_links", "_templates", "_embedded"}

@@ -13,9 +13,9 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.methods import UNARY_METHODS, get_method_name
-from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
-from shop.doors.rest.products import ProductDocument
-from shop.doors.rest.users import UserDocument
+from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
+from shop.doors.rest.products import ProductRepresentation
+from shop.doors.rest.users import UserRepresentation
 from shop.model.moves import get_moves
 from shop.services.moves import ENTITY_TYPES
 from tests.calls import METHODS
@@ -27,8 +27,8 @@ LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMEN
 STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
 MOVES = [(kind, move) for kind in ENTITY_TYPES for move in get_moves(kind).values()]
 DOCUMENTS = {
-    pb.Product: ProductDocument, pb.User: UserDocument, pb.Order: OrderDocument,
-    pb.OrderItem: ItemDocument, pb.OrderStep: StepDocument,
+    pb.Product: ProductRepresentation, pb.User: UserRepresentation, pb.Order: OrderRepresentation,
+    pb.OrderItem: ItemRepresentation, pb.OrderStep: StepRepresentation,
 }  # fmt: skip
 # What REST shows and this door leaves out, and why.
 ELSEWHERE = {

@@ -12,7 +12,7 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import get_mutation_name
 from shop.doors.grpc.methods import get_method_name as called
-from shop.doors.rest.representations import MOVE_METHODS, move_path
+from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly
 from tests.conftest import Person
@@ -44,7 +44,7 @@ class Rest:
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
         move = get_moves(KINDS[kind])[name]
-        method, url = MOVE_METHODS.get(name, ("POST",))[-1], f"/api/v1/{kind}/{id}{move_path(move)}"
+        method, url = MOVE_METHODS.get(name, ("POST",))[-1], f"/api/v1/{kind}/{id}{get_move_path(move)}"
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         headers |= {"Idempotency-Key": key} if key else {}
         return self.outcome(who.call(method, url, json=words, headers=headers))

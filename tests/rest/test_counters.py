@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import WindowStats, parse
 
-from shop.doors.rate_limits import count_seconds_left
 from shop.hypermedia import rate_limit_counters
 from shop.hypermedia.rate_limit_counters import MemoryCounters
+from shop.hypermedia.rate_limits import count_seconds_left
 
 KEYS, AMOUNTS = st.sampled_from("abc"), st.integers(-3, 5)
 
@@ -58,7 +58,7 @@ def test_a_clock_that_is_set_changes_no_window(monkeypatch):
 
 @pytest.mark.parametrize(("end", "seconds"), [(-3600, 1), (0, 1), (0.5, 1), (30.1, 31), (60, 60), (3661, 60)])
 def test_seconds_left_are_at_least_one_and_never_more_than_the_window_has(monkeypatch, end, seconds):
-    monkeypatch.setattr("shop.doors.rate_limits.time", lambda: 1000.0)
+    monkeypatch.setattr("shop.hypermedia.rate_limits.time", lambda: 1000.0)
     assert count_seconds_left(parse("5/minute"), WindowStats(1000 + end, 0)) == seconds
 
 

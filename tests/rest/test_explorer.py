@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shop.doors.rest.explorer import FOLDER, TAG
+from shop.hypermedia.explorer import FOLDER, TAG
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 HTML = "text/html; charset=utf-8"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.doors.request_context import group_address
+from shop.hypermedia.callers import group_address
 
 GROUNDS = ["sqlite"]
 
@@ -30,7 +30,7 @@ def test_a_host_of_others_is_a_problem(ask):
     answer = ask("evil.example", hosts="shop.example")
     assert (answer.status_code, answer.json["detail"]) == (
         400,
-        "Host must be a name of this shop (SHOP_TRUSTED_HOSTS).",
+        "Host must be a name that this service answers to.",
     )
 
 

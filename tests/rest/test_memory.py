@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from limits.errors import StorageError
 from sqlalchemy import text
 
-from shop.doors.rest import response_cache
+from shop.hypermedia import response_cache
 from tests.conftest import Person
 
 PRODUCTS = "/api/v1/products"

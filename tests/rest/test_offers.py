@@ -5,16 +5,15 @@ from marshmallow import fields
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped
 
-from shop.app import create_app
-from shop.doors.request_context import get_context
-from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.representations import Representation
-from shop.doors.rest.routes import register_moves
+from shop.hypermedia.app import create_service
+from shop.hypermedia.callers import bearer_keys, build_anonymous_context
+from shop.hypermedia.representations import Representation
+from shop.hypermedia.resources import Resource
+from shop.hypermedia.serializers import describe
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, StrictInteger
 from shop.model.moves import ANYONE, move
-from shop.storage.execution import find_entity
-from tests.conftest import settings_for
+from tests.conftest import KEY
 
 
 class Dim(InputSchema):
@@ -34,31 +33,24 @@ class Lamp(Entity):
         self.percent = percent
 
 
-class LampDocument(Representation):
-    kind, path = Lamp, "/lamps"
-    percent = fields.Integer()
+class LampRepresentation(Representation):
+    percent = fields.Integer(metadata=describe("How bright it is."))
+
+
+lamps = Resource(Lamp, path="/lamps", description="All lamps.", representation=LampRepresentation)
 
 
 @pytest.fixture
 def client(tmp_path):
-    """A shop that has a lamp."""
-    lamps = Blueprint("lamps", __name__, description="Lamps.")
-
-    @lamps.route("/<id:id>")
-    @lamps.needs(ANYONE)
-    @lamps.gives(200, LampDocument)
-    def get(id):
-        """Look at a lamp."""
-        return find_entity(get_context(), Lamp, id)
-
-    register_moves(lamps, LampDocument)
-    app = create_app(settings_for(f"sqlite:///{tmp_path / 'lamps.db'}"))
-    app.extensions["shop"].apis["v1"].register_blueprint(lamps, url_prefix="/api/v1/lamps", name="v1_lamps")
+    """A client of a service that has a lamp."""
+    url = f"sqlite:///{tmp_path / 'lamps.db'}"
+    app = create_service(
+        "Lamps", resources=[lamps], identify=bearer_keys({}), database_url=url, secret_key=KEY
+    )
     with app.app_context():
-        db = app.extensions["sqlalchemy"]
-        Lamp.metadata.create_all(db.engine)
-        db.session.add(Lamp(percent=100))
-        db.session.commit()
+        session = build_anonymous_context().session
+        session.add(Lamp(percent=100))
+        session.commit()
     return app.test_client()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.rest.representations import MOVE_METHODS, move_path
+from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.model.moves import get_moves
 
 WORDS = {
@@ -50,7 +50,7 @@ def offered(caller, url, name):
 
 
 def follow(caller, url, name, words):
-    move_url = url + move_path(get_moves(User if "/users" in url else Product)[name])
+    move_url = url + get_move_path(get_moves(User if "/users" in url else Product)[name])
     return caller.call(MOVE_METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
 
 

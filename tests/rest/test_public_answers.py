@@ -7,10 +7,10 @@ from flask import Flask
 from marshmallow import fields, post_dump
 
 from shop.domain.user import User
-from shop.doors.request_context import get_context
-from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.representations import LinkedSchema
-from shop.doors.rest.serializers import RenderContext
+from shop.hypermedia.blueprint import Blueprint
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.representations import LinkedSchema
+from shop.hypermedia.serializers import RenderContext
 from shop.model.errors import Stale
 from shop.model.moves import ANYONE
 

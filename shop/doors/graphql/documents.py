@@ -29,7 +29,7 @@ from graphql.execution.values import get_argument_values
 from shop.doors.graphql.errors import PARSE_FAILED, VALIDATION_FAILED, RequestError
 from shop.doors.graphql.introspection import META_FIELDS, estimate_list_length
 from shop.doors.graphql.schema import SCHEMA
-from shop.doors.request_context import MOST_ERRORS
+from shop.hypermedia.error_lists import MAX_ERRORS
 
 MAX_TOKENS, MAX_DEPTH, MAX_ALIASES, MAX_COST = 1000, 12, 50, 50_000
 MAX_ALIAS_LENGTH = 100  # characters; an answer may repeat it for each of a thousand values
@@ -62,7 +62,7 @@ def validate_document(text: str, introspection: bool) -> ParsedDocument:
             VALIDATION_FAILED, f"An alias has {MAX_ALIAS_LENGTH} characters at most."
         ).errors
     rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
-    errors = validate(SCHEMA, document, rules, max_errors=MOST_ERRORS, hide_suggestions=not introspection)
+    errors = validate(SCHEMA, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     return document, RequestError(VALIDATION_FAILED, *errors).errors
 
 

@@ -16,10 +16,12 @@ from shop.doors.graphql.idempotency import IdempotentExecutor
 from shop.doors.graphql.persisted_queries import PersistedQueries, hash_query, parse_query_hash
 from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
 from shop.doors.graphql.schema import SCHEMA, SDL
-from shop.doors.rate_limits import charge
-from shop.doors.request_context import MOST_ERRORS, get_context, get_settings
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.error_lists import MAX_ERRORS
 from shop.hypermedia.negotiation import HTML, JSON, parse_content_type
-from shop.hypermedia.request import request_state
+from shop.hypermedia.rate_limits import charge
+from shop.hypermedia.responses import build_public_response
+from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.strict_json import parse_json
 from shop.runtime import get_runtime
 
@@ -42,16 +44,15 @@ def handle_get_request() -> Response:
     if "query" in request.args or "extensions" in request.args:
         parameters = {name: request.args[name] for name in PARAMETER_TYPES if name in request.args}
         return answer_request({name: parse_parameter(name, text) for name, text in parameters.items()})
-    request_state().is_public = True
     if get_settings().graphiql and choose_response_type(HTML) == HTML:
         return render_graphiql()
     if not get_settings().graphql_introspection:
         raise BadRequest("A query is missing.")
-    return Response(SDL, content_type="text/plain; charset=utf-8")
+    return build_public_response(SDL, "text/plain; charset=utf-8")
 
 
 def render_graphiql() -> Response:
-    response = Response(GRAPHIQL_PAGE, content_type=f"{HTML}; charset=utf-8")
+    response = build_public_response(GRAPHIQL_PAGE, f"{HTML}; charset=utf-8")
     response.headers["Content-Security-Policy"] = GRAPHIQL_CSP
     return response
 
@@ -82,8 +83,9 @@ def answer_request(parameters: dict[str, Any]) -> Response:
     body: dict[str, Any] = {"data": result.data}
     body |= {"errors": errors.serialize_execution_errors(result.errors)} if result.errors else {}
     body |= {"extensions": {"replayed": replayed}} if replayed else {}
-    request_state().is_public = True
-    return set_retry_status(build_response(body, 200, kind), body)
+    response = build_response(body, 200, kind)
+    response.is_public = True
+    return set_retry_status(response, body)
 
 
 def get_persisted_queries() -> PersistedQueries:
@@ -124,7 +126,7 @@ def execute_query(
     if has_more_values(raw_variables, MAX_VARIABLE_VALUES):
         raise RequestError(errors.BAD_INPUT, f"The variables hold more than {MAX_VARIABLE_VALUES} values.")
     variables = get_variable_values(
-        SCHEMA, operation.variable_definitions or (), raw_variables, max_errors=MOST_ERRORS, **options
+        SCHEMA, operation.variable_definitions or (), raw_variables, max_errors=MAX_ERRORS, **options
     )
     if isinstance(variables, list):
         raise RequestError(errors.BAD_INPUT, *variables)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from shop.doors.graphql.conversions import to_camel_case
-from shop.doors.request_context import MOST_ERRORS, list_errors, shorten
+from shop.hypermedia.error_lists import MAX_ERRORS, list_errors, shorten
 from shop.hypermedia.request import request_state
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error
@@ -44,7 +44,7 @@ class RequestError(Exception):
         super().__init__(code)
         graphql_errors = [GraphQLError(each) if isinstance(each, str) else each for each in errors]
         self.status = status
-        self.errors = [serialize_error(each, code) for each in graphql_errors[: MOST_ERRORS + 1]]
+        self.errors = [serialize_error(each, code) for each in graphql_errors[: MAX_ERRORS + 1]]
 
 
 def serialize_error(error: GraphQLError, code: str = BAD_INPUT) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from graphql.execution.values import get_argument_values
 
 from shop.doors.graphql.errors import serialize_error
 from shop.doors.graphql.mutations import prepare_move
-from shop.doors.request_context import build_fingerprints, parse_key
+from shop.hypermedia.fingerprints import build_fingerprints, parse_key
 from shop.model.errors import DomainError, Invalid
 from shop.storage.idempotency import StoredAnswer, execute_once
 

@@ -11,10 +11,13 @@ from shop.domain.order import Order
 from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
-from shop.doors.rate_limits import limit_failed_logins
-from shop.doors.request_context import find_address, get_settings, get_signer, parse_tags
+from shop.doors.login_limits import limit_failed_logins
+from shop.hypermedia.callers import find_address
+from shop.hypermedia.etags import parse_tags
+from shop.hypermedia.runtime import get_settings
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
+from shop.runtime import get_signer
 from shop.services import tokens
 from shop.services.moves import ENTITY_TYPES, make_move
 from shop.storage.execution import check_permission

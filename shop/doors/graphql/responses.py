@@ -3,10 +3,11 @@
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import request
 from werkzeug.exceptions import NotAcceptable
 
 from shop.hypermedia.negotiation import JSON, choose_media_type
+from shop.hypermedia.responses import Answer
 
 GRAPHQL_JSON = "application/graphql-response+json"
 
@@ -24,7 +25,7 @@ def require_response_type() -> str:
     return media_type
 
 
-def build_response(body: dict[str, Any], status: int, media_type: str) -> Response:
-    response = Response(orjson.dumps(body), status, content_type=f"{media_type}; charset=utf-8")
+def build_response(body: dict[str, Any], status: int, media_type: str) -> Answer:
+    response = Answer(orjson.dumps(body), status, content_type=f"{media_type}; charset=utf-8")
     response.cache_control.no_store = "errors" in body
     return response

@@ -25,12 +25,13 @@ from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.doors import rate_limits
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
 from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.doors.grpc.open_calls import OpenCalls
-from shop.doors.request_context import group_address, read_request_ids
-from shop.hypermedia.request import UNREAD, request_state
+from shop.hypermedia import rate_limits
+from shop.hypermedia.callers import group_address
+from shop.hypermedia.request import request_state
+from shop.hypermedia.request_ids import read_request_ids
 from shop.model.errors import Invalid
 from shop.runtime import get_runtime
 from shop.storage import timeouts
@@ -147,7 +148,7 @@ class CallRunner:
             except Exception as error:  # noqa: BLE001
                 raise CallError(to_status(error, request_id=call.ids["request_id"])) from None
             finally:
-                call.limits, call.user_id = rate_limits.get_current_limits(), find_user_id()
+                call.limits, call.user_id = rate_limits.get_current_limits(), request_state().caller_id
 
     async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
         """Run `work` for a call, in a thread and in a Flask request context."""
@@ -180,7 +181,8 @@ class CallRunner:
                         failed()
                     raise call_error from None
                 finally:
-                    call.user_id, call.replayed = find_user_id(), request_state().is_replayed
+                    state = request_state()
+                    call.user_id, call.replayed = state.caller_id, state.is_replayed
 
     async def run_for_all(self, work: Callable[[], Any]) -> Any:
         """Run `work` for all streams together, in a thread, without a caller and without a deadline."""
@@ -198,12 +200,6 @@ class CallRunner:
             if trace_id := request_state().trace_id:
                 request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
             yield failed
-
-
-def find_user_id() -> int | None:
-    """Return the id of the account whose token this request has, or None."""
-    claims = request_state().claims
-    return int(claims["sub"]) if claims and claims is not UNREAD else None
 
 
 def parse_message(kind: type[Message], raw: bytes) -> Message:

@@ -20,9 +20,9 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
-from shop.doors import rate_limits
 from shop.doors.grpc.messages import FIELD_NAMES
-from shop.doors.request_context import shorten
+from shop.hypermedia import rate_limits
+from shop.hypermedia.error_lists import shorten
 from shop.model.errors import DomainError, Invalid
 from shop.storage.database import translate_error
 

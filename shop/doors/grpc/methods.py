@@ -18,21 +18,16 @@ from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
 from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
-from shop.doors.rate_limits import limit_failed_logins
-from shop.doors.request_context import (
-    anonymous_context,
-    build_fingerprints,
-    find_address,
-    get_context,
-    get_settings,
-    get_signer,
-    parse_key,
-    parse_tags,
-)
+from shop.doors.login_limits import limit_failed_logins
+from shop.hypermedia.callers import build_anonymous_context, find_address, get_context
+from shop.hypermedia.etags import parse_tags
+from shop.hypermedia.fingerprints import build_fingerprints, parse_key
 from shop.hypermedia.request import request_state
+from shop.hypermedia.runtime import get_settings
 from shop.model.entity import Entity
 from shop.model.errors import DomainError, Invalid, NotFound
 from shop.model.moves import Move, get_moves
+from shop.runtime import get_signer
 from shop.services import orders, products, tokens, users
 from shop.services.moves import ENTITY_TYPES, make_move
 from shop.storage.execution import check_permission, find_entity
@@ -168,7 +163,7 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
 
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
-    ctx = anonymous_context()  # an expired token must not prevent a login
+    ctx = build_anonymous_context()  # an expired token must not prevent a login
     credentials = load_input(Credentials(), request, ctx.currency)
     with limit_failed_logins(credentials["username"]):
         return build_token_response(
@@ -177,7 +172,7 @@ def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
 
 
 def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
-    ctx = anonymous_context()
+    ctx = build_anonymous_context()
     data = load_input(Refresh(), request, ctx.currency)
     return build_token_response(pb.RefreshResponse, tokens.refresh_tokens(ctx, get_signer(), **data))
 

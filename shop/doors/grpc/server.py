@@ -97,9 +97,7 @@ async def update_health(app: Flask, health_servicer: health.aio.HealthServicer) 
     executor = ThreadPoolExecutor(1, "shop-health")  # a thread of its own: a busy server is still healthy
     while True:
         try:
-            await asyncio.get_running_loop().run_in_executor(
-                executor, get_runtime(app).health.check_readiness
-            )
+            await asyncio.get_running_loop().run_in_executor(executor, get_runtime(app).check_readiness)
             state = HealthCheckResponse.SERVING
         except DomainError:
             state = HealthCheckResponse.NOT_SERVING

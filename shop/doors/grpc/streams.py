@@ -13,13 +13,13 @@ from google.rpc import code_pb2 as code
 from shop.domain.change import CHANGED
 from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
-from shop.doors import rate_limits
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import answer_once, handle_move
-from shop.doors.request_context import anonymous_context, get_context
+from shop.hypermedia import rate_limits
+from shop.hypermedia.callers import build_anonymous_context, get_context
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import get_moves
 from shop.runtime import get_runtime
@@ -41,7 +41,7 @@ class StreamMethods:
     def __init__(self, runner: CallRunner) -> None:
         self.runner, watcher = runner, get_runtime(runner.app).change_listener
         with runner.app.app_context():
-            self.ctx = anonymous_context()
+            self.ctx = build_anonymous_context()
         self.changes, self.steps = (
             ChangeStream(
                 watcher, lambda cursor, read=read: runner.run_for_all(lambda: read_rows_after(read, cursor))
@@ -156,7 +156,7 @@ class StreamMethods:
                 answer.refusal.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.runner.run_for_all(lambda: changes.find_newest_change(anonymous_context()))
+        yield await self.runner.run_for_all(lambda: changes.find_newest_change(build_anonymous_context()))
 
     async def send_changes(self, call: Call) -> Messages:
         async for rows in self.changes.read_after(call.cursor):
@@ -193,7 +193,7 @@ def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
 
 def read_rows_after(read: Callable[[Context, int], Sequence[ChangeRow]], cursor: int) -> Sequence[ChangeRow]:
     try:
-        return read(anonymous_context(), cursor)
+        return read(build_anonymous_context(), cursor)
     except NotFound as error:
         raise Invalid("Start again without this cursor.", errors={"cursor": [error.detail]}) from None
 

@@ -9,12 +9,14 @@ from flask import Response, after_this_request, request
 from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
-from shop.doors.request_context import find_caller, get_context
-from shop.doors.rest.blueprint import Blueprint, parse_preferences
-from shop.doors.rest.representations import LINK_SCHEMA, LinkedSchema, profile_link
-from shop.doors.rest.serializers import Price, RenderContext, Time
-from shop.doors.rest.url_scope import build_url
-from shop.hypermedia.waiting_places import Place, WaitingPlaces
+from shop.hypermedia.blueprint import Blueprint
+from shop.hypermedia.callers import get_context, name_caller
+from shop.hypermedia.links import Links, build_profile_link
+from shop.hypermedia.representations import LINK_SCHEMA, LinkedSchema
+from shop.hypermedia.responses import parse_preferences
+from shop.hypermedia.serializers import Price, RenderContext, Time, describe
+from shop.hypermedia.url_scope import build_url
+from shop.hypermedia.waiting_places import Place
 from shop.model.fields import StrictInteger
 from shop.model.moves import ANYONE
 from shop.runtime import get_runtime
@@ -30,27 +32,29 @@ class ChangeSearch(feed.ChangeSearch):
     wait = StrictInteger(0, MAX_WAIT, metadata={"description": "Seconds to wait where there is nothing new."})
 
 
-class ChangeDocument(Schema):
-    seq = fields.Integer()
-    kind = fields.String(metadata={"enum": CHANGE_KINDS})
-    product_id = fields.Integer()
-    price = Price()
-    stock = fields.Integer()
-    at = Time()
+class ChangeRepresentation(Schema):
+    seq = fields.Integer(metadata=describe("The number of the change, and the cursor to go on from."))
+    kind = fields.String(metadata={"enum": CHANGE_KINDS, **describe("created, changed, stocked or retired.")})
+    product_id = fields.Integer(
+        metadata=describe("The number of the product.", title="Product", means="identifier")
+    )
+    price = Price(metadata=describe("The price after the change, exact.", means="price"))
+    stock = fields.Integer(metadata=describe("How many there were after the change."))
+    at = Time(metadata=describe("When, in UTC.", title="When"))
     _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
-    def links(self, change: dict[str, Any]) -> dict[str, dict[str, str]]:
-        """To the product, while it is sold."""
+    def links(self, change: dict[str, Any]) -> Links:
+        """Return a link to the product, while it is sold."""
         return {"product": {"href": build_url(f"/products/{change['product_id']}")}} if change["sold"] else {}
 
 
-class ChangesDocument(Schema):
-    item = fields.List(fields.Nested(ChangeDocument))
+class ChangesRepresentation(Schema):
+    item = fields.List(fields.Nested(ChangeRepresentation))
 
 
 @dataclass(frozen=True)
 class ChangePage:
-    """What came after a cursor."""
+    """The changes after a cursor."""
 
     after: int
     asked: dict[str, int]
@@ -65,26 +69,34 @@ class ChangePage:
         return self.items[-1]["seq"] if self.items else self.after
 
 
-class FeedDocument(LinkedSchema):
-    _embedded = fields.Nested(ChangesDocument, attribute="embedded")
+class FeedRepresentation(LinkedSchema):
+    rels = {
+        "self": "What came after this cursor.",
+        "next": "What comes after the last of these; always there, and the place to go on from another day.",
+        "search": "A URI template (RFC 6570): where to go on, how many at most, how many seconds to wait.",
+        "product": "What changed, while it is sold.",
+    }
 
-    def links(self, turn: ChangePage, _: RenderContext) -> dict[str, dict[str, Any]]:
+    _embedded = fields.Nested(ChangesRepresentation, attribute="embedded")
+
+    def links(self, obj: ChangePage, frame: RenderContext) -> Links:
         return {
-            "self": {"href": build_url("/changes", **turn.asked | {"after": turn.after})},
-            "next": {"href": build_url("/changes", **turn.asked | {"after": turn.last})},
-            "search": build_template(),
-            "profile": profile_link("changes"),
+            "self": {"href": build_url("/changes", **obj.asked | {"after": obj.after})},
+            "next": {"href": build_url("/changes", **obj.asked | {"after": obj.last})},
+            "search": build_changes_link(),
+            "profile": build_profile_link("changes"),
         }
 
 
-def build_template() -> dict[str, Any]:
+def build_changes_link() -> dict[str, Any]:
     return {"href": f"{build_url('/changes')}{{?{','.join(ChangeSearch().fields)}}}", "templated": True}
 
 
 @changes.route("")
 @changes.needs(ANYONE)
 @changes.arguments(ChangeSearch, location="query")
-@changes.gives(200, FeedDocument)
+@changes.gives(200, FeedRepresentation)
+@changes.may_fail(404, 410)
 def browse(search: dict[str, Any]) -> ChangePage:
     """Read what changed, or wait for what will."""
     ctx, limit, after = get_context(), search["limit"], search.get("after")
@@ -110,8 +122,7 @@ def wait_for_rows(after: int, limit: int, seconds: int) -> Any:
     """What comes while one waits. Half of the threads may wait, so that the others can answer."""
     if not seconds:
         return []
-    places: WaitingPlaces = get_runtime().waiting_places
-    with places.take(find_caller()) as place:
+    with get_runtime().waiting_places.take(name_caller()) as place:
         if place is None:
             add_header("Retry-After", "1")
             return []

@@ -1,102 +1,83 @@
-"""The orders over HAL. Their moves come from their declarations."""
+"""The orders."""
 
-from typing import Any
-
-from flask import request
 from marshmallow import Schema, fields
 
 from shop.domain.order import ORDER_STATES, Item, Order
-from shop.doors.request_context import get_context
-from shop.doors.rest.blueprint import Blueprint
-from shop.doors.rest.representations import (
-    LINK_SCHEMA,
-    OPTIONAL_MEMBER,
-    CollectionRepresentation,
-    Representation,
-)
-from shop.doors.rest.routes import register_moves
-from shop.doors.rest.serializers import Price, RenderContext, Time
-from shop.doors.rest.url_scope import build_url
-from shop.model.fields import EmptyInput
+from shop.hypermedia.links import Links, Node
+from shop.hypermedia.representations import LINK_SCHEMA, Representation
+from shop.hypermedia.resources import Resource
+from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
+from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
-from shop.services import orders as checkout
-from shop.storage.execution import find_entity
-
-orders = Blueprint("orders", __name__, description="The orders.")
+from shop.services.orders import OrderSearch, list_orders, place_order
 
 
-class ItemDocument(Schema):
-    product_id = fields.Integer()
-    name = fields.String()
-    unit_price = Price()
-    quantity = fields.Integer()
-    total = Price()
+class ItemRepresentation(Schema):
+    product_id = fields.Integer(
+        metadata=describe("The number of the product.", title="Product", means="identifier")
+    )
+    name = fields.String(metadata=describe("What it was called then.", means="name"))
+    unit_price = Price(metadata=describe("What one cost then, exact.", means="price"))
+    quantity = fields.Integer(metadata=describe("How many."))
+    total = Price(metadata=describe("What they cost together, exact.", means="price"))
     _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
-    def links(self, item: Item) -> dict[str, dict[str, str]]:
-        """To the product, while it is still sold."""
+    def links(self, item: Item) -> Links:
+        """Return a link to the product, while it is still sold."""
         return {"product": {"href": build_url(f"/products/{item.product_id}")}} if item.is_sold else {}
 
 
-class StepDocument(Schema):
-    move = fields.String()
-    by = fields.Integer()
-    at = Time()
+class StepRepresentation(Schema):
+    move = fields.String(metadata=describe("What was done."))
+    by = fields.Integer(metadata=describe("The id of the account; 0 is the shop itself.", means="identifier"))
+    at = Time(metadata=describe("When, in UTC.", title="When"))
 
 
-class OrderDocument(Representation):
-    kind, path = Order, "/orders"
+class OrderRepresentation(Representation):
+    rels = {"user": "Who ordered it, while they have an account."}
 
-    status = fields.String(metadata={"enum": list(ORDER_STATES)})
-    total = Price()
-    currency = fields.String()
-    reference = fields.String(metadata=OPTIONAL_MEMBER)
-    tracking = fields.String(metadata=OPTIONAL_MEMBER)
-    created_at = Time()
-    updated_at = Time()
-    items = fields.List(fields.Nested(ItemDocument))
-    history = fields.List(fields.Nested(StepDocument))
+    status = fields.String(
+        metadata={
+            "enum": list(ORDER_STATES),
+            **describe("placed, paid, shipped, delivered, cancelled or refunded."),
+        }
+    )
+    total = Price(metadata=describe("What all items cost together, exact.", means="price"))
+    currency = fields.String(metadata=describe("By ISO 4217.", means="priceCurrency"))
+    reference = fields.String(metadata=describe("Of the payment, once it is recorded.", optional=True))
+    tracking = fields.String(metadata=describe("Of the parcel, once it is shipped.", optional=True))
+    created_at = Time(metadata=CREATED)
+    updated_at = Time(
+        metadata=describe("When it last changed, in UTC.", title="Changed", means="dateModified")
+    )
+    items = fields.List(
+        fields.Nested(ItemRepresentation),
+        metadata=describe("What was bought, with the name and the unit_price of then."),
+    )
+    history = fields.List(
+        fields.Nested(StepRepresentation), metadata=describe("Each move: which, by whom, when.")
+    )
 
-    def serialize(self, order: Order, frame: RenderContext) -> dict[str, Any]:
-        """What is not known yet is not there, rather than null."""
-        return {name: value for name, value in super().serialize(order, frame).items() if value is not None}
+    def serialize(self, obj: Order, frame: RenderContext) -> Node:
+        """Leave out what is not known yet, instead of writing null."""
+        return {name: value for name, value in super().serialize(obj, frame).items() if value is not None}
 
-    def extra_links(self, order: Order, frame: RenderContext) -> dict[str, dict[str, Any]]:
-        """To the user as well, while there is one: who asks for an own order is there."""
-        here = OWNER in frame.context.get_roles(order) or not order.user.erased_at
-        user = {"user": {"href": build_url(f"/users/{order.user_id}")}} if here else {}
-        return {**super().extra_links(order, frame), **user}
-
-
-class OrderCollection(CollectionRepresentation):
-    document, search = OrderDocument, checkout.OrderSearch
-
-
-class UserOrderCollection(CollectionRepresentation):
-    """The same list, as a part of a user."""
-
-    document, search = OrderDocument, checkout.UserOrderSearch
-
-    def path(self) -> str:
-        return f"/users/{request.view_args['id']}/orders"
-
-
-@orders.route("")
-@orders.needs(MEMBER)
-@orders.arguments(checkout.OrderSearch, location="query")
-@orders.gives(200, OrderCollection)
-def browse(search: dict[str, Any]) -> Any:
-    """List the orders."""
-    return checkout.list_orders(get_context(), search)
+    def extra_links(self, entity: Order, frame: RenderContext) -> Links:
+        """Return a link to the user while the account exists; owners ask with their own account."""
+        if OWNER in frame.context.get_roles(entity) or not entity.user.erased_at:
+            return {"user": {"href": f"{frame.base}/users/{entity.user_id}"}}
+        return {}
 
 
-@orders.route("/<id:id>")
-@orders.needs(OWNER, STAFF)
-@orders.arguments(EmptyInput, location="query")
-@orders.gives(200, OrderDocument)
-def get(search: dict[str, Any], id: int) -> Any:
-    """Look at an order."""
-    return find_entity(get_context(), Order, id)
-
-
-register_moves(orders, OrderDocument)
+orders = Resource(
+    Order,
+    path="/orders",
+    description="The orders of the caller; for staff, all.",
+    representation=OrderRepresentation,
+    search=OrderSearch,
+    list_page=list_orders,
+    listed_for=frozenset({MEMBER}),
+    list_problems=(403,),  # for the orders of someone else
+    shown_for=frozenset({OWNER, STAFF}),
+    services={"create": place_order},
+)

@@ -1,92 +1,9 @@
-"""The versions of the API. They differ in how money is written, and in nothing else."""
+"""The versions of the shop's API: v1 writes money as a number, v2 as an object with its currency."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
-from shop.model.money import MAX_MONEY, Currency
+from shop.hypermedia.versions import Version, build_labelled_version
 
-
-@dataclass(frozen=True)
-class Version:
-    name: str
-    write: Callable[[int, Currency], Any]
-    read: Callable[[Any, Currency], Any]
-    schema: Callable[[Currency], dict[str, Any]]
-    since: date
-
-    @property
-    def media(self) -> str:
-        return f"application/vnd.shop.{self.name}+json"
-
-
-def to_exact_minor(amount: Any, currency: Currency) -> Any:
-    """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
-    if type(amount) not in (int, Decimal):
-        return amount
-    try:
-        return currency.to_minor_units(amount)
-    except ValueError:
-        return round_multiplied(amount, currency)
-
-
-def round_multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
-    """A client that multiplies 35 by 0.01 says 0.35000000000000003, which is one amount and no other."""
-    if not -MAX_MONEY <= amount <= MAX_MONEY:
-        return Decimal(amount)
-    minor, step = round(amount * 10**currency.decimals), float(currency.to_decimal(1))
-    return minor if amount == Decimal(repr(minor * step)) else amount
-
-
-def write_number(minor: int, currency: Currency) -> int | float:
-    return minor / currency.scale if currency.decimals else minor
-
-
-def build_number_schema(currency: Currency) -> dict[str, Any]:
-    step = {"multipleOf": float(currency.to_decimal(1))} if currency.decimals else {}
-    kind = "number" if currency.decimals else "integer"
-    return {
-        "type": kind,
-        "minimum": 0,
-        "maximum": write_number(MAX_MONEY, currency),
-        **step,
-        "examples": [249],
-    }
-
-
-def write_labelled(minor: int, currency: Currency) -> dict[str, str]:
-    return {"amount": f"{currency.to_decimal(minor):f}", "currency": str(currency)}
-
-
-def read_labelled(money: Any, currency: Currency) -> Any:
-    if type(money) is int:
-        return Decimal(money)  # which is refused: a bare number is not this version's money
-    if not isinstance(money, dict) or set(money) != {"amount", "currency"} or money["currency"] != currency:
-        return money
-    text = money["amount"]
-    plain = isinstance(text, str) and re.fullmatch(build_amount_pattern(currency), text)
-    return to_exact_minor(Decimal(text), currency) if plain else money
-
-
-def build_amount_pattern(currency: Currency) -> str:
-    decimals = rf"(\.[0-9]{{1,{currency.decimals}}})?" if currency.decimals else ""
-    return rf"[0-9]{{1,{11 - currency.decimals}}}{decimals}"
-
-
-def build_labelled_schema(currency: Currency) -> dict[str, Any]:
-    amount = {"type": "string", "pattern": f"^{build_amount_pattern(currency)}$"}
-    return {
-        "type": "object",
-        "required": ["amount", "currency"],
-        "additionalProperties": False,
-        "properties": {"amount": amount, "currency": {"type": "string", "enum": [str(currency)]}},
-        "examples": [write_labelled(24900, currency)],
-    }
-
-
-V1 = Version("v1", write_number, to_exact_minor, build_number_schema, date(2026, 11, 20))
-V2 = Version("v2", write_labelled, read_labelled, build_labelled_schema, date(2026, 11, 20))
-VERSIONS = {version.name: version for version in (V1, V2)}
+V1 = Version("v1", date(2026, 11, 20))
+V2 = build_labelled_version("v2", date(2026, 11, 20))
+VERSIONS = (V1, V2)

@@ -1,0 +1,96 @@
+"""A blueprint whose views take validated input and return entities; the schemas are its documentation."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema
+
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.input import Parser
+from shop.hypermedia.representations import LinkedSchema, parse_fields
+from shop.hypermedia.responses import (
+    Answer,
+    build_empty_response,
+    build_minimal_response,
+    build_response,
+    is_minimal_wanted,
+)
+from shop.model.moves import ANYONE
+from shop.storage.recorded_queries import RecordedQuery
+from shop.storage.transactions import Context
+
+View = Callable[..., Any]
+
+
+class Blueprint(SmorestBlueprint):
+    ARGUMENTS_PARSER = Parser()
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            name = f"{self.name}_{options.get('endpoint', view.__name__)}"
+            return SmorestBlueprint.route(self, rule, **options)(self.doc(operationId=name)(view))
+
+        return decorate
+
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """Load the input with a schema that is made once, not at every request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
+    def gives(
+        self, status: int, schema: type[Schema] | None = None, *, public: bool = False, partial: bool = False
+    ) -> Callable[[View], View]:
+        """Answer with what the view returns, written by this schema, and document it.
+
+        `partial` says that the caller may choose some of the members.
+        """
+        representation = schema() if schema else None
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Answer:
+                return build_answer(view(*args, **kwargs), representation, status, is_public=public)
+
+            return self.response(status, schema and schema(partial=partial or None))(wrapper)
+
+        return decorate
+
+    def needs(self, *roles: str) -> Callable[[View], View]:
+        """Document who may call the view; the service is what checks it."""
+        security = [{}, {"bearer": []}] if ANYONE in roles else [{"bearer": []}]
+        return self.doc(security=security, **{"x-for": sorted(roles)})
+
+    def without_key(self, view: View) -> View:
+        """Document that a POST takes no Idempotency-Key."""
+        return self.doc(**{"x-without-key": True})(view)
+
+    def may_fail(self, *statuses: int) -> Callable[[View], View]:
+        """Document problems that cannot be derived from the route and its input."""
+        return self.doc(**{"x-problems": list(map(str, statuses))})
+
+
+def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_public: bool) -> Answer:
+    if schema is None:
+        return build_empty_response()
+    state = schema.select(parse_fields()).dump(thing)
+    location = build_location(state["_links"].get("self"), status)
+    if location and is_minimal_wanted():
+        return build_minimal_response(status, location)
+    answer = build_response(state, status, **location)
+    answer.tag, answer.is_public = getattr(thing, "tag", None), is_public
+    answer.queries = find_recorded_queries(get_context()) if is_public else None
+    return answer
+
+
+def find_recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
+    """Return the queries that an answer was made of; None if the session read something unrecorded."""
+    return None if ctx.session.in_transaction() else ctx.recorded_queries
+
+
+def build_location(self_link: dict[str, str] | None, status: int) -> dict[str, str]:
+    """Return the header that says where the new or changed entity is."""
+    if not self_link or request.method in ("GET", "HEAD"):
+        return {}
+    return {"Location" if status == 201 else "Content-Location": self_link["href"]}

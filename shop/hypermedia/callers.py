@@ -1,0 +1,120 @@
+"""Who asks: the caller that the credentials name, and the context of their request.
+
+A service passes a function `identify` that reads a bearer token. Reading it must be cheap, because each
+request is counted against its caller before anything else is done; the database is asked later, once.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from ipaddress import IPv6Network, ip_address
+
+from flask import current_app, request
+from flask_sqlalchemy import SQLAlchemy
+
+from shop.hypermedia.request import UNREAD, request_state
+from shop.hypermedia.runtime import get_service
+from shop.model.errors import Unauthenticated
+from shop.storage.transactions import Actor, Context
+
+# An address as servers write it: bare, with a port, in brackets, with a zone.
+REMOTE_ADDRESS = re.compile(
+    r"(?:\[([^\]%]+)(?:%[^\]]*)?\](?::\d+)?|([\d.]+)(?::\d+)?|([0-9A-Fa-f:.]+)(?:%.*)?)"
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account that genuine credentials name; `find_actor` raises Unauthenticated if they have ended."""
+
+    id: int
+    find_actor: Callable[[Context], Actor]
+
+
+Identify = Callable[[str], Caller]
+
+
+def refuse_all(token: str) -> Caller:
+    """Identify callers of a service that has no accounts."""
+    raise Unauthenticated("This token is not valid.", token="invalid")  # noqa: S106
+
+
+def bearer_keys(actors: Mapping[str, Actor]) -> Identify:
+    """Identify callers by keys that do not change. Hashes are compared, so the time tells nothing."""
+    known = {hash_key(key): actor for key, actor in actors.items()}
+
+    def identify(token: str) -> Caller:
+        actor = known.get(hash_key(token)) or refuse_all(token)
+        return Caller(actor.id, lambda ctx: actor)
+
+    return identify
+
+
+def hash_key(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def read_bearer_token() -> str | None:
+    """Return the bearer token, or None; another scheme counts as no token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def read_caller() -> Caller | None:
+    """Return the caller of this request, None without credentials; raise Unauthenticated for wrong ones."""
+    state = request_state()
+    if state.caller is UNREAD:
+        token = read_bearer_token()
+        state.caller = None if token is None else get_service().identify(token)
+    return state.caller
+
+
+def build_anonymous_context() -> Context:
+    database: SQLAlchemy = current_app.extensions["sqlalchemy"]
+    return get_service().build_context(database.session())
+
+
+def get_context() -> Context:
+    """Return the context of this request; the caller is looked up once, and at every request."""
+    state = request_state()
+    if state.context is None:
+        caller, ctx = read_caller(), build_anonymous_context()
+        state.context = replace(ctx, actor=caller.find_actor(ctx)) if caller else ctx
+    return state.context
+
+
+def name_caller() -> str:
+    """Return whom a rate limit counts: the account of genuine credentials, else the address."""
+    try:
+        caller = read_caller()
+    except Unauthenticated:
+        caller = None
+    return f"user:{caller.id}" if caller else find_address()
+
+
+def find_address() -> str:
+    return group_address(request.remote_addr)
+
+
+def group_address(remote: str | None) -> str:
+    """Return what counts as one caller: the IPv4 address, or the /64 of IPv6, because one host has all of it.
+
+    Servers on a Unix socket give no address; all requests that come by one are counted as "unknown".
+    """
+    return parse_network(remote) if remote and len(remote) <= 80 else "unknown"
+
+
+@lru_cache(4096)
+def parse_network(remote: str) -> str:
+    found = REMOTE_ADDRESS.fullmatch(remote)
+    try:
+        address = ip_address(found[1] or found[2] or found[3]) if found else None
+    except ValueError:
+        address = None
+    if address is None:
+        return "unknown"
+    if address.version == 6 and address.ipv4_mapped is None:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -1,0 +1,120 @@
+"""Bodies and queries, read strictly: one way to understand them, or a clear refusal."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from json import loads
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+from flask import request
+from marshmallow import Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from shop.hypermedia.media_types import FORM, HAL, HAL_FORMS, MERGE
+from shop.hypermedia.money_formats import read_number
+from shop.hypermedia.negotiation import JSON
+from shop.hypermedia.request import request_state
+from shop.hypermedia.runtime import get_settings
+from shop.hypermedia.strict_json import parse_json
+from shop.model.errors import Invalid
+from shop.model.fields import Money
+from shop.model.money import Currency
+
+BODY_TYPES = [JSON, HAL, HAL_FORMS, FORM]
+LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
+HIDDEN_MEMBERS = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
+TEXTUAL = (fields.String, fields.List)
+
+
+def parse_literal(field: fields.Field | None, text: str) -> Any:
+    """What a form's or a query's text would have been in JSON."""
+    if field is None or isinstance(field, TEXTUAL) or not LITERAL.fullmatch(text):
+        return text
+    return loads(text, parse_float=Decimal)
+
+
+def parse_text_value(field: fields.Field | None, value: Any) -> Any:
+    """Some clients send what a form was filled in with as text, numbers too."""
+    return parse_literal(field, value) if isinstance(value, str) else value
+
+
+def read_body() -> dict[str, Any]:
+    if not request.get_data():
+        return {}
+    types = [*BODY_TYPES, MERGE] if request.method == "PATCH" else BODY_TYPES
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in types or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise Unsupported(f"Send the body as {', '.join(types)}, in UTF-8.", types)
+    return read_form() if request.mimetype == FORM else parse_json(request.get_data())
+
+
+def read_form() -> dict[str, Any]:
+    refuse_repeated_members(request.form.lists())
+    return request.form.to_dict()
+
+
+class Unsupported(UnsupportedMediaType):
+    def __init__(self, description: str, types: list[str]) -> None:
+        super().__init__(description)
+        self.types = types
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        name = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        return [*super().get_headers(*args, **kwargs), (name, ", ".join(self.types))]
+
+
+def refuse_repeated_members(lists: Any) -> None:
+    twice = [name for name, values in lists if len(values) > 1]
+    if twice:
+        raise Invalid(
+            "Each parameter may appear only once.",
+            errors={name: ["It appears more than once."] for name in twice},
+        )
+
+
+class Parser(FlaskParser):
+    """Reads bodies and queries for webargs."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None, "json": None}
+
+    def load_json(self, req: Any, schema: Schema) -> dict[str, Any]:
+        members = read_body()
+        request_state().hidden_members = {
+            name: value for name, value in members.items() if name.startswith("_")
+        }
+        data = {name: value for name, value in members.items() if not name.startswith("_")}
+        if req.mimetype == FORM:
+            return self.serialize(schema, data)
+        if request_state().hidden_members.keys() & HIDDEN_MEMBERS:
+            data = {name: parse_text_value(schema.fields.get(name), value) for name, value in data.items()}
+        return convert_money(schema, data, request_state().version.read_money)
+
+    def load_querystring(self, req: Any, schema: Schema) -> dict[str, Any]:
+        try:
+            unquote_to_bytes(req.query_string).decode()
+        except UnicodeError:
+            raise BadRequest("The query is not text in UTF-8.") from None
+        refuse_repeated_members(req.args.lists())
+        return self.serialize(schema, req.args)
+
+    def serialize(self, schema: Schema, texts: Mapping[str, str]) -> dict[str, Any]:
+        values = {name: parse_literal(schema.fields.get(name), text) for name, text in texts.items()}
+        return convert_money(schema, values, read_number)
+
+    def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
+        (members,) = error.messages.values()
+        raise Invalid("Check the members that `errors` names.", errors=members)
+
+
+def convert_money(
+    schema: Schema, data: dict[str, Any], read_money: Callable[[Any, Currency], Any]
+) -> dict[str, Any]:
+    """Return the data with money in minor units."""
+    currency = get_settings().currency
+    return {
+        name: read_money(value, currency) if isinstance(schema.fields.get(name), Money) else value
+        for name, value in data.items()
+    }

@@ -1,0 +1,249 @@
+"""How entities look in HAL: their state, their links, and the moves that the caller may make now."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from flask import request
+from marshmallow import Schema, fields, missing, validate
+from webargs.fields import DelimitedList
+
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.forms import build_creation_forms, build_form, build_move_form
+from shop.hypermedia.links import Links, Node, build_creation_links, build_move_link, build_profile_link
+from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.runtime import get_service
+from shop.hypermedia.serializers import RenderContext, build_render_context, build_writer, describe
+from shop.hypermedia.url_scope import build_url
+from shop.model.fields import InputSchema
+from shop.model.moves import find_available_moves
+from shop.storage.pagination import Cursor, Page, PageInput
+
+LINK_SCHEMA = {"$ref": "#/components/schemas/Link"}
+
+
+class LinkedSchema(Schema):
+    """Anything with links. `rels` says what its own links mean."""
+
+    rels: ClassVar[dict[str, str]] = {}
+
+    _links = fields.Method("links", metadata={"type": "object", "additionalProperties": LINK_SCHEMA})
+    _templates = fields.Method("forms", metadata={"type": "object", "x-optional": True})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        refuse_unsupported(self)
+        # Members that begin with an underscore come last.
+        self.dump_fields = dict(
+            sorted(self.dump_fields.items(), key=lambda each: each[0] * (each[0][0] == "_"))
+        )
+        self.writers = [(name, build_writer(self, name, field)) for name, field in self.dump_fields.items()]
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        frame = build_render_context()
+        return [self.serialize(each, frame) for each in obj] if many else self.serialize(obj, frame)
+
+    def serialize(self, obj: Any, frame: RenderContext) -> Node:
+        members = {name: write(obj, frame) for name, write in self.writers}
+        return {name: value for name, value in members.items() if value is not missing}
+
+    def select(self, names: tuple[str, ...]) -> "LinkedSchema":
+        """Return the same schema with some of its members; only entities offer the choice."""
+        return self
+
+    def forms(self, obj: Any, frame: RenderContext) -> Any:
+        """Return the forms, for clients that asked for the media type with forms."""
+        return self.templates(obj, frame) if frame.has_forms else missing
+
+    def links(self, obj: Any, frame: RenderContext) -> Links:
+        raise NotImplementedError
+
+    def templates(self, obj: Any, frame: RenderContext) -> dict[str, Node]:
+        return {}
+
+
+def refuse_unsupported(schema: Schema) -> None:
+    """Refuse what our own way of writing members would ignore."""
+    if renamed := [name for name, field in schema.fields.items() if field.data_key]:
+        raise TypeError(f"{type(schema).__name__}: data_key is not supported ({', '.join(renamed)})")
+    if any(schema._hooks[hook] for hook in ("pre_dump", "post_dump")):
+        raise TypeError(f"{type(schema).__name__}: hooks of dumping are not supported")
+
+
+class Representation(LinkedSchema):
+    """An entity: its state, its tag, its links."""
+
+    id = fields.Integer(
+        metadata=describe("The number it keeps for ever.", title="No.", means="identifier"),
+    )
+    _etag = fields.Function(
+        lambda entity: f'"{entity.tag}"',
+        metadata={"type": "string", **describe("Its version: what If-Match asks for.", title="Version")},
+    )
+    _embedded = fields.Method("embed", metadata={"type": "object", "x-optional": True})
+
+    def select(self, names: tuple[str, ...]) -> "LinkedSchema":
+        return select_members(type(self), names) if names else self
+
+    def links(self, entity: Any, frame: RenderContext) -> Links:
+        resource, roles = frame.resource_of[entity.kind], frame.context.get_roles(entity)
+        here = f"{frame.base}{resource.path}/{entity.id}"
+        links = {"self": {"href": here}}
+        if roles & resource.listed_for:
+            links["collection"] = {"href": frame.base + resource.path}
+        for child in resource.children:
+            links[child.rel] = {"href": f"{here}/{child.rel}"}
+        links |= self.extra_links(entity, frame)
+        links["profile"] = {"href": f"{frame.root}/profile#{resource.name}"}
+        for move in find_available_moves(entity, roles):
+            links[move.name] = build_move_link(here, move)
+        return links
+
+    def extra_links(self, entity: Any, frame: RenderContext) -> Links:
+        """Return the links that this kind of entity has beside those of all kinds."""
+        return {}
+
+    def templates(self, entity: Any, frame: RenderContext) -> dict[str, Node]:
+        here = frame.get_url(entity)
+        moves = find_available_moves(entity, frame.context.get_roles(entity))
+        return {move.name: build_move_form(here, move, entity) for move in moves}
+
+    def embed(self, entity: Any, frame: RenderContext) -> Any:
+        """Return the first page of the list that `embed` names."""
+        resource = frame.resource_of[entity.kind]
+        if not resource.children or request.method != "GET" or "embed" not in request.args:
+            return missing
+        (child,) = (each for each in resource.children if each.rel == request.args["embed"])
+        page = child.list_page(get_context(), entity.id, child.search().load({}))
+        return {child.rel: build_child_collection(resource, child)().dump(page)}
+
+
+class CollectionRepresentation(LinkedSchema):
+    """A page of entities with the links to the other pages."""
+
+    resource: ClassVar[Resource]  # of the items
+    search: ClassVar[type[PageInput]]
+    names: ClassVar[tuple[str, ...]]
+    build_path: ClassVar[Callable[[], str]]
+    rels = {
+        "self": "This page.",
+        "first": "The first page.",
+        "prev": "The page before, where there is one.",
+        "next": "The page after, where there is one.",
+        "last": "The last page.",
+        "search": "A URI template (RFC 6570) with all that may be asked for.",
+    }
+
+    total = fields.Integer(metadata=describe("How many there are in all."))
+    page = fields.Integer(attribute="number", metadata=describe("Which page this is."))
+    per_page = fields.Integer(metadata=describe("How many items a page has.", title="On a page"))
+    pages = fields.Integer(metadata=describe("How many pages there are."))
+    _embedded = fields.Method("embed", metadata=describe("The items of this page; there when empty."))
+
+    def embed(self, page: Page, _: RenderContext) -> dict[str, list[Any]]:
+        return {
+            "item": select_members(self.resource.representation, parse_fields()).dump(page.items, many=True)
+        }
+
+    def links(self, page: Page, frame: RenderContext) -> Links:
+        query = {name: text for name, text in request.args.items() if name in self.names}
+        pages = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
+        return {
+            "self": {"href": self.get_url(**query)},
+            **{rel: {"href": self.get_url(**turn_page(query, to))} for rel, to in pages.items() if to},
+            "search": self.build_search_link(),
+            "profile": build_profile_link("collection"),
+            **build_creation_links(self.resource),
+        }
+
+    def templates(self, page: Page, frame: RenderContext) -> dict[str, Node]:
+        return {"search": self.build_search_form(), **build_creation_forms(self.resource)}
+
+    def build_search_form(self) -> Node:
+        return build_form("Search", "GET", self.get_url(), self.search())
+
+    def build_search_link(self) -> Node:
+        return {"href": f"{self.get_url()}{{?{','.join(self.names)}}}", "templated": True}
+
+    def get_url(self, **query: Any) -> str:
+        return build_url(type(self).build_path(), **query)
+
+
+@lru_cache(256)
+def build_collection(resource: Resource) -> type[CollectionRepresentation]:
+    """Return the representation of a page of this resource."""
+    return make_collection_type(
+        f"{resource.kind.__name__}Collection", resource, build_search(resource), lambda: resource.path
+    )
+
+
+@lru_cache(256)
+def build_child_collection(parent: Resource, child: Child) -> type[CollectionRepresentation]:
+    """Return the representation of a page of a list that belongs to an entity."""
+    return make_collection_type(
+        f"{parent.kind.__name__}{child.kind.__name__}Collection",
+        get_service().resource_of[child.kind],
+        child.search,
+        lambda: f"{parent.path}/{request.view_args['id']}/{child.rel}",
+    )
+
+
+def make_collection_type(
+    name: str, resource: Resource, search: type[PageInput], build_path: Callable[[], str]
+) -> type[CollectionRepresentation]:
+    members = {"resource": resource, "search": search, "names": tuple(search().fields)}
+    return type(name, (CollectionRepresentation,), {**members, "build_path": staticmethod(build_path)})
+
+
+def turn_page(query: dict[str, str], to: Cursor | int) -> dict[str, str]:
+    """Return the query of another page of the same search; the first page needs no number."""
+    rest = {name: value for name, value in query.items() if name != "page"}
+    return rest if to == 1 else {**rest, "page": str(to)}
+
+
+# ---- What the query of a GET may choose
+
+
+def build_search(resource: Resource) -> type[PageInput]:
+    """Return the parameters of the list: those of the search, and `fields` where members may be chosen."""
+    if not resource.has_field_selection:
+        return resource.search
+    return type(
+        f"{resource.kind.__name__}Query", (resource.search,), {"fields": build_fields_parameter(resource)}
+    )
+
+
+def build_view_query(resource: Resource) -> type[InputSchema]:
+    """Return the parameters of a GET of one entity: `fields`, `embed`, or none."""
+    parameters: dict[str, Any] = {}
+    if resource.has_field_selection:
+        parameters["fields"] = build_fields_parameter(resource)
+    if rels := [child.rel for child in resource.children]:
+        parameters["embed"] = fields.String(validate=validate.OneOf(rels))
+    return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
+
+
+def build_fields_parameter(resource: Resource) -> DelimitedList:
+    names = [name for name in resource.representation().fields if not name.startswith("_")]
+    return DelimitedList(
+        fields.String(validate=validate.OneOf(names)),
+        validate=validate.Length(1),
+        metadata={"description": "Only these members."},
+    )
+
+
+def parse_fields() -> tuple[str, ...]:
+    """Return the members that a GET names, once it is known that they exist."""
+    if request.method not in ("GET", "HEAD"):
+        return ()
+    return tuple(name for name in request.args.get("fields", "").split(",") if name)
+
+
+@lru_cache(256)
+def select_members(representation: type[Representation], names: tuple[str, ...]) -> Representation:
+    return representation(only=(*names, "_etag", "_links", "_templates")) if names else representation()
+
+
+def find_read_only(representation: type[Representation], shape: type[Schema]) -> frozenset[str]:
+    """Return what a client reads and may send back, but not change."""
+    return frozenset(representation().fields) - frozenset(shape().fields)

@@ -1,0 +1,115 @@
+"""The routes of a resource: its list, one entity, its children, and one route for every move."""
+
+from functools import partial, wraps
+from typing import Any
+
+from shop.hypermedia.blueprint import Blueprint, View
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.etags import read_precondition
+from shop.hypermedia.idempotency import make_idempotent
+from shop.hypermedia.links import MOVE_METHODS, get_move_path
+from shop.hypermedia.representations import (
+    Representation,
+    build_child_collection,
+    build_collection,
+    build_search,
+    build_view_query,
+    find_read_only,
+)
+from shop.hypermedia.request import request_state
+from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.service import Service
+from shop.hypermedia.url_scope import build_url
+from shop.model.moves import Move, get_moves
+from shop.storage.execution import check_permission, make_move
+
+
+def build_blueprint(resource: Resource, service: Service) -> Blueprint:
+    """Return the blueprint with all routes of a resource."""
+    blueprint = Blueprint(resource.plural, __name__, description=resource.description)
+    register_list(blueprint, resource)
+    register_view(blueprint, resource)
+    for child in resource.children:
+        register_child(blueprint, resource, child)
+    for move in get_moves(resource.kind).values():
+        result = service.resource_of[resource.results.get(move.name, resource.kind)].representation
+        for method in MOVE_METHODS.get(move.name, ("POST",)):
+            register_move(blueprint, resource, move, method, result)
+    return blueprint
+
+
+def register_list(blueprint: Blueprint, resource: Resource) -> None:
+    def browse(search: dict[str, Any]) -> Any:
+        return resource.find_page(get_context(), search)
+
+    browse.__doc__ = f"List the {resource.plural}."
+    view = blueprint.gives(200, build_collection(resource), public=resource.is_public)(browse)
+    view = blueprint.arguments(build_search(resource), location="query")(view)
+    view = blueprint.may_fail(*resource.list_problems)(view)
+    blueprint.route("")(blueprint.needs(*resource.listed_for)(view))
+
+
+def register_view(blueprint: Blueprint, resource: Resource) -> None:
+    def get(query: dict[str, Any], id: int) -> Any:
+        return resource.find_one(get_context(), id)
+
+    get.__doc__ = f"Look at one {resource.name}."
+    options = {"public": resource.is_public, "partial": resource.has_field_selection}
+    view = blueprint.gives(200, resource.representation, **options)(get)
+    view = blueprint.arguments(build_view_query(resource), location="query")(view)
+    blueprint.route("/<id:id>")(blueprint.needs(*resource.shown_for)(view))
+
+
+def register_child(blueprint: Blueprint, resource: Resource, child: Child) -> None:
+    def browse_child(search: dict[str, Any], id: int) -> Any:
+        return child.list_page(get_context(), id, search)
+
+    browse_child.__doc__ = f"List the {child.rel} of one {resource.name}."
+    view = blueprint.gives(200, build_child_collection(resource, child))(browse_child)
+    view = blueprint.arguments(child.search, location="query")(view)
+    blueprint.route(f"/<id:id>/{child.rel}", endpoint=child.rel)(blueprint.needs(*child.listed_for)(view))
+
+
+def register_move(
+    blueprint: Blueprint, resource: Resource, move: Move, method: str, result: type[Representation]
+) -> None:
+    view = answer_view(blueprint, resource, move, method, result)
+    view = check_permission_first(move, resource, parse_input(blueprint, resource, move, method, view))
+    rule = ("" if move.is_creation else "/<id:id>") + get_move_path(move)
+    name = "patch" if method == "PATCH" else move.name
+    blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
+
+
+def answer_view(
+    blueprint: Blueprint, resource: Resource, move: Move, method: str, result: type[Representation]
+) -> View:
+    def view(data: dict[str, Any], id: int | None = None) -> Any:
+        tags = None if id is None else read_precondition()
+        return make_move(get_context(), resource.kind, move, data, id, tags, resource.services.get(move.name))
+
+    view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
+    is_new = move.is_creation or result is not resource.representation
+    status = 204 if method == "DELETE" else 201 if is_new else 200
+    view = blueprint.gives(status, None if status == 204 else result)(view)
+    return make_idempotent(view) if method == "POST" else view
+
+
+def parse_input(blueprint: Blueprint, resource: Resource, move: Move, method: str, view: View) -> View:
+    if method == "DELETE":
+        return wraps(view)(partial(view, {}))
+    ignored = find_read_only(resource.representation, move.takes) if method in ("PUT", "PATCH") else ()
+    shape = move.takes(partial=method == "PATCH", ignored=ignored)
+    return blueprint.arguments(shape, required=bool(shape.fields) and not shape.partial)(view)
+
+
+def check_permission_first(move: Move, resource: Resource, view: View) -> View:
+    """Check permission before the body is parsed."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        id = kwargs.get("id")
+        request_state().entity_url = build_url(f"{resource.path}/{id}")
+        check_permission(get_context(), resource.kind, move.name, id)
+        return view(*args, **kwargs)
+
+    return wrapper

@@ -1,0 +1,88 @@
+"""How members are written: money and times in their own way, all others as the database gives them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from shop.hypermedia.callers import get_context
+from shop.hypermedia.media_types import HAL_FORMS
+from shop.hypermedia.request import request_state
+from shop.hypermedia.resources import Resource
+from shop.hypermedia.runtime import get_service, get_settings
+from shop.model.entity import Entity
+from shop.storage.transactions import Context
+
+
+def describe(text: str, *, title: str = "", means: str = "", optional: bool = False) -> dict[str, Any]:
+    """Return the metadata of a member: its description, its label, and its name in schema.org."""
+    found: dict[str, Any] = {"description": text}
+    found |= {"x-title": title} if title else {}
+    found |= {"x-means": means} if means else {}
+    return {**found, "x-optional": True} if optional else found
+
+
+CREATED = describe("When it was created, in UTC.", title="Created", means="dateCreated")
+CHANGED = describe("When it last changed, in UTC.", title="Changed", means="dateModified")
+
+
+@dataclass
+class RenderContext:
+    """What all entities of an answer have in common, looked up once for all of them."""
+
+    root: str
+    base: str
+    has_forms: bool
+    resource_of: Mapping[type[Entity], Resource]
+    write_money: Callable[[int], Any]
+
+    @cached_property
+    def context(self) -> Context:
+        return get_context()  # only where it is needed: an invalid token must not prevent a login
+
+    def get_url(self, entity: Any) -> str:
+        return f"{self.base}{self.resource_of[entity.kind].path}/{entity.id}"
+
+
+def build_render_context() -> RenderContext:
+    state, currency = request_state(), get_settings().currency
+    write_money = state.version.write_money
+    return RenderContext(
+        state.root,
+        state.root + state.prefix,
+        state.media_type == HAL_FORMS,
+        get_service().resource_of,
+        lambda minor: write_money(minor, currency),
+    )
+
+
+class Price(fields.Field):
+    """Money as the version writes it."""
+
+    def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
+        return request_state().version.write_money(value, get_settings().currency)
+
+
+class Time(fields.Field):
+    """An instant in UTC, to the second."""
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return value.isoformat(timespec="seconds")[:-6] + "Z"
+
+
+def build_writer(schema: Schema, name: str, field: fields.Field) -> Callable[[Any, RenderContext], Any]:
+    """Return the function that writes a field; marshmallow would look it up for each member each time."""
+    attribute = field.attribute or name
+    value = attrgetter(attribute)
+    if isinstance(field, fields.Method):
+        return getattr(schema, field.serialize_method_name)
+    if type(field) in (fields.String, fields.Integer, fields.Boolean):
+        return lambda entity, _: value(entity)  # what the database gives is of the type already
+    if isinstance(field, Price):
+        return lambda entity, frame: frame.write_money(value(entity))
+    if isinstance(field, Time):
+        return lambda entity, _: field._serialize(value(entity))
+    return lambda entity, _: field.serialize(attribute, entity)
