@@ -15,6 +15,13 @@ from shop.cli.common import CommandError, to_one_line
 )
 @click.option("--password-stdin", is_flag=True, help="Read the passwords from stdin, one line per account.")
 @click.option(
+    "--token-of",
+    "callers",
+    multiple=True,
+    metavar="NAME",
+    help="Also check with a bearer token of this caller; asks for it, or reads a line from stdin.",
+)
+@click.option(
     "--pages",
     default=500,
     show_default=True,
@@ -36,7 +43,13 @@ from shop.cli.common import CommandError, to_one_line
     help="Seconds for the whole run.",
 )
 def lint_api(
-    url: str, names: tuple[str, ...], password_stdin: bool, pages: int, timeout: float, deadline: float
+    url: str,
+    names: tuple[str, ...],
+    password_stdin: bool,
+    callers: tuple[str, ...],
+    pages: int,
+    timeout: float,
+    deadline: float,
 ) -> None:
     """Crawl a HAL API from its first URL and check every link, form and document."""
     if not re.match(r"https?://[^/\s]", url):
@@ -45,11 +58,15 @@ def lint_api(
         from shop.client.lint import Crawl, CrawlRefused
     except ImportError:
         raise CommandError("this needs an extra that is not installed: pip install '.[client]'") from None
-    callers = [("", ""), *((name, read_account_password(name, password_stdin)) for name in names)]
+    passwords = {name: read_secret("Password", name, password_stdin) for name in names}
+    tokens = {name: read_secret("Token", name) for name in callers}
     crawl, seen_flaws = Crawl(url, pages, timeout, deadline, show_progress), {}
+    runs = [("", crawl.run())]
+    runs += [(name, crawl.run(name, password)) for name, password in passwords.items()]
+    runs += [(name, crawl.run(token=token)) for name, token in tokens.items()]
     try:
-        for name, password in callers:
-            for flaw_url, flaw in crawl.run(name, password):
+        for name, flaws in runs:
+            for flaw_url, flaw in flaws:
                 if (flaw_url, flaw) not in seen_flaws:
                     show_progress("")
                     click.echo(to_one_line(f"{flaw_url}: {flaw}{f' (as {name})' if name else ''}"))
@@ -64,13 +81,13 @@ def lint_api(
         raise CommandError(f"flaws: {len(seen_flaws)}, URLs: {len({flaw_url for flaw_url, _ in seen_flaws})}")
 
 
-def read_account_password(name: str, stdin: bool) -> str:
-    """Read the password of an existing account: from a prompt, or one line from a pipe."""
+def read_secret(kind: str, name: str, stdin: bool = False) -> str:
+    """Read the password or token of a caller: from a prompt, or one line from a pipe."""
     if not stdin and sys.stdin.isatty():
-        return click.prompt(f"Password of {name}", hide_input=True, err=True)
-    if password := sys.stdin.readline().rstrip("\r\n"):
-        return password
-    raise click.UsageError(f"there is no line with the password of {name} on stdin")
+        return click.prompt(f"{kind} of {name}", hide_input=True, err=True)
+    if secret := sys.stdin.readline().rstrip("\r\n"):
+        return secret
+    raise click.UsageError(f"there is no line with the {kind.lower()} of {name} on stdin")
 
 
 def show_progress(text: str) -> None:

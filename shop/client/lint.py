@@ -61,11 +61,13 @@ class Crawl:
         self.end = monotonic() + self.deadline
         self.start = urlsplit(self.start)._replace(path=urlsplit(self.start).path or "/").geturl()
 
-    def run(self, name: str = "", password: str = "") -> Iterator[Flaw]:
-        """Yield the flaws found as this account, or as an anonymous caller if there is no name."""
+    def run(self, name: str = "", password: str = "", *, token: str = "") -> Iterator[Flaw]:
+        """Yield the flaws found as this account, with this bearer token, or as an anonymous caller."""
         with requests.Session() as self.session:
             self.session.headers["Accept"] = ACCEPT
             self.session.auth = lambda request: request  # otherwise requests takes credentials from .netrc
+            if token:
+                self.session.headers["Authorization"] = f"Bearer {token}"
             self.queue, self.found_urls = deque([(self.start, "the first URL")]), {self.start}
             try:
                 login_answer = self.log_in(name, password) if name else None

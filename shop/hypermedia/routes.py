@@ -76,6 +76,7 @@ def register_move(
     view = answer_view(blueprint, resource, move, method, result)
     view = check_permission_first(move, resource, parse_input(blueprint, resource, move, method, view))
     rule = ("" if move.is_creation else "/<id:id>") + get_move_path(move)
+    view = blueprint.may_fail(*[409] * move.is_conditional)(view)
     name = "patch" if method == "PATCH" else move.name
     blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
 

@@ -27,7 +27,7 @@ class Move:
     unless: frozenset[str]
     source: frozenset[str]
     target: str | None
-    when: Callable[[Any], bool]
+    when: Callable[[Any], bool] | None
     otherwise: str  # why the move is not possible where `when` is false
     takes: type[InputSchema]
     is_creation: bool
@@ -38,7 +38,14 @@ class Move:
 
     def is_available(self, entity: Any) -> bool:
         """Whether the move is possible in the present state of the entity."""
-        return (not self.source or entity.status in self.source) and self.when(entity)
+        if self.source and entity.status not in self.source:
+            return False
+        return self.when is None or self.when(entity)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether there are states of the entity in which the move is not possible."""
+        return bool(self.source or self.when)
 
     def find_permission_error(self, roles: frozenset[str]) -> DomainError | None:
         """Return why these roles may never make the move, or None."""
@@ -79,7 +86,7 @@ def move(
     unless: str | None = None,
     source: set[str] = frozenset(),
     target: str | None = None,
-    when: Callable[[Any], bool] = lambda entity: True,
+    when: Callable[[Any], bool] | None = None,
     otherwise: str = "",
     takes: type[InputSchema] = EmptyInput,
 ) -> Callable[[Any], Any]:
