@@ -130,6 +130,11 @@ def parse_tags(text: str) -> set[str]:
     return {found[1] for part in text.split(",") if (found := VERSION_TAG.fullmatch(part.strip()))}
 
 
+def parse_etag(etag: str) -> set[str]:
+    """Return the versions that an etag names; it may be quoted, as in HTTP, or bare."""
+    return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
+
+
 def parse_key(said: str) -> str | None:
     """The key of a request that may come again, quoted or bare."""
     found = QUOTED_KEY.fullmatch(said) or BARE_KEY.fullmatch(said)

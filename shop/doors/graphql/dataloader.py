@@ -45,7 +45,6 @@ class GraphQLContext:
     ctx: Context
     variables: dict[str, Any]
     loader: DataLoader = field(default_factory=DataLoader)
-    prepared_moves: dict[Any, Callable[[], Any]] = field(default_factory=dict)
     replayed_paths: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:

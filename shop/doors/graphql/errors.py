@@ -28,6 +28,7 @@ GRAPHQL_CODES = {
     "out_of_stock": "OUT_OF_STOCK",
     "reused": "REUSED",
     "stale": "STALE",
+    "precondition_required": "PRECONDITION_REQUIRED",
     "expired": "CURSOR_EXPIRED",
     "unavailable": "UNAVAILABLE",
 }

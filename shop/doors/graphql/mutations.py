@@ -1,28 +1,26 @@
 """Mutations: one for each move that the shop declares, and login, refresh and logout."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from graphql import GraphQLError
 from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.order import Order
 from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
+from shop.doors.operations import build_input_schema, build_move_call
 from shop.doors.rate_limits import limit_failed_logins
-from shop.doors.request_context import find_address, get_settings, get_signer, parse_tags
+from shop.doors.request_context import find_address, get_signer
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
 from shop.services import tokens
-from shop.services.moves import ENTITY_TYPES, make_move
-from shop.storage.execution import check_permission
+from shop.services.moves import ENTITY_TYPES
+from shop.storage.execution import perform_move
+from shop.storage.idempotency import Idempotency
 
 # The mutation adds the entity to these names: updateProduct.
 SHARED_MOVE_NAMES = ("create", "update", "delete")
-
-PreparedMove = Callable[[], Any]
 
 
 def get_mutation_name(kind: type[Entity], move: Move) -> str:
@@ -37,36 +35,28 @@ MOVE_OF_MUTATION = {
 }
 
 
-def prepare_move(context: GraphQLContext, name: str, args: dict[str, Any]) -> PreparedMove:
-    """Check permission and input, and return a function that makes the move."""
-    (kind, move), ctx = MOVE_OF_MUTATION[name], context.ctx
-    id = () if move.is_creation else (parse_id(kind, args["id"]),)
-    check_permission(ctx, kind, move.name, *id)
-    data = load_input(move.takes(partial=move.name == "update"), args, context.currency)
-    if move.is_creation:
-        return partial(make_move, ctx, kind, move, data)
-    return lambda: make_move(ctx, kind, move, data, *id, tags=parse_etag(args.get("etag")))
-
-
-def parse_etag(etag: str | None) -> set[str] | None:
-    """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
-    if etag is not None:
-        return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
-    if get_settings().require_if_match:
-        raise GraphQLError(
-            "Send the etag of the version that you change.", extensions={"code": "PRECONDITION_REQUIRED"}
-        )
-    return None
+def perform_mutation(
+    context: GraphQLContext,
+    name: str,
+    args: dict[str, Any],
+    complete: Callable[[Any], Any] = lambda outcome: outcome,
+    idempotency: Idempotency[Any] | None = None,
+) -> Any:
+    """Make the move of a mutation; `complete` turns its outcome into the answer."""
+    context.loader = DataLoader()  # what was loaded before may have changed
+    kind, move = MOVE_OF_MUTATION[name]
+    call = build_move_call(
+        kind,
+        move,
+        None if move.is_creation else parse_id(kind, args["id"]),
+        lambda: load_input(build_input_schema(move), args, context.currency),
+        args.get("etag"),
+    )
+    return perform_move(context.ctx, call, complete, idempotency)
 
 
 def build_mutation_resolver(name: str) -> Callable[..., Any]:
-    def resolve(_: None, info: Info, **args: Any) -> Any:
-        context: GraphQLContext = info.context
-        context.loader = DataLoader()
-        run = context.prepared_moves.pop(info.path.key, None) or prepare_move(context, name, args)
-        return run()
-
-    return resolve
+    return lambda _, info, **args: perform_mutation(info.context, name, args)
 
 
 def resolve_login(_: None, info: Info, **args: Any) -> tokens.TokenPair:

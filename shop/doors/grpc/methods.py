@@ -16,31 +16,29 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
-from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
+from shop.doors.grpc.errors import CallError, to_status
+from shop.doors.grpc.messages import build_message, load_input, read_mask
+from shop.doors.operations import build_input_schema, build_move_call, parse_named_key
 from shop.doors.rate_limits import limit_failed_logins
 from shop.doors.request_context import (
     anonymous_context,
     build_fingerprints,
     find_address,
     get_context,
-    get_settings,
     get_signer,
-    parse_key,
-    parse_tags,
 )
 from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
-from shop.model.errors import DomainError, Invalid, NotFound
+from shop.model.errors import Invalid, NotFound
 from shop.model.moves import Move, get_moves
 from shop.services import orders, products, tokens, users
-from shop.services.moves import ENTITY_TYPES, make_move
-from shop.storage.execution import check_permission, find_entity
-from shop.storage.idempotency import StoredAnswer, execute_once
+from shop.services.moves import ENTITY_TYPES
+from shop.storage.execution import find_entity, perform_move
+from shop.storage.idempotency import Idempotency, StoredAnswer
 from shop.storage.pagination import Page, PageInput
 from shop.storage.transactions import Context
 
-PROTOBUF = "application/protobuf"
+PROTOBUF, KEY_FIELD = "application/protobuf", "request_id"
 
 UnaryMethod = Callable[[Message], Message]
 
@@ -69,61 +67,40 @@ def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
 
 
 def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
-    ctx, id = get_context(), () if move.is_creation else (request.id,)
-    check_permission(ctx, kind, move.name, *id)
-    run = prepare_move(ctx, name, kind, move, request)
-    return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
-
-
-def prepare_move(
-    ctx: Context, name: str, kind: type[Entity], move: Move, request: Message
-) -> Callable[[], Any]:
-    """Validate the input, and return a function that makes the move."""
-    schema = move.takes(partial=move.name == "update")
-    mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
-    data = load_input(schema, request, ctx.currency, mask)
-    if move.is_creation:
-        return partial(make_move, ctx, kind, move, data)
-    return partial(make_move, ctx, kind, move, data, request.id, parse_etag(request.etag))
-
-
-def parse_etag(etag: str) -> set[str] | None:
-    """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
-    if etag:
-        return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
-    if get_settings().require_if_match:
-        raise PreconditionRequired(
-            "Send the etag of the version that you change.", errors={"etag": ["It is missing."]}
-        )
-    return None
-
-
-def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Callable[[], Message]) -> Message:
-    """Run a call with a request_id only once; a repetition gets the stored answer."""
-    if not requests or not requests[0].request_id:
-        return run()
-    if (key := parse_key(requests[0].request_id)) is None:
-        flaw = "It is one string of 1 to 255 plain characters."
-        raise Invalid("Some fields are invalid.", errors={"request_id": [flaw]})
-    answer = execute_once(
-        ctx,
-        key,
-        compute_call_fingerprints(name, requests),
-        lambda: serialize_response(run()),
-        lambda error: serialize_refusal(error),
+    ctx = get_context()
+    is_creation, schema = move.is_creation, build_input_schema(move)
+    call = build_move_call(
+        kind,
+        move,
+        None if is_creation else request.id,
+        lambda: load_input(schema, request, ctx.currency, read_mask(request, schema)),
+        None if is_creation else request.etag or None,
     )
-    request_state().is_replayed = answer.replayed
-    if answer.status == 200:
-        return get_response_type(name).FromString(answer.body)
-    raise CallError(Status.FromString(answer.body))
+    return perform_move(
+        ctx,
+        call,
+        lambda outcome: build_response_message(name, outcome, ctx),
+        build_idempotency(name, [request]),
+    )
 
 
-def serialize_response(response: Message) -> StoredAnswer:
-    return StoredAnswer(200, response.SerializeToString(), PROTOBUF)
+def build_idempotency(name: str, requests: Sequence[Message]) -> Idempotency[Message]:
+    """Return how a call is repeated; the request_id of its first message is the key."""
 
+    def restore(answer: StoredAnswer) -> Message:
+        request_state().is_replayed = answer.replayed
+        if answer.status == 200:
+            return get_response_type(name).FromString(answer.body)
+        raise CallError(Status.FromString(answer.body))
 
-def serialize_refusal(error: DomainError) -> StoredAnswer:
-    return StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF)
+    key = requests[0].request_id if requests else ""
+    return Idempotency(
+        read_key=lambda: parse_named_key(key, KEY_FIELD) if key else None,
+        compute_fingerprints=lambda: compute_call_fingerprints(name, requests),
+        store=lambda response: StoredAnswer(200, response.SerializeToString(), PROTOBUF),
+        store_refusal=lambda error: StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF),
+        restore=restore,
+    )
 
 
 def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:

@@ -6,11 +6,7 @@ from flask import Response, request
 
 from shop.doors.request_context import get_settings, parse_entity_tags, parse_tags
 from shop.hypermedia.request import request_state
-from shop.model.errors import Invalid
-
-
-class PreconditionRequired(Exception):
-    """This shop wants every change to say which version it changes."""
+from shop.model.errors import Invalid, PreconditionRequired
 
 
 def read_precondition() -> set[str] | None:
@@ -23,7 +19,9 @@ def read_precondition() -> set[str] | None:
     )
     if "_etag" not in said:
         if get_settings().require_if_match:
-            raise PreconditionRequired
+            raise PreconditionRequired(
+                "Say which version you change: send its _etag back, in If-Match or as a member."
+            )
         return None
     if not isinstance(said["_etag"], str):
         raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})

@@ -13,7 +13,6 @@ from werkzeug.http import HTTP_STATUS_CODES
 from shop.domain.product import Purchase
 from shop.doors.request_context import list_errors, shorten
 from shop.doors.rest import forms
-from shop.doors.rest.etags import PreconditionRequired
 from shop.doors.rest.media_types import PROBLEM
 from shop.doors.rest.url_scope import build_url
 from shop.hypermedia.request import request_state
@@ -34,6 +33,7 @@ PROBLEM_TYPES = {
     "out_of_stock": (409, "Not enough in stock"),
     "reused": (422, "This key was used for another request"),
     "stale": (412, "Someone else changed this"),
+    "precondition_required": (428, "Say which version you change"),
     "expired": (410, "This link has expired"),
     "unavailable": (503, "Try again in a moment"),
 }
@@ -115,12 +115,6 @@ def build_short_line(short: dict[str, Any]) -> dict[str, Any]:
     return {**short, "_links": {"product": {"href": build_url(f"/products/{short['product_id']}")}}}
 
 
-def handle_missing_precondition(_: PreconditionRequired) -> Response:
-    return build_problem(
-        428, "Say which version you change: send its _etag back, in If-Match or as a member."
-    )
-
-
 def handle_rate_limit(error: TooManyRequests) -> Response:
     return build_problem(
         429,
@@ -161,7 +155,6 @@ def handle_unexpected_error(error: Exception) -> Response:
 
 def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(DomainError, handle_domain_error)
-    app.register_error_handler(PreconditionRequired, handle_missing_precondition)
     app.register_error_handler(TooManyRequests, handle_rate_limit)
     app.register_error_handler(HTTPException, handle_http_error)
     app.register_error_handler(SQLAlchemyError, handle_database_error)
