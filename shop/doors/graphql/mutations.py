@@ -1,17 +1,15 @@
 """Mutations: one for each move that the shop declares, and login, refresh and logout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.order import Order
 from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
-from shop.doors.operations import build_input_schema, build_move_call
-from shop.doors.rate_limits import limit_failed_logins
-from shop.doors.request_context import find_address, get_signer
+from shop.doors.operations import build_input_schema, build_move_call, get_verb, log_in
+from shop.doors.request_context import get_signer
 from shop.model.entity import Entity
 from shop.model.moves import Move, get_moves
 from shop.services import tokens
@@ -25,14 +23,18 @@ SHARED_MOVE_NAMES = ("create", "update", "delete")
 
 def get_mutation_name(kind: type[Entity], move: Move) -> str:
     """Return the name of the mutation for a move."""
-    if kind is Order and move.is_creation:
-        return "placeOrder"
-    return move.name + kind.__name__ if move.name in SHARED_MOVE_NAMES else move.name
+    verb = get_verb(kind, move)
+    return verb + kind.__name__ if move.name in SHARED_MOVE_NAMES else verb
 
 
-MOVE_OF_MUTATION = {
-    get_mutation_name(kind, move): (kind, move) for kind in ENTITY_TYPES for move in get_moves(kind).values()
-}
+def list_mutations(kinds: Iterable[type[Entity]]) -> dict[str, tuple[type[Entity], Move]]:
+    """Return the kind and the move of each mutation that makes a move."""
+    return {
+        get_mutation_name(kind, move): (kind, move) for kind in kinds for move in get_moves(kind).values()
+    }
+
+
+MOVE_OF_MUTATION = list_mutations(ENTITY_TYPES)
 
 
 def perform_mutation(
@@ -55,19 +57,13 @@ def perform_mutation(
     return perform_move(context.ctx, call, complete, idempotency)
 
 
-def build_mutation_resolver(name: str) -> Callable[..., Any]:
-    return lambda _, info, **args: perform_mutation(info.context, name, args)
-
-
 def resolve_login(_: None, info: Info, **args: Any) -> tokens.TokenPair:
-    ctx, credentials = info.context.ctx, load_input(Credentials(), args, info.context.currency)
-    with limit_failed_logins(credentials["username"]):
-        return tokens.log_in(ctx, get_signer(), find_address(), **credentials)
+    return log_in(info.context.ctx, load_input(Credentials(), args, info.context.currency))
 
 
 def resolve_refresh(_: None, info: Info, **args: Any) -> tokens.TokenPair:
-    ctx = info.context.ctx
-    return tokens.refresh_tokens(ctx, get_signer(), **load_input(Refresh(), args, info.context.currency))
+    refresh_token = load_input(Refresh(), args, info.context.currency)
+    return tokens.refresh_tokens(info.context.ctx, get_signer(), **refresh_token)
 
 
 def resolve_logout(_: None, info: Info) -> bool:
@@ -75,9 +71,13 @@ def resolve_logout(_: None, info: Info) -> bool:
     return True
 
 
-MUTATION_RESOLVERS = {
-    **{name: build_mutation_resolver(name) for name in MOVE_OF_MUTATION},
-    "login": resolve_login,
-    "refresh": resolve_refresh,
-    "logout": resolve_logout,
-}
+def build_mutation_resolvers(kinds: Iterable[type[Entity]]) -> dict[str, Callable[..., Any]]:
+    def build_resolver(name: str) -> Callable[..., Any]:
+        return lambda _, info, **args: perform_mutation(info.context, name, args)
+
+    return {
+        **{f"Mutation.{name}": build_resolver(name) for name in list_mutations(kinds)},
+        "Mutation.login": resolve_login,
+        "Mutation.refresh": resolve_refresh,
+        "Mutation.logout": resolve_logout,
+    }

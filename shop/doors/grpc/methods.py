@@ -4,7 +4,7 @@ The .proto defines their requests and responses.
 """
 
 from binascii import hexlify
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,18 +12,23 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
-from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, to_status
 from shop.doors.grpc.messages import build_message, load_input, read_mask
-from shop.doors.operations import build_input_schema, build_move_call, parse_named_key
-from shop.doors.rate_limits import limit_failed_logins
+from shop.doors.operations import (
+    build_input_schema,
+    build_move_call,
+    find_listing,
+    get_plural,
+    get_verb,
+    log_in,
+    parse_named_key,
+)
 from shop.doors.request_context import (
     anonymous_context,
     build_fingerprints,
-    find_address,
     get_context,
     get_signer,
 )
@@ -31,11 +36,10 @@ from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import Move, get_moves
-from shop.services import orders, products, tokens, users
+from shop.services import products, tokens
 from shop.services.moves import ENTITY_TYPES
 from shop.storage.execution import find_entity, perform_move
 from shop.storage.idempotency import Idempotency, StoredAnswer
-from shop.storage.pagination import Page, PageInput
 from shop.storage.transactions import Context
 
 PROTOBUF, KEY_FIELD = "application/protobuf", "request_id"
@@ -45,7 +49,7 @@ UnaryMethod = Callable[[Message], Message]
 
 def get_method_name(kind: type[Entity], move: Move) -> str:
     """Return the name of the method for a move."""
-    return "PlaceOrder" if kind is Order and move.is_creation else move.name.title() + kind.__name__
+    return get_verb(kind, move).title() + kind.__name__
 
 
 def get_response_type(name: str) -> type[Message]:
@@ -112,30 +116,33 @@ def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[s
 # ---- Get and list
 
 
-def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx = get_context()
-    if kind is Product:
-        return build_response_message(name, products.get_product(ctx, request.id), ctx)
-    id = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
-    return build_response_message(name, find_entity(ctx, kind, id), ctx)
+def get_account(ctx: Context, id: int) -> User:
+    """Return an account; without an id, that of the caller."""
+    return find_entity(ctx, User, id or (ctx.actor.id if ctx.actor else 0))
 
 
-LIST_SERVICES: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
-    Product: (products.ProductSearch, products.list_products),
-    Order: (orders.OrderSearch, orders.list_orders),
-    User: (PageInput, users.list_users),
+# How an entity is read where `find_entity` is not the way.
+GETTERS: dict[type[Entity], Callable[[Context, int], Any]] = {
+    Product: products.get_product,
+    User: get_account,
 }
 
 
+def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
+    ctx = get_context()
+    entity = GETTERS[kind](ctx, request.id) if kind in GETTERS else find_entity(ctx, kind, request.id)
+    return build_response_message(name, entity, ctx)
+
+
 def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx, (schema, list_page) = get_context(), LIST_SERVICES[kind]
+    ctx, listing = get_context(), find_listing(kind)
     try:
-        page = list_page(ctx, load_input(schema(), request, ctx.currency))
+        page = listing.list_page(ctx, load_input(listing.search(), request, ctx.currency))
     except NotFound as error:
         raise Invalid("Start again without this token.", errors={"page_token": [error.detail]}) from None
     message = getattr(pb, kind.__name__)
     return get_response_type(name)(
-        **{f"{kind.__name__.lower()}s": [build_message(message, each, ctx) for each in page.items]},
+        **{get_plural(kind): [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
     )
@@ -146,11 +153,9 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = anonymous_context()  # an expired token must not prevent a login
-    credentials = load_input(Credentials(), request, ctx.currency)
-    with limit_failed_logins(credentials["username"]):
-        return build_token_response(
-            pb.LoginResponse, tokens.log_in(ctx, get_signer(), find_address(), **credentials)
-        )
+    return build_token_response(
+        pb.LoginResponse, log_in(ctx, load_input(Credentials(), request, ctx.currency))
+    )
 
 
 def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
@@ -169,19 +174,52 @@ def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
     return kind(**new_tokens, expires_in=pair.expires_in, user_id=pair.actor.id)
 
 
+# ---- All of them
+
+
 def get_resource_name(name: str, request: Message) -> str:
     """Return the entity that a call names, such as Product/7; NOT_FOUND reports it."""
     names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
     return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
 
 
-def iterate_methods() -> Iterator[tuple[str, UnaryMethod]]:
-    for kind in ENTITY_TYPES:
-        for move in get_moves(kind).values():
-            yield get_method_name(kind, move), partial(handle_move, get_method_name(kind, move), kind, move)
-        yield f"Get{kind.__name__}", partial(handle_get_entity, f"Get{kind.__name__}", kind)
-        yield f"List{kind.__name__}s", partial(handle_list_entities, f"List{kind.__name__}s", kind)
-    yield from {"Login": handle_login, "Refresh": handle_refresh, "Logout": handle_logout}.items()
+def build_entity_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
+    """Return the methods that shop.proto must have for a kind of entity."""
+    methods: dict[str, UnaryMethod] = {
+        f"Get{kind.__name__}": partial(handle_get_entity, f"Get{kind.__name__}", kind)
+    }
+    for move in get_moves(kind).values():
+        name = get_method_name(kind, move)
+        methods[name] = partial(handle_move, name, kind, move)
+    return methods
 
 
-UNARY_METHODS = dict(iterate_methods())
+def build_list_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
+    """Return the method that lists a kind of entity, if there is a list."""
+    name = f"List{get_plural(kind).title()}"
+    return {name: partial(handle_list_entities, name, kind)} if find_listing(kind) else {}
+
+
+def build_unary_methods(kinds: Iterable[type[Entity]]) -> dict[str, UnaryMethod]:
+    """Return all unary methods; raise LookupError if shop.proto lacks one, or has one without a handler."""
+    methods: dict[str, UnaryMethod] = {
+        "Login": handle_login,
+        "Refresh": handle_refresh,
+        "Logout": handle_logout,
+    }
+    lists: dict[str, UnaryMethod] = {}
+    for kind in kinds:
+        methods |= build_entity_methods(kind)
+        lists |= build_list_methods(kind)
+    declared = [each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods]
+    unary = {each.name for each in declared if not each.client_streaming and not each.server_streaming}
+    if missing := methods.keys() - unary:
+        raise LookupError(f"shop.proto has no {', '.join(sorted(missing))}")
+    if unknown := unary - methods.keys() - lists.keys():
+        raise LookupError(
+            f"{', '.join(sorted(unknown))} of shop.proto has no handler; a list may need a line in LISTINGS"
+        )
+    return methods | {name: method for name, method in lists.items() if name in unary}
+
+
+UNARY_METHODS = build_unary_methods(ENTITY_TYPES)
