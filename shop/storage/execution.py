@@ -31,10 +31,7 @@ class MoveCall:
 
 
 def perform_move(
-    ctx: Context,
-    call: MoveCall,
-    serialize: Callable[[Any], A],
-    idempotency: Idempotency[A] | None = None,
+    ctx: Context, call: MoveCall, serialize: Callable[[Any], A], idempotency: Idempotency[A] | None = None
 ) -> A:
     """Check permission, load the input, make the move once and return the serialized result.
 

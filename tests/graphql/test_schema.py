@@ -8,9 +8,9 @@ from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 from shop.domain.order import ORDER_STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.conversions import to_camel_case
-from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL, build_executable_schema
+from shop.doors.grpc.errors import STATUS_CODES
 from shop.doors.rest.orders import ItemDocument, OrderDocument, StepDocument
 from shop.doors.rest.problems import PROBLEM_TYPES
 from shop.doors.rest.products import ProductDocument
@@ -122,7 +122,7 @@ def every(kind):
 
 def test_every_door_has_a_word_for_every_refusal():
     codes = every(DomainError) - {DomainError.code}
-    assert (codes - set(GRAPHQL_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
+    assert (codes - set(STATUS_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
 
 
 def test_nothing_is_left_unsaid_about_money_and_dates():

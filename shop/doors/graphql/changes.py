@@ -55,7 +55,4 @@ def build_change_page_info(span: ChangeSpan, info: Info) -> dict[str, Any]:
     return build_page_info(span, info) | ({} if span.items else {"end_cursor": str(span.after)})
 
 
-CHANGE_RESOLVERS = {
-    "Query.changes": resolve_changes,
-    "ChangeConnection.pageInfo": build_change_page_info,
-}
+CHANGE_RESOLVERS = {"Query.changes": resolve_changes, "ChangeConnection.pageInfo": build_change_page_info}

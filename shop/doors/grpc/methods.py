@@ -26,12 +26,7 @@ from shop.doors.operations import (
     log_in,
     parse_named_key,
 )
-from shop.doors.request_context import (
-    anonymous_context,
-    build_fingerprints,
-    get_context,
-    get_signer,
-)
+from shop.doors.request_context import anonymous_context, build_fingerprints, get_context, get_signer
 from shop.hypermedia.request import request_state
 from shop.model.entity import Entity
 from shop.model.errors import Invalid, NotFound
@@ -184,42 +179,35 @@ def get_resource_name(name: str, request: Message) -> str:
 
 
 def build_entity_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
-    """Return the methods that shop.proto must have for a kind of entity."""
-    methods: dict[str, UnaryMethod] = {
-        f"Get{kind.__name__}": partial(handle_get_entity, f"Get{kind.__name__}", kind)
-    }
+    """Return the methods of a kind of entity: get, each of its moves, and list if it has a list."""
+    get_name, list_name = f"Get{kind.__name__}", f"List{get_plural(kind).title()}"
+    methods: dict[str, UnaryMethod] = {get_name: partial(handle_get_entity, get_name, kind)}
     for move in get_moves(kind).values():
         name = get_method_name(kind, move)
         methods[name] = partial(handle_move, name, kind, move)
-    return methods
-
-
-def build_list_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
-    """Return the method that lists a kind of entity, if there is a list."""
-    name = f"List{get_plural(kind).title()}"
-    return {name: partial(handle_list_entities, name, kind)} if find_listing(kind) else {}
+    return methods | (
+        {list_name: partial(handle_list_entities, list_name, kind)} if find_listing(kind) else {}
+    )
 
 
 def build_unary_methods(kinds: Iterable[type[Entity]]) -> dict[str, UnaryMethod]:
-    """Return all unary methods; raise LookupError if shop.proto lacks one, or has one without a handler."""
+    """Return all unary methods; raise LookupError if shop.proto lacks one, except for lists, or has more."""
     methods: dict[str, UnaryMethod] = {
         "Login": handle_login,
         "Refresh": handle_refresh,
         "Logout": handle_logout,
     }
-    lists: dict[str, UnaryMethod] = {}
     for kind in kinds:
         methods |= build_entity_methods(kind)
-        lists |= build_list_methods(kind)
     declared = [each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods]
     unary = {each.name for each in declared if not each.client_streaming and not each.server_streaming}
-    if missing := methods.keys() - unary:
-        raise LookupError(f"shop.proto has no {', '.join(sorted(missing))}")
-    if unknown := unary - methods.keys() - lists.keys():
+    if missing := sorted(name for name in methods.keys() - unary if not name.startswith("List")):
+        raise LookupError(f"shop.proto has no {', '.join(missing)}")
+    if unknown := sorted(unary - methods.keys()):
         raise LookupError(
-            f"{', '.join(sorted(unknown))} of shop.proto has no handler; a list may need a line in LISTINGS"
+            f"{', '.join(unknown)} of shop.proto: no handler; a list may need a line in LISTINGS"
         )
-    return methods | {name: method for name, method in lists.items() if name in unary}
+    return methods
 
 
 UNARY_METHODS = build_unary_methods(ENTITY_TYPES)

@@ -215,10 +215,8 @@ def check_product_permission(name: str) -> None:
 
 def begin_live_prices() -> int:
     """Check that the caller may change prices, and return the cursor to begin with."""
-    ctx = get_context()
-    if refusal := get_moves(Product)["update"].find_permission_error(ctx.get_roles()):
-        raise refusal
-    return changes.find_newest_change(ctx)
+    check_product_permission("update")
+    return changes.find_newest_change(get_context())
 
 
 def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
