@@ -8,13 +8,9 @@ from flask import Response, request
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
-from shop.model.errors import Invalid
+from shop.model.errors import Invalid, PreconditionRequired
 
 VERSION_TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
-
-
-class PreconditionRequired(Exception):
-    """This service wants every change to say which version it changes."""
 
 
 def parse_entity_tags(text: str) -> set[str]:
@@ -29,6 +25,11 @@ def parse_tags(text: str) -> set[str]:
     return {found[1] for part in text.split(",") if (found := VERSION_TAG.fullmatch(part.strip()))}
 
 
+def parse_etag(etag: str) -> set[str]:
+    """Return the versions that an etag names; it may be quoted, as in HTTP, or bare."""
+    return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
+
+
 def read_precondition() -> set[str] | None:
     """The versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
     asked = request.args.to_dict() if request.method == "DELETE" else {}  # where forms of DELETE say it
@@ -39,7 +40,9 @@ def read_precondition() -> set[str] | None:
     )
     if "_etag" not in said:
         if get_settings().require_if_match:
-            raise PreconditionRequired
+            raise PreconditionRequired(
+                "Say which version you change: send its _etag back, in If-Match or as a member."
+            )
         return None
     if not isinstance(said["_etag"], str):
         raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})

@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.hypermedia.error_lists import list_errors, shorten
-from shop.hypermedia.etags import PreconditionRequired
 from shop.hypermedia.media_types import PROBLEM
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
@@ -57,6 +56,7 @@ PROBLEM_TYPES = {
     "conflict": ProblemType(409, "This cannot be done now"),
     "reused": ProblemType(422, "This key was used for another request"),
     "stale": ProblemType(412, "Someone else changed this"),
+    "precondition_required": ProblemType(428, "Say which version you change"),
     "expired": ProblemType(410, "This link has expired"),
     "unavailable": ProblemType(503, "Try again in a moment"),
 }
@@ -112,12 +112,6 @@ def build_members(error: DomainError) -> Members:
     return members
 
 
-def handle_missing_precondition(_: PreconditionRequired) -> Answer:
-    return build_problem(
-        428, "Say which version you change: send its _etag back, in If-Match or as a member."
-    )
-
-
 def handle_rate_limit(error: TooManyRequests) -> Answer:
     return build_problem(
         429,
@@ -158,7 +152,6 @@ def handle_unexpected_error(error: Exception) -> Answer:
 
 def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(DomainError, handle_domain_error)
-    app.register_error_handler(PreconditionRequired, handle_missing_precondition)
     app.register_error_handler(TooManyRequests, handle_rate_limit)
     app.register_error_handler(HTTPException, handle_http_error)
     app.register_error_handler(SQLAlchemyError, handle_database_error)

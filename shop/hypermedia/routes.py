@@ -21,7 +21,7 @@ from shop.hypermedia.resources import Child, Resource
 from shop.hypermedia.service import Service
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import Move, get_moves
-from shop.storage.execution import check_permission, make_move
+from shop.storage.execution import MoveCall, check_permission, make_called_move
 
 
 def build_blueprint(resource: Resource, service: Service) -> Blueprint:
@@ -85,8 +85,15 @@ def answer_view(
     blueprint: Blueprint, resource: Resource, move: Move, method: str, result: type[Representation]
 ) -> View:
     def view(data: dict[str, Any], id: int | None = None) -> Any:
-        tags = None if id is None else read_precondition()
-        return make_move(get_context(), resource.kind, move, data, id, tags, resource.services.get(move.name))
+        call = MoveCall(
+            kind=resource.kind,
+            move=move,
+            id=id,
+            load_input=lambda: data,
+            read_tags=read_precondition,
+            service=resource.services.get(move.name),
+        )
+        return make_called_move(get_context(), call, data)
 
     view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
     is_new = move.is_creation or result is not resource.representation

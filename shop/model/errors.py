@@ -47,6 +47,12 @@ class Stale(DomainError):
     code = "stale"
 
 
+class PreconditionRequired(DomainError):
+    """The caller must say which version it changes."""
+
+    code = "precondition_required"
+
+
 class Unavailable(DomainError):
     """The request is valid but cannot be served now; it may work later."""
 

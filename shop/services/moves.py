@@ -9,7 +9,7 @@ from shop.domain.user import User
 from shop.model.entity import Entity
 from shop.model.moves import Move
 from shop.services import orders
-from shop.storage.execution import create, execute
+from shop.storage.execution import MoveCall, make_called_move
 from shop.storage.transactions import Context
 
 ENTITY_TYPES: tuple[type[Entity], ...] = (Product, User, Order)
@@ -30,6 +30,7 @@ def make_move(
 ) -> Any:
     """Make a move: a new entity, an old one in a new state, or what the service of the move returns."""
     service = OWN_SERVICES.get((kind, move.name))
-    if move.is_creation:
-        return service(ctx, data) if service else create(ctx, kind, move.name, data)
-    return service(ctx, id, data, tags) if service else execute(ctx, kind, id, move.name, data, tags)
+    call = MoveCall(
+        kind=kind, move=move, id=id, load_input=lambda: data, read_tags=lambda: tags, service=service
+    )
+    return make_called_move(ctx, call, data)

@@ -1,17 +1,63 @@
-"""What every move needs: find the entity, check permission, create or execute, record."""
+"""Perform moves, in the same way for every door; and find the entities that a caller may see."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
 
 from shop.model.entity import Entity
-from shop.model.errors import Stale, Unauthenticated
+from shop.model.errors import PreconditionRequired, Stale, Unauthenticated
 from shop.model.moves import Move, get_moves
+from shop.storage.idempotency import Idempotency, answer_once
 from shop.storage.transactions import Context
 
 E = TypeVar("E", bound=Entity)
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveCall:
+    """A call of a move; its functions are called only when their step has come."""
+
+    kind: type[Entity]
+    move: Move
+    id: int | None = None
+    load_input: Callable[[], dict[str, Any]]
+    read_tags: Callable[[], Collection[str] | None] = lambda: None  # the versions that may be changed
+    require_tags: bool = False
+    service: Callable[..., Any] | None = None  # the use case of a move that changes more than its entity
+
+
+def perform_move(
+    ctx: Context, call: MoveCall, serialize: Callable[[Any], A], idempotency: Idempotency[A] | None = None
+) -> A:
+    """Check permission, load the input, make the move once and return the serialized result.
+
+    With an idempotency key the result is serialized and stored in the transaction of the move.
+    """
+    check_permission(ctx, call.kind, call.move.name, call.id)
+    data = call.load_input()
+    return answer_once(ctx, idempotency, lambda: serialize(make_called_move(ctx, call, data)))
+
+
+def make_called_move(ctx: Context, call: MoveCall, data: dict[str, Any]) -> Any:
+    """Make a move in one transaction: check state and precondition, change the entity, record the move."""
+    if call.move.is_creation:
+        return call.service(ctx, data) if call.service else create(ctx, call.kind, call.move.name, data)
+    tags = find_tags(call)
+    if call.service:
+        return call.service(ctx, call.id, data, tags)
+    return execute(ctx, call.kind, call.id, call.move.name, data, tags)
+
+
+def find_tags(call: MoveCall) -> Collection[str] | None:
+    """Return the versions that the caller names; None for any version."""
+    tags = call.read_tags()
+    if tags is None and call.require_tags:
+        raise PreconditionRequired("Say which version you change: send its etag back.")
+    return tags
 
 
 def find_entity(
@@ -86,18 +132,3 @@ def execute(
 def call_method(ctx: Context, target: Any, move: Move, data: dict[str, Any]) -> Any:
     """Call the method of a move, with the caller if it asks for one."""
     return getattr(target, move.method)(**data, **({"actor": ctx.actor} if move.takes_actor else {}))
-
-
-def make_move(
-    ctx: Context,
-    kind: type[Entity],
-    move: Move,
-    data: dict[str, Any],
-    id: int | None = None,
-    tags: Collection[str] | None = None,
-    service: Callable[..., Any] | None = None,
-) -> Any:
-    """Make a move: a new entity, an old one in a new state, or what the service of the move returns."""
-    if move.is_creation:
-        return service(ctx, data) if service else create(ctx, kind, move.name, data)
-    return service(ctx, id, data, tags) if service else execute(ctx, kind, id, move.name, data, tags)

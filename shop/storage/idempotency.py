@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Index, LargeBinary, String, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,8 @@ ANSWER_LIFETIME = timedelta(hours=24)
 # Bytes stored per account; bytes of a row in addition to its body.
 MAX_STORED_BYTES, ROW_OVERHEAD_BYTES = 16 * 1024 * 1024, 500
 PURGE_RATE = 0.01  # the share of requests with a key that delete expired answers
+
+A = TypeVar("A")
 
 
 class Replay(Base):
@@ -46,6 +48,32 @@ class StoredAnswer:
     media: str
     location: str | None = None
     replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idempotency(Generic[A]):
+    """How a door finds the key of a call, recognises a repetition, and stores and restores an answer."""
+
+    read_key: Callable[[], str | None]
+    compute_fingerprints: Callable[[], Sequence[str]]  # the newest first; a repetition has one of them
+    store: Callable[[A], StoredAnswer]
+    store_refusal: Callable[[DomainError], StoredAnswer]
+    restore: Callable[[StoredAnswer], A]
+
+
+def answer_once(ctx: Context, idempotency: Idempotency[A] | None, run: Callable[[], A]) -> A:
+    """Return the answer of `run`; for a repeated call with a key, the stored answer of the first time."""
+    key = idempotency.read_key() if idempotency else None
+    if idempotency is None or key is None:
+        return run()
+    stored = execute_once(
+        ctx,
+        key,
+        idempotency.compute_fingerprints(),
+        lambda: idempotency.store(run()),
+        idempotency.store_refusal,
+    )
+    return idempotency.restore(stored)
 
 
 def execute_once(

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 import shop.doors.graphql as graphql_door
+from shop.domain.product import Product
+from shop.doors.operations import LISTINGS
 from tests.conftest import KEY
 from tests.graphql.conftest import GRAPHQL
 
@@ -157,7 +160,7 @@ class TestAFaultOfOurs:
         def broken(*_):
             raise RuntimeError("the secret of the house")
 
-        monkeypatch.setattr("shop.doors.graphql.resolvers.list_product_span", broken)
+        monkeypatch.setitem(LISTINGS, Product, replace(LISTINGS[Product], list_span=broken))
         return ask(anonymous, "{ products { totalCount } }")
 
     def test_is_masked(self, fault):

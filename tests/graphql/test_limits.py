@@ -19,7 +19,7 @@ WIDE = "orderConnection(first: 100) { nodes { items { product { id } } } }"
     ("query", "word"),
     [
         ("{ shop { name" + " name" * 1500 + " } }", "token"),
-        ("{" + " shop { name }" * 100 + " }", "over and over"),
+        ("{" + " shop { name }" * 100 + " }", "fields are repeated"),
         ("{ shop { name } } #" + "x" * 20_000, "code points"),
         (f"{{ me {{ {DEEP} }} }}", "depth"),
         ("{ " + " ".join(f"a{n}: shop {{ name }}" for n in range(51)) + " }", "aliases"),

@@ -8,9 +8,9 @@ from graphql import GraphQLNonNull, build_schema, find_breaking_changes
 from shop.domain.order import ORDER_STATES
 from shop.domain.user import CUSTOMER
 from shop.doors.graphql.conversions import to_camel_case
-from shop.doors.graphql.errors import GRAPHQL_CODES
 from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
-from shop.doors.graphql.schema import SCHEMA, SDL
+from shop.doors.graphql.schema import SCHEMA, SDL, build_executable_schema
+from shop.doors.grpc.errors import STATUS_CODES
 from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
 from shop.doors.rest.products import ProductRepresentation
 from shop.doors.rest.tokens import TokenRepresentation
@@ -21,6 +21,7 @@ from shop.model.errors import DomainError
 from shop.model.moves import STAFF, get_moves
 from shop.services import orders, products
 from shop.services.moves import ENTITY_TYPES
+from tests.reviews import Review
 
 ROOT = Path(__file__).parent.parent.parent
 SHOWN = {
@@ -121,7 +122,7 @@ def every(kind):
 
 def test_every_door_has_a_word_for_every_refusal():
     codes = every(DomainError) - {DomainError.code}
-    assert (codes - set(GRAPHQL_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
+    assert (codes - set(STATUS_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
 
 
 def test_nothing_is_left_unsaid_about_money_and_dates():
@@ -159,3 +160,49 @@ def test_what_is_taken_away_is_noticed():
     assert broken(SDL, SDL.replace("  inStock: Boolean\n", "")) == [
         "Argument Query.products(inStock:) was removed."
     ]
+
+
+# ---- What a new kind of entity needs
+
+REVIEW_TYPES = """
+type Review implements Node { id: ID! productId: ID! product: Product text: String! etag: String! can: [ReviewMove!]! }
+enum ReviewMove { publish hide }
+type ReviewPayload { review: Review! ok: Boolean! }
+type ReviewConnection { edges: [ReviewEdge!]! nodes: [Review!]! pageInfo: PageInfo! totalCount: Int! }
+type ReviewEdge { cursor: String! node: Review! }
+extend type Query { review(id: ID!): Review }
+extend type Mutation {
+  createReview(productId: ID!, text: String!, idempotencyKey: String): ReviewPayload
+  publish(id: ID!, etag: String, idempotencyKey: String): ReviewPayload
+  hide(id: ID!, etag: String, idempotencyKey: String): ReviewPayload
+}
+"""
+REVIEW_LIST = "extend type Query { reviews(first: Int! = 20, after: String): ReviewConnection }"
+
+
+def test_a_new_kind_needs_nothing_but_its_words():
+    schema = build_executable_schema(SDL + REVIEW_TYPES + REVIEW_LIST, [*ENTITY_TYPES, Review])
+    assert all(
+        field.resolve
+        for name in ("Review", "ReviewPayload", "ReviewConnection")
+        for field in schema.type_map[name].fields.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (SDL, "Mutation.createReview, .*Query.review, Review.id, .*ReviewPayload.review"),
+        (SDL + REVIEW_TYPES.replace("can: [ReviewMove!]!", ""), "Review.can$"),
+        (SDL + REVIEW_TYPES.replace("hide(", "conceal("), "Mutation.hide$"),
+    ],
+)
+def test_a_new_kind_without_its_words_is_noticed_at_the_start(words, missing):
+    with pytest.raises(LookupError, match=missing):
+        build_executable_schema(words, [*ENTITY_TYPES, Review])
+
+
+def test_a_list_of_what_is_not_visible_to_all_needs_a_line(monkeypatch):
+    monkeypatch.setattr(Review, "is_visible", lambda review, roles: review.published, raising=False)
+    with pytest.raises(LookupError, match=r"Query.reviews .* need a line in LISTINGS"):
+        build_executable_schema(SDL + REVIEW_TYPES + REVIEW_LIST, [*ENTITY_TYPES, Review])

@@ -175,6 +175,19 @@ def test_a_repeated_call_says_that_it_was(line, ada, lamp):
     assert ("idempotency-replayed", "true") in again.trailing_metadata()
 
 
+def test_where_a_version_must_be_named_a_call_without_one_is_refused_by_name(app, boss, lamp):
+    url = app.extensions["shop"].settings.database_url
+    with calling(url, SHOP_REQUIRE_IF_MATCH="on") as shop:
+        line = Line(shop.port)
+        refused = refusal(line, "RestockProduct", boss, id=lamp, amount=1, request_id="once")
+        named = line.call(
+            "RestockProduct", boss, id=lamp, amount=1, request_id="once", etag=f'"{lamp}-1"'
+        ).product
+    assert (refused.code, refused.reason, refused.fields, named.stock) == (
+        "INVALID_ARGUMENT", "PRECONDITION_REQUIRED", ["etag"], 6,
+    )  # fmt: skip
+
+
 def test_a_limit_is_shared_and_says_when_to_come_back(app):
     with calling(
         app.extensions["shop"].settings.database_url, SHOP_RATE_LIMIT="2/hour", SHOP_GRPC_REFLECTION="off"

@@ -12,13 +12,14 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.methods import UNARY_METHODS, get_method_name
+from shop.doors.grpc.methods import UNARY_METHODS, build_unary_methods, get_method_name
 from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
 from shop.doors.rest.products import ProductRepresentation
 from shop.doors.rest.users import UserRepresentation
 from shop.model.moves import get_moves
 from shop.services.moves import ENTITY_TYPES
 from tests.calls import METHODS
+from tests.reviews import Review
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -89,6 +90,16 @@ def test_what_is_made_from_the_proto_is_up_to_date(generate, tmp_path, name):
 
 def test_every_call_is_answered():
     assert {*UNARY_METHODS, *STREAMS} == set(METHODS)
+
+
+def test_a_new_kind_without_its_calls_is_noticed_at_the_start():
+    with pytest.raises(LookupError, match="CreateReview, GetReview, HideReview, PublishReview"):
+        build_unary_methods([*ENTITY_TYPES, Review])
+
+
+def test_a_call_without_a_kind_is_noticed_at_the_start():
+    with pytest.raises(LookupError, match=r"GetUser, ListUsers, .*of shop.proto"):
+        build_unary_methods([Product, Order])
 
 
 @pytest.mark.parametrize(("kind", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else "")

@@ -9,7 +9,7 @@ from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.graphql.conversions import to_camel_case
-from shop.doors.graphql.errors import GRAPHQL_CODES
+from shop.doors.graphql.errors import RENAMED_CODES
 from shop.doors.graphql.mutations import get_mutation_name
 from shop.doors.grpc.methods import get_method_name as called
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
@@ -19,10 +19,6 @@ from tests.conftest import Person
 
 KINDS = {"products": Product, "users": User, "orders": Order}
 State = dict[str, Any]
-
-
-def code(names: dict[Any, str], said: Any) -> str:
-    return names.get(said, f"unheard of: {said}")
 
 
 class Rest:
@@ -105,7 +101,8 @@ class GraphQL:
     def outcome(self, who: Person, query: str, name: str, variables: State | None = None) -> str | State:
         answer = who.post("/graphql", {"query": query, "variables": variables or {}}).json
         if errors := answer.get("errors"):
-            return code({word: name for name, word in GRAPHQL_CODES.items()}, errors[0]["extensions"]["code"])
+            word = errors[0]["extensions"]["code"]
+            return {name: code for code, name in RENAMED_CODES.items()}.get(word, word.lower())
         found = answer["data"][name]
         return "not_found" if found is None else self.plain(found)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
-from shop.domain.product import Product
-from shop.doors.graphql.resolvers import build_edges, build_page_info, fetch_products
+from shop.doors.graphql.resolvers import build_page_info
 from shop.model.errors import Invalid, NotFound
 from shop.services import changes as feed
 from shop.storage.spans import check_span_size
@@ -41,7 +40,7 @@ def resolve_changes(_: None, info: Info, first: int, after: str | None = None) -
         rows = feed.read_changes(ctx, start, check_span_size(first))
     except NotFound as error:
         raise Invalid("Start again without this cursor.", errors={"after": [error.detail]}) from None
-    info.context.announce_ids(Product, (change.product_id for change in rows))
+    info.context.announce_rows(rows)
     return ChangeSpan(start, first, rows)
 
 
@@ -56,11 +55,4 @@ def build_change_page_info(span: ChangeSpan, info: Info) -> dict[str, Any]:
     return build_page_info(span, info) | ({} if span.items else {"end_cursor": str(span.after)})
 
 
-CHANGE_RESOLVERS = {
-    "Query.changes": resolve_changes,
-    "Change.productId": lambda change, _: f"Product:{change.product_id}",
-    "Change.product": lambda change, info: info.context.load(fetch_products, Product, change.product_id),
-    "ChangeConnection.edges": build_edges,
-    "ChangeConnection.nodes": lambda span, _: span.items,
-    "ChangeConnection.pageInfo": build_change_page_info,
-}
+CHANGE_RESOLVERS = {"Query.changes": resolve_changes, "ChangeConnection.pageInfo": build_change_page_info}

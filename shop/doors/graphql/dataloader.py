@@ -1,16 +1,19 @@
 """Load in one statement what all siblings of a list need, without asyncio.
 
-A list announces the ids that it holds. The first of them that loads something loads it for all.
+A list announces its rows. The first of them that loads something loads it for all.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from shop.model.entity import Base
+from shop.doors.operations import get_singular
+from shop.model.entity import Entity
 from shop.model.money import Currency
+from shop.services.moves import ENTITY_TYPES
+from shop.storage.execution import find_entities
 from shop.storage.transactions import Context
 
 MAX_IDS_PER_QUERY = 5000  # a statement may have only so many parameters
@@ -20,13 +23,13 @@ Fetch = Callable[..., dict[int, Any]]
 
 class DataLoader:
     def __init__(self) -> None:
-        self.announced_ids: dict[type[Base], dict[int, None]] = defaultdict(dict)
+        self.announced_ids: dict[type[Entity], dict[int, None]] = defaultdict(dict)
         self.loaded: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
 
-    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
+    def announce_ids(self, kind: type[Entity], ids: Iterable[int]) -> None:
         self.announced_ids[kind].update(dict.fromkeys(ids))
 
-    def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Base], id: int, *args: Any) -> Any:
+    def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Entity], id: int, *args: Any) -> Any:
         """Return what `fetch` finds for this id; it is called once for all ids that were announced."""
         loaded = self.loaded[fetch, args]
         if id not in loaded:
@@ -45,14 +48,27 @@ class GraphQLContext:
     ctx: Context
     variables: dict[str, Any]
     loader: DataLoader = field(default_factory=DataLoader)
-    prepared_moves: dict[Any, Callable[[], Any]] = field(default_factory=dict)
     replayed_paths: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.currency = Currency(self.ctx.currency)
 
-    def announce_ids(self, kind: type[Base], ids: Iterable[int]) -> None:
-        self.loader.announce_ids(kind, ids)
+    def announce_rows(self, rows: Sequence[Any]) -> None:
+        """Announce the rows of a list, and the entities whose ids they have."""
+        for kind in ENTITY_TYPES if rows else ():
+            reference = f"{get_singular(kind)}_id"
+            if isinstance(rows[0], kind):
+                self.loader.announce_ids(kind, (row.id for row in rows))
+            if hasattr(rows[0], reference):
+                self.loader.announce_ids(kind, (getattr(row, reference) for row in rows))
 
-    def load(self, fetch: Fetch, kind: type[Base], id: int, *args: Any) -> Any:
+    def load(self, fetch: Fetch, kind: type[Entity], id: int, *args: Any) -> Any:
         return self.loader.load(fetch, self, kind, id, *args)
+
+    def load_entity(self, kind: type[Entity], id: int) -> Entity | None:
+        """Return an entity by its id; None if the caller may not see it."""
+        return self.load(fetch_entities, kind, id, kind)
+
+
+def fetch_entities(context: GraphQLContext, ids: list[int], kind: type[Entity]) -> dict[int, Entity | None]:
+    return find_entities(context.ctx, kind, ids)

@@ -1,6 +1,6 @@
 """Parse documents, validate them, and compute what they cost before anything is executed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
@@ -56,11 +56,12 @@ def validate_document(text: str, introspection: bool) -> ParsedDocument:
     except GraphQLError as error:
         return None, RequestError(PARSE_FAILED, error).errors
     if count_repeated_fields(document) > MAX_REPEATED_FIELDS:
-        return None, RequestError(VALIDATION_FAILED, "It says the same thing over and over.").errors
-    if has_long_alias(document):
         return None, RequestError(
-            VALIDATION_FAILED, f"An alias has {MAX_ALIAS_LENGTH} characters at most."
+            VALIDATION_FAILED, f"More than {MAX_REPEATED_FIELDS} fields are repeated; ask for each once."
         ).errors
+    if has_long_alias(document):
+        message = f"An alias has {MAX_ALIAS_LENGTH} characters at most."
+        return None, RequestError(VALIDATION_FAILED, message).errors
     rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
     errors = validate(SCHEMA, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     return document, RequestError(VALIDATION_FAILED, *errors).errors
@@ -69,26 +70,27 @@ def validate_document(text: str, introspection: bool) -> ParsedDocument:
 validate_document_cached = lru_cache(64)(validate_document)
 
 
-def has_long_alias(node: Node) -> bool:
+def iterate_selections(nodes: Iterable[Node]) -> Iterator[list[FieldNode]]:
+    """Yield the fields of each selection below these nodes; those of a fragment once."""
+    for node in nodes:
+        if selected := getattr(node, "selection_set", None):
+            yield [each for each in selected.selections if isinstance(each, FieldNode)]
+            yield from iterate_selections(selected.selections)
+
+
+def has_long_alias(document: DocumentNode) -> bool:
     """Whether a field has an alias that is too long to be repeated in the answer."""
-    if isinstance(node, DocumentNode):
-        return any(has_long_alias(each) for each in node.definitions)
-    if isinstance(node, FieldNode) and node.alias and len(node.alias.value) > MAX_ALIAS_LENGTH:
-        return True
-    inner = getattr(node, "selection_set", None)
-    return any(has_long_alias(each) for each in inner.selections) if inner else False
+    fields = (field for selection in iterate_selections(document.definitions) for field in selection)
+    return any(field.alias and len(field.alias.value) > MAX_ALIAS_LENGTH for field in fields)
 
 
-def count_repeated_fields(node: Node) -> int:
+def count_repeated_fields(document: DocumentNode) -> int:
     """Return how many fields have the same name as another field of the same selection."""
-    if isinstance(node, SelectionSetNode):
-        names = [(each.alias or each.name).value for each in node.selections if isinstance(each, FieldNode)]
-        below = sum(count_repeated_fields(each) for each in node.selections)
-        return len(names) - len(set(names)) + below
-    if isinstance(node, DocumentNode):
-        return sum(count_repeated_fields(each) for each in node.definitions)
-    inner = getattr(node, "selection_set", None)
-    return count_repeated_fields(inner) if inner else 0
+    count = 0
+    for selection in iterate_selections(document.definitions):
+        names = [(field.alias or field.name).value for field in selection]
+        count += len(names) - len(set(names))
+    return count
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,8 @@ log = logging.getLogger("shop")
 
 MAX_EXECUTION_ERRORS, MAX_LOCATIONS = 50, 5
 
-# The code of each domain error; the name that Apollo uses, where it has one.
-GRAPHQL_CODES = {
-    "invalid": "BAD_USER_INPUT",
-    "unauthenticated": "UNAUTHENTICATED",
-    "forbidden": "FORBIDDEN",
-    "not_found": "NOT_FOUND",
-    "conflict": "CONFLICT",
-    "out_of_stock": "OUT_OF_STOCK",
-    "reused": "REUSED",
-    "stale": "STALE",
-    "expired": "CURSOR_EXPIRED",
-    "unavailable": "UNAVAILABLE",
-}
+# Codes that have another name here, as Apollo has it; all others are the code of the error in capitals.
+RENAMED_CODES = {"invalid": "BAD_USER_INPUT", "expired": "CURSOR_EXPIRED"}
 PARSE_FAILED, VALIDATION_FAILED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
 BAD_INPUT = "BAD_USER_INPUT"
 THROTTLED, INTERNAL_ERROR = "THROTTLED", "INTERNAL_SERVER_ERROR"
@@ -81,12 +70,16 @@ def describe_cause(cause: Exception) -> tuple[str, dict[str, Any]]:
         cause = translate_error(cause) or cause
     if isinstance(cause, DomainError):
         request_state().error_code = cause.code
-        return cause.detail, {"code": GRAPHQL_CODES[cause.code], **build_extensions(cause)}
+        return cause.detail, {"code": get_graphql_code(cause.code), **build_extensions(cause)}
     if isinstance(cause, HTTPException) and (cause.code or 500) < 500:
         return cause.description or "", {"code": CODE_OF_STATUS.get(cause.code, "BAD_REQUEST")}
     log.error("failed", exc_info=cause)
     message = "Something went wrong here. Quote the requestId when you ask about it."
     return message, {"code": INTERNAL_ERROR, "requestId": request_state().ids["request_id"]}
+
+
+def get_graphql_code(code: str) -> str:
+    return RENAMED_CODES.get(code, code.upper())
 
 
 def build_extensions(error: DomainError) -> dict[str, Any]:

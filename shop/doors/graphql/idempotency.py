@@ -9,60 +9,67 @@ from graphql.execution.executor import CollectedErrors
 from graphql.execution.values import get_argument_values
 
 from shop.doors.graphql.errors import serialize_error
-from shop.doors.graphql.mutations import prepare_move
-from shop.hypermedia.fingerprints import build_fingerprints, parse_key
-from shop.model.errors import DomainError, Invalid
-from shop.storage.idempotency import StoredAnswer, execute_once
+from shop.doors.graphql.mutations import perform_mutation
+from shop.doors.operations import parse_named_key
+from shop.hypermedia.fingerprints import build_fingerprints
+from shop.model.errors import DomainError
+from shop.storage.idempotency import Idempotency, StoredAnswer
 
 JSON, KEY_ARGUMENT = "application/json", "idempotencyKey"
 
 
 class IdempotentExecutor(Executor):
+    """Completes a mutation with a key inside its transaction, so that its answer can be stored there."""
+
     def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
         node = details[0].node
-        argument_names = {each.name.value for each in node.arguments or ()}
+        argument_names = {argument.name.value for argument in node.arguments or ()}
         if parent_type is not self.schema.mutation_type or KEY_ARGUMENT not in argument_names:
             return super().execute_field(parent_type, source, details, path, position)
         definition = parent_type.fields[node.name.value]
+        info = self.build_resolve_info(definition, [each.node for each in details], parent_type, path)
         try:
             args = get_argument_values(
                 definition, node, self.variable_values, details[0].fragment_variable_values
             )
             if (key := args.pop(KEY_ARGUMENT, None)) is None:
                 return super().execute_field(parent_type, source, details, path, position)
-            context = self.context_value
-            context.prepared_moves[path.key] = prepare_move(context, node.name.value, args)
-
-            def run() -> StoredAnswer:
-                return self.compute_answer(parent_type, source, details, path, position)
-
-            answer = execute_once(
-                context.ctx,
-                parse_idempotency_key(key),
-                self.compute_fingerprints(details),
-                run,
-                serialize_refusal,
+            return perform_mutation(
+                self.context_value,
+                node.name.value,
+                args,
+                lambda outcome: self.complete_outcome(outcome, details, info, position),
+                self.build_idempotency(key, details, path),
             )
-            context.replayed_paths += [path.key] if answer.replayed else []
-            return self.read_answer(answer)
         except Exception as error:  # noqa: BLE001
             self.handle_field_error(error, definition.type, details, path)
             return None
 
-    def compute_answer(self, *field: Any) -> StoredAnswer:
+    def complete_outcome(self, outcome: Any, details: Any, info: Any, position: Any) -> Any:
         """Return the complete answer before anything is committed; any error rolls the mutation back."""
         inner = copy(self)
         inner.collected_errors = CollectedErrors()
-        data = Executor.execute_field(inner, *field)
+        try:
+            data = inner.complete_value(info.return_type, details, info, info.path, outcome, position)
+        except GraphQLError as error:
+            raise error.original_error or error from None
         for error in inner.collected_errors.errors:
             raise error.original_error or error
-        return StoredAnswer(200, orjson.dumps(data), JSON)
+        return data
 
-    def read_answer(self, answer: StoredAnswer) -> Any:
-        content = orjson.loads(answer.body)
-        if answer.status == 200:
-            return content
-        raise GraphQLError(content["message"], extensions=content["extensions"])
+    def build_idempotency(self, key: str, details: Any, path: Any) -> Idempotency[Any]:
+        def restore(answer: StoredAnswer) -> Any:
+            if answer.replayed:
+                self.context_value.replayed_paths.append(path.key)
+            return parse_answer(answer)
+
+        return Idempotency(
+            read_key=lambda: parse_named_key(key, KEY_ARGUMENT),
+            compute_fingerprints=lambda: self.compute_fingerprints(details),
+            store=lambda data: StoredAnswer(200, orjson.dumps(data), JSON),
+            store_refusal=serialize_refusal,
+            restore=restore,
+        )
 
     def compute_fingerprints(self, details: Any) -> tuple[str, ...]:
         """Return fingerprints of the request: its field with the selection, all fragments, the variables."""
@@ -76,9 +83,9 @@ def serialize_refusal(error: DomainError) -> StoredAnswer:
     return StoredAnswer(409, orjson.dumps(serialize_error(GraphQLError("", original_error=error))), JSON)
 
 
-def parse_idempotency_key(text: str) -> str:
-    if (key := parse_key(text)) is None:
-        raise Invalid(
-            "A key is one string of 1 to 255 plain characters.", errors={KEY_ARGUMENT: ["Not a valid key."]}
-        )
-    return key
+def parse_answer(answer: StoredAnswer) -> Any:
+    """Return the data of a stored answer, or raise the error that it holds."""
+    content = orjson.loads(answer.body)
+    if answer.status == 200:
+        return content
+    raise GraphQLError(content["message"], extensions=content["extensions"])

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
-from graphql import GraphQLField, GraphQLNamedType, SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
+from graphql import (
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLNamedType,
+    SchemaMetaFieldDef,
+    TypeMetaFieldDef,
+    TypeNameMetaFieldDef,
+)
 
 from shop.doors.graphql.schema import SCHEMA
 
@@ -16,31 +23,32 @@ def count_members(things: Iterable[Any], name: str) -> list[int]:
     return [len(getattr(each, name, None) or ()) for each in things]
 
 
+def list_fields(kind: GraphQLNamedType) -> list[Any]:
+    return list((getattr(kind, "fields", None) or {}).values())
+
+
+def count_fields(types: Iterable[GraphQLNamedType], field_type: type) -> list[int]:
+    """Return how many fields of an output or input type each type has."""
+    return [sum(isinstance(field, field_type) for field in list_fields(kind)) for kind in types]
+
+
 def compute_list_lengths() -> dict[str, list[int]]:
     """Return the lengths that each list of introspection has in this schema."""
     types = list(SCHEMA.type_map.values())
-    fields = [each for kind in types for each in (getattr(kind, "fields", None) or {}).values()]
-    output = [kind for kind in types if any(isinstance(each, GraphQLField) for each in list_fields(kind))]
-    inputs = [kind for kind in types if kind not in output and list_fields(kind)]
-    unlisted = [0] * (len(types) - len(output)), [0] * (len(types) - len(inputs))
+    fields = [field for kind in types for field in list_fields(kind)]
+    nodes = len(SCHEMA.get_possible_types(SCHEMA.type_map["Node"]))
     return {
         "__Schema.types": [len(types)],
         "__Schema.directives": [len(SCHEMA.directives)],
-        "__Type.fields": count_members(output, "fields") + unlisted[0],
-        "__Type.inputFields": count_members(inputs, "fields") + unlisted[1],
+        "__Type.fields": count_fields(types, GraphQLField),
+        "__Type.inputFields": count_fields(types, GraphQLInputField),
         "__Type.enumValues": count_members(types, "values"),
         "__Type.interfaces": count_members(types, "interfaces"),
-        "__Type.possibleTypes": [
-            len(SCHEMA.get_possible_types(kind)) if kind.name == "Node" else 0 for kind in types
-        ],
+        "__Type.possibleTypes": [nodes if kind.name == "Node" else 0 for kind in types],
         "__Field.args": count_members(fields, "args"),
         "__Directive.args": count_members(SCHEMA.directives, "args"),
         "__Directive.locations": count_members(SCHEMA.directives, "locations"),
     }
-
-
-def list_fields(kind: GraphQLNamedType) -> Iterable[Any]:
-    return (getattr(kind, "fields", None) or {}).values()
 
 
 LIST_LENGTHS = compute_list_lengths()

@@ -1,10 +1,10 @@
 """The executable schema: schema.graphql with a resolver for each field."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
-from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type
+from graphql import GraphQLField, GraphQLSchema, build_schema, get_named_type, is_enum_type
 from graphql import GraphQLResolveInfo as Info
 
 from shop.doors.graphql.changes import CHANGE_RESOLVERS
@@ -15,35 +15,60 @@ from shop.doors.graphql.conversions import (
     serialize_time,
     to_snake_case,
 )
-from shop.doors.graphql.mutations import MUTATION_RESOLVERS
-from shop.doors.graphql.resolvers import RESOLVERS
+from shop.doors.graphql.mutations import build_mutation_resolvers
+from shop.doors.graphql.resolvers import (
+    SHOP_RESOLVERS,
+    Resolver,
+    build_common_resolvers,
+    build_entity_resolvers,
+)
+from shop.model.entity import Entity
+from shop.services.moves import ENTITY_TYPES
 
 SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
+ROOT_TYPES = ("Query", "Mutation")
 
-Resolver = Callable[..., Any]
+
+def build_executable_schema(sdl: str, kinds: Sequence[type[Entity]]) -> GraphQLSchema:
+    """Return the schema with its resolvers; raise LookupError if it lacks a field or a resolver."""
+    schema = build_schema(sdl)
+    convert_values(schema)
+    required: dict[str, Resolver] = {**SHOP_RESOLVERS, **CHANGE_RESOLVERS, **build_mutation_resolvers(kinds)}
+    for kind in kinds:
+        required |= build_entity_resolvers(kind)
+    common = build_common_resolvers(kinds)
+    fields = dict(iterate_fields(schema))
+    if missing := [path for path in required if path not in fields]:
+        raise LookupError(f"schema.graphql has no {', '.join(missing)}")
+    for path, field in fields.items():
+        type_name, name = path.split(".")
+        resolver = required.get(path) or common.get(path) or common.get(name)
+        if resolver is None and type_name in ROOT_TYPES:
+            raise LookupError(f"{path} of schema.graphql has no resolver; a list may need a line in LISTINGS")
+        field.resolve = resolver or build_attribute_resolver(name, field)
+    return schema
 
 
-def bind_resolvers() -> GraphQLSchema:
-    schema = build_schema(SDL)
+def iterate_fields(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField]]:
+    """Yield each output field with its path, such as Product.name."""
+    for kind in schema.type_map.values():
+        for name, field in getattr(kind, "fields", {}).items():
+            if isinstance(field, GraphQLField) and not kind.name.startswith("__"):
+                yield f"{kind.name}.{name}", field
+
+
+def convert_values(schema: GraphQLSchema) -> None:
+    """Set how scalars, sort orders and the types of nodes are converted."""
     money, time = schema.type_map["Money"], schema.type_map["DateTime"]
     money.parse_value = money.coerce_input_value = parse_money
     money.parse_literal = parse_money_literal
     money.serialize = money.coerce_output_value = serialize_money
     time.serialize = time.coerce_output_value = serialize_time
     schema.type_map["Node"].resolve_type = lambda entity, *_: type(entity).__name__
-    for value in schema.type_map["ProductSort"].values.values():
-        value.value = to_snake_case(value.value)
-    mutations = {f"Mutation.{name}": resolver for name, resolver in MUTATION_RESOLVERS.items()}
-    resolvers = {**RESOLVERS, **CHANGE_RESOLVERS, **mutations}
     for kind in schema.type_map.values():
-        for name, field in getattr(kind, "fields", {}).items():
-            if isinstance(field, GraphQLField) and not kind.name.startswith("__"):
-                field.resolve = resolvers.pop(f"{kind.name}.{name}", None) or build_attribute_resolver(
-                    name, field
-                )
-    if resolvers:
-        raise LookupError(f"schema.graphql has no {', '.join(resolvers)}")
-    return schema
+        if is_enum_type(kind) and kind.name.endswith("Sort"):
+            for entry in kind.values.values():
+                entry.value = to_snake_case(entry.value)
 
 
 def build_attribute_resolver(name: str, field: GraphQLField) -> Resolver:
@@ -59,4 +84,4 @@ def build_attribute_resolver(name: str, field: GraphQLField) -> Resolver:
     return resolve_money if get_named_type(field.type).name == "Money" else resolve
 
 
-SCHEMA = bind_resolvers()
+SCHEMA = build_executable_schema(SDL, ENTITY_TYPES)

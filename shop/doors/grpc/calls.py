@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
@@ -123,17 +123,16 @@ class CallRunner:
     async def admit_call(self, call: Call, *, free: bool) -> AsyncIterator[None]:
         """Count a call before its message arrives, and count it as open while the block runs."""
         client = group_address(call.remote)
-        with self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS):
+        with ExitStack() as stack:
+            stack.enter_context(self.open_calls.hold_place(client, MAX_CALLS_PER_ADDRESS))
             if not free:
                 await self.count_call(call)
-            caller = client if call.user_id is None else f"user:{call.user_id}"
-            is_stream = call.method.server_streaming
-            with (
-                self.open_calls.hold_place(f"streams of {caller}", MAX_STREAMS_PER_CALLER)
-                if is_stream
-                else nullcontext()
-            ):
-                yield
+            if call.method.server_streaming:
+                caller = client if call.user_id is None else f"user:{call.user_id}"
+                stack.enter_context(
+                    self.open_calls.hold_place(f"streams of {caller}", MAX_STREAMS_PER_CALLER)
+                )
+            yield
 
     async def count_call(self, call: Call) -> None:
         """Count a call against the limits of its caller: by account, or by address without a token."""
@@ -167,19 +166,12 @@ class CallRunner:
                         raise DeadlineExceeded("The deadline had passed before the call began.")
                     return work(*args)
                 except Exception as error:  # noqa: BLE001
-                    is_late = (
-                        isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN
-                    )
-                    call_error = CallError(
-                        to_status(
-                            DeadlineExceeded("The deadline has passed.") if is_late else error,
-                            about,
-                            call.ids["request_id"],
-                        )
-                    )
-                    if call_error.status.code in SERVER_FAULTS:
+                    if isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN:
+                        error = DeadlineExceeded("The deadline has passed.")
+                    status = to_status(error, about, call.ids["request_id"])
+                    if status.code in SERVER_FAULTS:
                         failed()
-                    raise call_error from None
+                    raise CallError(status) from None
                 finally:
                     state = request_state()
                     call.user_id, call.replayed = state.caller_id, state.is_replayed

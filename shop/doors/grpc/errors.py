@@ -23,7 +23,7 @@ from werkzeug.exceptions import TooManyRequests
 from shop.doors.grpc.messages import FIELD_NAMES
 from shop.hypermedia import rate_limits
 from shop.hypermedia.error_lists import shorten
-from shop.model.errors import DomainError, Invalid
+from shop.model.errors import DomainError, PreconditionRequired
 from shop.storage.database import translate_error
 
 log = logging.getLogger("shop")
@@ -41,15 +41,10 @@ STATUS_CODES = {
     "out_of_stock": code.FAILED_PRECONDITION,
     "reused": code.INVALID_ARGUMENT,
     "stale": code.ABORTED,
+    "precondition_required": code.INVALID_ARGUMENT,
     "expired": code.OUT_OF_RANGE,
     "unavailable": code.UNAVAILABLE,
 }
-
-
-class PreconditionRequired(Invalid):
-    """The etag is missing, and SHOP_REQUIRE_IF_MATCH is on."""
-
-    reason = "PRECONDITION_REQUIRED"
 
 
 class DeadlineExceeded(DomainError):
@@ -85,10 +80,8 @@ def to_status(error: Exception, resource: str = "", request_id: str = "") -> Sta
     if isinstance(error, DomainError):
         is_taken = error.code == "conflict" and "members" in error.facts
         number = code.ALREADY_EXISTS if is_taken else STATUS_CODES[error.code]
-        reason = getattr(error, "reason", error.code.upper())
-        return build_status(
-            number, describe_error(error), reason, *build_details(error, resource), **build_metadata(error)
-        )
+        details, metadata = build_details(error, resource), build_metadata(error)
+        return build_status(number, describe_error(error), error.code.upper(), *details, **metadata)
     log.error("failed", exc_info=error)
     message = "Something went wrong here. Quote the request_id when you ask about it."
     return build_status(code.INTERNAL, message, "INTERNAL", RequestInfo(request_id=request_id))
@@ -103,9 +96,15 @@ def build_status(number: int, message: str, reason: str, *details: Message, **me
 
 def describe_error(error: DomainError) -> str:
     """Return the message of an error, and say if there are more errors than the details list."""
-    errors = error.facts.get("errors") or error.facts.get("members")
-    more = errors and next(islice(flatten_errors(errors), MAX_DETAILS, None), None)
+    more = next(islice(flatten_errors(get_field_errors(error)), MAX_DETAILS, None), None)
     return shorten(error.detail) + (f" There are more errors than these {MAX_DETAILS}." if more else "")
+
+
+def get_field_errors(error: DomainError) -> dict[str, Any]:
+    """Return what is wrong with each field of the request."""
+    if isinstance(error, PreconditionRequired):
+        return {"etag": ["It is missing."]}
+    return error.facts.get("errors") or error.facts.get("members") or {}
 
 
 def build_metadata(error: DomainError) -> dict[str, str]:
@@ -115,7 +114,7 @@ def build_metadata(error: DomainError) -> dict[str, str]:
 
 def build_details(error: DomainError, resource: str) -> Iterator[Message]:
     facts = error.facts
-    if errors := facts.get("errors") or facts.get("members"):
+    if errors := get_field_errors(error):
         violations = islice(flatten_errors(errors), MAX_DETAILS)
         yield BadRequest(
             field_violations=[

@@ -140,7 +140,7 @@ def to_minor_units(money: Amount, currency: Currency) -> int:
 
 def read_mask(request: Message, schema: Schema) -> set[str] | None:
     """Return the fields that the mask names; None without a mask: then all fields that were sent count."""
-    if not request.HasField(MASK_FIELD):
+    if MASK_FIELD not in request.DESCRIPTOR.fields_by_name or not request.HasField(MASK_FIELD):
         return None
     paths = set(request.update_mask.paths)
     if unknown := paths - {"*", *schema.fields}:

@@ -4,7 +4,7 @@ The .proto defines their requests and responses.
 """
 
 from binascii import hexlify
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,37 +12,41 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
-from shop.domain.order import Order
 from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.errors import CallError, PreconditionRequired, to_status
-from shop.doors.grpc.messages import MASK_FIELD, build_message, load_input, read_mask
-from shop.doors.login_limits import limit_failed_logins
-from shop.hypermedia.callers import build_anonymous_context, find_address, get_context
-from shop.hypermedia.etags import parse_tags
-from shop.hypermedia.fingerprints import build_fingerprints, parse_key
+from shop.doors.grpc.errors import CallError, to_status
+from shop.doors.grpc.messages import build_message, load_input, read_mask
+from shop.doors.operations import (
+    build_input_schema,
+    build_move_call,
+    find_listing,
+    get_plural,
+    get_verb,
+    log_in,
+    parse_named_key,
+)
+from shop.hypermedia.callers import build_anonymous_context, get_context
+from shop.hypermedia.fingerprints import build_fingerprints
 from shop.hypermedia.request import request_state
-from shop.hypermedia.runtime import get_settings
 from shop.model.entity import Entity
-from shop.model.errors import DomainError, Invalid, NotFound
+from shop.model.errors import Invalid, NotFound
 from shop.model.moves import Move, get_moves
 from shop.runtime import get_signer
-from shop.services import orders, products, tokens, users
-from shop.services.moves import ENTITY_TYPES, make_move
-from shop.storage.execution import check_permission, find_entity
-from shop.storage.idempotency import StoredAnswer, execute_once
-from shop.storage.pagination import Page, PageInput
+from shop.services import products, tokens
+from shop.services.moves import ENTITY_TYPES
+from shop.storage.execution import find_entity, perform_move
+from shop.storage.idempotency import Idempotency, StoredAnswer
 from shop.storage.transactions import Context
 
-PROTOBUF = "application/protobuf"
+PROTOBUF, KEY_FIELD = "application/protobuf", "request_id"
 
 UnaryMethod = Callable[[Message], Message]
 
 
 def get_method_name(kind: type[Entity], move: Move) -> str:
     """Return the name of the method for a move."""
-    return "PlaceOrder" if kind is Order and move.is_creation else move.name.title() + kind.__name__
+    return get_verb(kind, move).title() + kind.__name__
 
 
 def get_response_type(name: str) -> type[Message]:
@@ -64,61 +68,40 @@ def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
 
 
 def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
-    ctx, id = get_context(), () if move.is_creation else (request.id,)
-    check_permission(ctx, kind, move.name, *id)
-    run = prepare_move(ctx, name, kind, move, request)
-    return answer_once(ctx, name, [request], lambda: build_response_message(name, run(), ctx))
-
-
-def prepare_move(
-    ctx: Context, name: str, kind: type[Entity], move: Move, request: Message
-) -> Callable[[], Any]:
-    """Validate the input, and return a function that makes the move."""
-    schema = move.takes(partial=move.name == "update")
-    mask = read_mask(request, schema) if MASK_FIELD in request.DESCRIPTOR.fields_by_name else None
-    data = load_input(schema, request, ctx.currency, mask)
-    if move.is_creation:
-        return partial(make_move, ctx, kind, move, data)
-    return partial(make_move, ctx, kind, move, data, request.id, parse_etag(request.etag))
-
-
-def parse_etag(etag: str) -> set[str] | None:
-    """Return the versions that an etag allows; it may be quoted, as in HTTP, or bare."""
-    if etag:
-        return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
-    if get_settings().require_if_match:
-        raise PreconditionRequired(
-            "Send the etag of the version that you change.", errors={"etag": ["It is missing."]}
-        )
-    return None
-
-
-def answer_once(ctx: Context, name: str, requests: Sequence[Message], run: Callable[[], Message]) -> Message:
-    """Run a call with a request_id only once; a repetition gets the stored answer."""
-    if not requests or not requests[0].request_id:
-        return run()
-    if (key := parse_key(requests[0].request_id)) is None:
-        flaw = "It is one string of 1 to 255 plain characters."
-        raise Invalid("Some fields are invalid.", errors={"request_id": [flaw]})
-    answer = execute_once(
-        ctx,
-        key,
-        compute_call_fingerprints(name, requests),
-        lambda: serialize_response(run()),
-        lambda error: serialize_refusal(error),
+    ctx = get_context()
+    is_creation, schema = move.is_creation, build_input_schema(move)
+    call = build_move_call(
+        kind,
+        move,
+        None if is_creation else request.id,
+        lambda: load_input(schema, request, ctx.currency, read_mask(request, schema)),
+        None if is_creation else request.etag or None,
     )
-    request_state().is_replayed = answer.replayed
-    if answer.status == 200:
-        return get_response_type(name).FromString(answer.body)
-    raise CallError(Status.FromString(answer.body))
+    return perform_move(
+        ctx,
+        call,
+        lambda outcome: build_response_message(name, outcome, ctx),
+        build_idempotency(name, [request]),
+    )
 
 
-def serialize_response(response: Message) -> StoredAnswer:
-    return StoredAnswer(200, response.SerializeToString(), PROTOBUF)
+def build_idempotency(name: str, requests: Sequence[Message]) -> Idempotency[Message]:
+    """Return how a call is repeated; the request_id of its first message is the key."""
 
+    def restore(answer: StoredAnswer) -> Message:
+        request_state().is_replayed = answer.replayed
+        if answer.status == 200:
+            return get_response_type(name).FromString(answer.body)
+        raise CallError(Status.FromString(answer.body))
 
-def serialize_refusal(error: DomainError) -> StoredAnswer:
-    return StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF)
+    key = requests[0].request_id if requests else ""
+    return Idempotency(
+        read_key=lambda: parse_named_key(key, KEY_FIELD) if key else None,
+        compute_fingerprints=lambda: compute_call_fingerprints(name, requests),
+        store=lambda response: StoredAnswer(200, response.SerializeToString(), PROTOBUF),
+        store_refusal=lambda error: StoredAnswer(409, to_status(error).SerializeToString(), PROTOBUF),
+        restore=restore,
+    )
 
 
 def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[str, ...]:
@@ -130,30 +113,33 @@ def compute_call_fingerprints(name: str, requests: Sequence[Message]) -> tuple[s
 # ---- Get and list
 
 
-def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx = get_context()
-    if kind is Product:
-        return build_response_message(name, products.get_product(ctx, request.id), ctx)
-    id = ctx.actor.id if ctx.actor and kind is User and not request.id else request.id
-    return build_response_message(name, find_entity(ctx, kind, id), ctx)
+def get_account(ctx: Context, id: int) -> User:
+    """Return an account; without an id, that of the caller."""
+    return find_entity(ctx, User, id or (ctx.actor.id if ctx.actor else 0))
 
 
-LIST_SERVICES: dict[type[Entity], tuple[type[PageInput], Callable[[Context, dict[str, Any]], Page]]] = {
-    Product: (products.ProductSearch, products.list_products),
-    Order: (orders.OrderSearch, orders.list_orders),
-    User: (PageInput, users.list_users),
+# How an entity is read where `find_entity` is not the way.
+GETTERS: dict[type[Entity], Callable[[Context, int], Any]] = {
+    Product: products.get_product,
+    User: get_account,
 }
 
 
+def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
+    ctx = get_context()
+    entity = GETTERS[kind](ctx, request.id) if kind in GETTERS else find_entity(ctx, kind, request.id)
+    return build_response_message(name, entity, ctx)
+
+
 def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx, (schema, list_page) = get_context(), LIST_SERVICES[kind]
+    ctx, listing = get_context(), find_listing(kind)
     try:
-        page = list_page(ctx, load_input(schema(), request, ctx.currency))
+        page = listing.list_page(ctx, load_input(listing.search(), request, ctx.currency))
     except NotFound as error:
         raise Invalid("Start again without this token.", errors={"page_token": [error.detail]}) from None
     message = getattr(pb, kind.__name__)
     return get_response_type(name)(
-        **{f"{kind.__name__.lower()}s": [build_message(message, each, ctx) for each in page.items]},
+        **{get_plural(kind): [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
     )
@@ -164,11 +150,9 @@ def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Mes
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = build_anonymous_context()  # an expired token must not prevent a login
-    credentials = load_input(Credentials(), request, ctx.currency)
-    with limit_failed_logins(credentials["username"]):
-        return build_token_response(
-            pb.LoginResponse, tokens.log_in(ctx, get_signer(), find_address(), **credentials)
-        )
+    return build_token_response(
+        pb.LoginResponse, log_in(ctx, load_input(Credentials(), request, ctx.currency))
+    )
 
 
 def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
@@ -187,19 +171,45 @@ def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
     return kind(**new_tokens, expires_in=pair.expires_in, user_id=pair.actor.id)
 
 
+# ---- All of them
+
+
 def get_resource_name(name: str, request: Message) -> str:
     """Return the entity that a call names, such as Product/7; NOT_FOUND reports it."""
     names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
     return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
 
 
-def iterate_methods() -> Iterator[tuple[str, UnaryMethod]]:
-    for kind in ENTITY_TYPES:
-        for move in get_moves(kind).values():
-            yield get_method_name(kind, move), partial(handle_move, get_method_name(kind, move), kind, move)
-        yield f"Get{kind.__name__}", partial(handle_get_entity, f"Get{kind.__name__}", kind)
-        yield f"List{kind.__name__}s", partial(handle_list_entities, f"List{kind.__name__}s", kind)
-    yield from {"Login": handle_login, "Refresh": handle_refresh, "Logout": handle_logout}.items()
+def build_entity_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
+    """Return the methods of a kind of entity: get, each of its moves, and list if it has a list."""
+    get_name, list_name = f"Get{kind.__name__}", f"List{get_plural(kind).title()}"
+    methods: dict[str, UnaryMethod] = {get_name: partial(handle_get_entity, get_name, kind)}
+    for move in get_moves(kind).values():
+        name = get_method_name(kind, move)
+        methods[name] = partial(handle_move, name, kind, move)
+    return methods | (
+        {list_name: partial(handle_list_entities, list_name, kind)} if find_listing(kind) else {}
+    )
 
 
-UNARY_METHODS = dict(iterate_methods())
+def build_unary_methods(kinds: Iterable[type[Entity]]) -> dict[str, UnaryMethod]:
+    """Return all unary methods; raise LookupError if shop.proto lacks one, except for lists, or has more."""
+    methods: dict[str, UnaryMethod] = {
+        "Login": handle_login,
+        "Refresh": handle_refresh,
+        "Logout": handle_logout,
+    }
+    for kind in kinds:
+        methods |= build_entity_methods(kind)
+    declared = [each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods]
+    unary = {each.name for each in declared if not each.client_streaming and not each.server_streaming}
+    if missing := sorted(name for name in methods.keys() - unary if not name.startswith("List")):
+        raise LookupError(f"shop.proto has no {', '.join(missing)}")
+    if unknown := sorted(unary - methods.keys()):
+        raise LookupError(
+            f"{', '.join(unknown)} of shop.proto: no handler; a list may need a line in LISTINGS"
+        )
+    return methods
+
+
+UNARY_METHODS = build_unary_methods(ENTITY_TYPES)

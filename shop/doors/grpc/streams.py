@@ -17,7 +17,7 @@ from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
-from shop.doors.grpc.methods import answer_once, handle_move
+from shop.doors.grpc.methods import build_idempotency, handle_move
 from shop.hypermedia import rate_limits
 from shop.hypermedia.callers import build_anonymous_context, get_context
 from shop.model.errors import Invalid, NotFound
@@ -26,6 +26,7 @@ from shop.runtime import get_runtime
 from shop.services import changes, imports
 from shop.services.changes import ChangeRow, ChangeSearch, ChangeStream
 from shop.storage.execution import check_permission
+from shop.storage.idempotency import answer_once
 from shop.storage.transactions import Context
 
 MAX_BATCH_ITEMS, BATCH_TIMEOUT = 1000, 60  # products of a batch; seconds it may take to arrive
@@ -214,10 +215,8 @@ def check_product_permission(name: str) -> None:
 
 def begin_live_prices() -> int:
     """Check that the caller may change prices, and return the cursor to begin with."""
-    ctx = get_context()
-    if refusal := get_moves(Product)["update"].find_permission_error(ctx.get_roles()):
-        raise refusal
-    return changes.find_newest_change(ctx)
+    check_product_permission("update")
+    return changes.find_newest_change(get_context())
 
 
 def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductResponse:
@@ -245,4 +244,4 @@ def create_batch(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreatePr
         count, _ = imports.import_products(ctx, enumerate(products), lambda *_: None)
         return pb.BatchCreateProductsResponse(created_count=count)
 
-    return answer_once(ctx, "BatchCreateProducts", items, import_batch)
+    return answer_once(ctx, build_idempotency("BatchCreateProducts", items), import_batch)
