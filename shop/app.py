@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine
 
 from shop import runtime
@@ -24,12 +25,17 @@ from shop.services.tokens import Signer
 from shop.settings import Settings, read_settings
 from shop.storage.change_listener import ChangeListener
 from shop.storage.database import build_engine_options, configure_engine
+from shop.storage.transactions import TransactionSession
 
 
 class Shop(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: no view is a coroutine, so Flask need not check it at every request."""
         return func
+
+
+class AppSession(TransactionSession, FlaskSession):
+    """The session of each request, over the engine of the app."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -53,7 +59,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def open_database(app: Flask) -> Engine:
     """Flask-SQLAlchemy over the tables of the domain, and its migrations."""
-    db = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
+    options = {"class_": AppSession, "expire_on_commit": False}
+    db = SQLAlchemy(app, metadata=Base.metadata, session_options=options)
     Migrate(app, db, directory=str(migrations()))
     with app.app_context():
         configure_engine(db.engine)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
-from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
+from sqlalchemy.orm import Mapped, mapped_column, object_session, validates
 
 from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
 from shop.model.entity import Entity, Id, make_row_type, normalize_text, now
@@ -13,6 +13,7 @@ from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, Stric
 from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 from shop.storage.database import CONFLICT
+from shop.storage.transactions import TransactionSession
 
 # Both databases compare normalized text byte by byte, so that they sort and search alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -151,7 +152,7 @@ ADJUST_STOCK = (
 )
 
 
-def adjust_stock(session: Session, product_id: int, amount: int) -> Row[Any] | None:
+def adjust_stock(session: TransactionSession, product_id: int, amount: int) -> Row[Any] | None:
     """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}

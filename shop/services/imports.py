@@ -5,12 +5,11 @@ from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
 from shop.domain.change import record_new_products
 from shop.domain.product import PRODUCTS_TABLE, NewProduct, Product
 from shop.model.moves import get_moves
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 IMPORT_BATCH = 1000
 PRODUCT_SCHEMA = NewProduct()
@@ -52,7 +51,7 @@ def import_products(
     return good_count, bad_count
 
 
-def store_batch(session: Session, batch: list[dict[str, Any]]) -> None:
+def store_batch(session: TransactionSession, batch: list[dict[str, Any]]) -> None:
     """Insert a batch of products and record their changes."""
     if batch:
         record_new_products(session, sorted(session.scalars(INSERT_PRODUCTS, batch)))

@@ -6,7 +6,6 @@ from typing import Any
 
 from marshmallow import fields, validate
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
 
 from shop.domain.order import ORDER_STATES, PLACED, Item, Order
 from shop.domain.product import OutOfStock, Product, adjust_stock
@@ -18,7 +17,7 @@ from shop.model.moves import STAFF, get_moves
 from shop.services.ledger import insert_order
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 CANCEL_BATCH = 100  # unpaid orders read at a time
 
@@ -79,7 +78,7 @@ def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
     return sorted(quantities.items())
 
 
-def reserve_line(session: Session, product_id: int, quantity: int) -> Item | dict[str, Any]:
+def reserve_line(session: TransactionSession, product_id: int, quantity: int) -> Item | dict[str, Any]:
     """Reserve the stock for a line; return its item, or the line with the stock left if that is too small."""
     if row := adjust_stock(session, product_id, -quantity):
         return Item(product_id=row.id, name=row.name, unit_price=row.price, quantity=quantity)

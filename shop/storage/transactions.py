@@ -32,9 +32,18 @@ class Actor:
 OPERATOR = Actor(0, STAFF, "")  # the shop itself and its commands
 
 
+class TransactionSession(Session):
+    """A session that knows its write transaction, and which changes to record just before the commit."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.is_writing = False
+        self.pending_changes: list[Any] = []
+
+
 @dataclass(frozen=True)
 class Context:
-    session: Session
+    session: TransactionSession
     actor: Actor | None = None
     currency: str = "USD"
     max_unpaid_orders: int = 100
@@ -64,22 +73,22 @@ class Context:
         return query.rows
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[TransactionSession]:
         """Open a write transaction that is committed at the end; inside another one, join it."""
-        if self.session.info.get("in_transaction"):
+        if self.session.is_writing:
             yield self.session
             self.session.flush()
             return
         with self.begin_writing() as session:
-            session.info["in_transaction"] = True
+            session.is_writing = True
             try:
                 yield session
                 session.commit()
             finally:
-                session.info["in_transaction"] = False
+                session.is_writing = False
 
     @contextmanager
-    def begin_writing(self) -> Iterator[Session]:
+    def begin_writing(self) -> Iterator[TransactionSession]:
         self.session.rollback()  # ends the read transaction that loaded the caller
         sqlite, started_at = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
