@@ -43,6 +43,8 @@ class Runtime:
 
     # Filled by what observes and serves the app
     task_queue: Collection[Any] = ()
+    observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
+    flush_spans: Callable[[], object] = lambda: None  # sends the spans that are left, at the end
     is_traced: bool = False
     trace_call: Callable[[str], AbstractContextManager[Callable[[], Any]]] = lambda path: nullcontext(
         lambda: None

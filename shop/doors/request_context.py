@@ -70,8 +70,8 @@ def read_claims() -> dict[str, Any] | None:
 
 def anonymous_context() -> Context:
     db: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    known = get_settings()
-    return Context(db.session(), currency=known.currency, max_unpaid_orders=known.max_unpaid_orders)
+    known, observe = get_settings(), get_runtime().observe_write_wait
+    return Context(db.session(), None, known.currency, known.max_unpaid_orders, observe)
 
 
 def get_context() -> Context:

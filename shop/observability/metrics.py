@@ -25,7 +25,6 @@ from shop.doors.rest.response_cache import RESPONSE_OBSERVERS
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
-from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -108,7 +107,7 @@ def install_metrics(app: Flask, engine: Engine) -> None:
     app.after_request(count_response)
     app.teardown_request(count_request_end)
     event.listen(engine, "handle_error", count_busy_error)
-    WRITE_WAIT_OBSERVERS.add(observe_lock_wait)
+    get_runtime(app).observe_write_wait = observe_write_wait
     RESPONSE_OBSERVERS.add(observe_request)
 
 
@@ -138,7 +137,7 @@ def count_response(response: Response) -> Response:
     return response
 
 
-def observe_lock_wait(seconds: float) -> None:
+def observe_write_wait(seconds: float) -> None:
     get_collectors().lock_waits.observe(seconds)
 
 

@@ -17,8 +17,6 @@ from shop.storage.recorded_queries import RecordedQuery, run_recorded
 # SQLite has one writer and no fair queue for the others; this lock is one.
 WRITE_LOCK = Lock()
 WRITE_LOCK_TIMEOUT = 2.0  # seconds; waiting for other processes may take as long again
-# Functions that are called with the seconds that a writer had to wait.
-WRITE_WAIT_OBSERVERS: set[Callable[[float], None]] = set()
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class Context:
     actor: Actor | None = None
     currency: str = "USD"
     max_unpaid_orders: int = 100
+    observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
     recorded_queries: list[RecordedQuery] = field(default_factory=list)
 
     def get_roles(self, entity: Any = None) -> frozenset[str]:
@@ -95,8 +94,8 @@ class Context:
             with hold_write_lock() if sqlite else nullcontext():
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-                    for observe in WRITE_WAIT_OBSERVERS:
-                        observe(perf_counter() - started_at)
+                    if self.observe_write_wait:
+                        self.observe_write_wait(perf_counter() - started_at)
                 yield self.session
         finally:
             self.session.rollback()
