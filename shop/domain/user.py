@@ -22,7 +22,7 @@ COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").rea
 
 def refuse_common_password(password: str) -> None:
     if password.casefold() in COMMON_PASSWORDS:
-        raise ValidationError("It is one of the first passwords that anyone tries; choose another.")
+        raise ValidationError("This password is too common; choose another.")
 
 
 class Password(PlainText):
@@ -64,7 +64,7 @@ class Refresh(InputSchema):
         2000,
         TEXT_PATTERN,
         required=True,
-        metadata={"description": "The one that came last; it counts once."},
+        metadata={"description": "The newest refresh token; it can be used once."},
     )
 
 

@@ -75,23 +75,23 @@ def get_collectors() -> SimpleNamespace:
         errors=Counter("shop_server_errors", "Answers of 500 and above."),
         seconds=Histogram(
             "shop_request_seconds",
-            "From the first look to the answer.",
+            "Seconds from the start of a request to its answer.",
             ["route", "method"],
             buckets=DURATION_BUCKETS,
         ),
         running=make_gauge("requests_in_flight", "Requests being answered."),
         queued=make_gauge("queue_depth", "Requests waiting for a thread."),
         connections=make_gauge("db_connections_in_use", "Connections out of the pool."),
-        pool_timeouts=Counter("shop_db_pool_timeouts", "Requests that no connection was left for."),
+        pool_timeouts=Counter("shop_db_pool_timeouts", "Requests that got no database connection."),
         busy_errors=Counter(
             "shop_sqlite_busy", "Statements that SQLite refused because another process writes."
         ),
         lock_waits=Histogram(
             "shop_sqlite_lock_seconds", "Waiting to be the writer of SQLite.", buckets=DURATION_BUCKETS
         ),
-        stock_conflicts=Counter("shop_stock_conflicts", "Orders for more than there is."),
-        stale=Counter("shop_stale", "Changes of a version that no longer stands (412)."),
-        replays=Counter("shop_replays", "Answers given again under an Idempotency-Key."),
+        stock_conflicts=Counter("shop_stock_conflicts", "Orders refused for lack of stock."),
+        stale=Counter("shop_stale", "Changes refused because the version was old (412)."),
+        replays=Counter("shop_replays", "Stored answers returned for a repeated Idempotency-Key."),
         limited_requests=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
         fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
         login_failures=Counter("shop_login_failures", "Logins refused."),

@@ -20,8 +20,8 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
     """Run all tasks and return their counts."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
-        "answers forgotten": idempotency.purge_answers(ctx),
-        "changes forgotten": changes.purge_changes(ctx, changes_days),
+        "stored answers deleted": idempotency.purge_answers(ctx),
+        "old changes deleted": changes.purge_changes(ctx, changes_days),
     }
 
 

@@ -46,7 +46,9 @@ def import_products(
                 if len(batch) == IMPORT_BATCH:
                     store_batch(session, batch)
         if bad_count and not skip_bad:
-            raise ImportRefused(f"{bad_count} bad lines; nothing was imported (--skip-bad takes the others)")
+            raise ImportRefused(
+                f"{bad_count} bad lines; nothing was imported (--skip-bad imports the others)"
+            )
         store_batch(session, batch)
     return good_count, bad_count
 

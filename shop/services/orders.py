@@ -115,7 +115,7 @@ def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():
         if search.get("user_id", ctx.actor.id) != ctx.actor.id:
-            raise Forbidden("These are another's orders.")
+            raise Forbidden("You may list only your own orders.")
         search = {**search, "user_id": ctx.actor.id}
     query = select(Order)
     for name in ("status", "user_id"):

@@ -19,7 +19,7 @@ def select_visible_users(ctx: Context) -> Select[tuple[User]]:
     if MEMBER not in ctx.get_roles():
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():
-        raise Forbidden("Only staff see all accounts.")
+        raise Forbidden("Only staff may list accounts.")
     return select(User).where(User.erased_at.is_(None))
 
 
@@ -31,7 +31,7 @@ def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
     """Create an account with a role; only staff may do this."""
     with ctx.transaction() as session:
         if STAFF not in ctx.get_roles():
-            raise Forbidden("Only staff give roles.")
+            raise Forbidden("Only staff may assign roles.")
         user = User.register(**data)
         user.role = role
         session.add(user)
