@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event, inspect, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
@@ -109,8 +119,9 @@ class Order(Entity):
     def owner_id(self) -> int:
         return self.user_id
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return bool(roles & {OWNER, STAFF})
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return (self.user_id == caller_id) | (STAFF in roles)
 
     def record_move(self, move: str, by: int | None) -> None:
         self.history.append(Step(move=move, by=by, at=now()))

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, validates
 
 from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
@@ -93,8 +94,9 @@ class Product(Entity):
         self.words = normalize_text(f"{name or ''}\n{description or ''}")
         return value
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return self.retired_at is None
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return self.retired_at == None  # noqa: E711
 
     @move(title="Add a product", by=STAFF, takes=NewProduct)
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, post_load
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from shop.domain import passwords
@@ -99,8 +100,9 @@ class User(Entity):
     def owner_id(self) -> int:
         return self.id
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return self.erased_at is None and bool(roles & {OWNER, STAFF})
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return (self.erased_at == None) & ((self.id == caller_id) | (STAFF in roles))  # noqa: E711
 
     @move(title="Register", by=ANYONE, takes=Registration)
     @classmethod

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, type_coerce
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import NullType, TypeDecorator
 
@@ -107,6 +108,10 @@ class Entity(Base):
     def record_move(self, move: str, by: int | None) -> None:
         """Hook that records a move; does nothing by default."""
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        """Whether a caller with these roles may know that the entity exists."""
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        """Whether a caller may know that the entity exists; on the class, the same as a condition of SQL.
+
+        Written with `==`, `&` and `|`, which mean the same for columns; a caller without an account is 0.
+        """
         return True

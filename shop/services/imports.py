@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from shop.domain.change import record_new_products
 from shop.domain.product import PRODUCTS_TABLE, NewProduct, Product
@@ -80,7 +80,7 @@ def join_messages(messages: dict[str, Any]) -> str:
 
 def iterate_products(ctx: Context) -> Iterator[Product]:
     """Yield every product that is not retired; reads in batches."""
-    query = select(Product).where(Product.retired_at.is_(None)).order_by(Product.id)
+    query = ctx.select_visible(Product).order_by(Product.id)
     for product in ctx.session.scalars(query.execution_options(yield_per=IMPORT_BATCH)):
         yield product
         ctx.session.expunge(product)

@@ -113,11 +113,9 @@ def select_visible_orders(ctx: Context, search: dict[str, Any]) -> Select[tuple[
     """Return the query for the orders that the caller may see: their own, or all for staff."""
     if not ctx.actor:
         raise Unauthenticated("Log in first.")
-    if STAFF not in ctx.get_roles():
-        if search.get("user_id", ctx.actor.id) != ctx.actor.id:
-            raise Forbidden("You may list only your own orders.")
-        search = {**search, "user_id": ctx.actor.id}
-    query = select(Order)
+    if STAFF not in ctx.get_roles() and search.get("user_id", ctx.actor.id) != ctx.actor.id:
+        raise Forbidden("You may list only your own orders.")
+    query = ctx.select_visible(Order)
     for name in ("status", "user_id"):
         if name in search:
             query = query.where(getattr(Order, name) == search[name])

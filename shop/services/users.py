@@ -20,7 +20,7 @@ def select_visible_users(ctx: Context) -> Select[tuple[User]]:
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():
         raise Forbidden("Only staff may list accounts.")
-    return select(User).where(User.erased_at.is_(None))
+    return ctx.select_visible(User)
 
 
 def list_users(ctx: Context, search: dict[str, Any]) -> Page:

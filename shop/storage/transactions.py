@@ -5,14 +5,17 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Executable, Select, select
 from sqlalchemy.orm import Session
 
+from shop.model.entity import Entity
 from shop.model.errors import Unavailable
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
 from shop.storage.recorded_queries import RecordedQuery, run_recorded
+
+E = TypeVar("E", bound=Entity)
 
 # SQLite has one writer and no fair queue for the others; this lock is one.
 WRITE_LOCK = Lock()
@@ -54,6 +57,14 @@ class Context:
             return frozenset({ANYONE})
         is_owner = getattr(entity, "owner_id", None) == self.actor.id
         return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if is_owner else set()))
+
+    def can_see(self, entity: Entity | type[Entity]) -> Any:
+        """Whether the caller may see an entity; for a kind of entity, the condition for its rows."""
+        return entity.is_visible_to(self.get_roles(), self.actor.id if self.actor else 0)
+
+    def select_visible(self, kind: type[E]) -> Select[tuple[E]]:
+        """Return the query for all entities of a kind that the caller may see."""
+        return select(kind).where(self.can_see(kind))
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
