@@ -23,6 +23,7 @@ from shop.settings import read_settings
 from shop.storage.transactions import Actor, Context
 
 ROUNDS, CHECKOUTS, THREADS = 7, 150, 32
+UNPAID_ORDERS = 1_000_000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 LINES = {"items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 2}]}
 NOW = "2026-01-31 12:00:00.000000"
@@ -74,7 +75,9 @@ def ours(app: Flask) -> Callable[[], None]:
     db = app.extensions["sqlalchemy"]
 
     def checkout() -> None:
-        orders.place_order(Context(db.session(), Actor(1, "customer", "")), LINES)
+        orders.place_order(
+            Context(db.session(), Actor(1, "customer", ""), max_unpaid_orders=UNPAID_ORDERS), LINES
+        )
         db.session.remove()
 
     return checkout

@@ -18,7 +18,6 @@ import requests
 from click import echo
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from benchmarks import goods, stage
 from benchmarks.charts import Bar, chart
@@ -28,7 +27,7 @@ from benchmarks.report import table
 from benchmarks.stage import Server
 from benchmarks.weight import importing, weights
 from shop.services.search import index_batch
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
 PER_PAGE, TIMES, LONGEST = (
@@ -96,7 +95,7 @@ def settled(app: Flask) -> None:
     """What the shop and PostgreSQL do by themselves within minutes, done now."""
     with app.app_context():
         engine = app.extensions["shop"].engine
-    with Session(engine) as session, Context(session).transaction():
+    with TransactionSession(engine) as session, Context(session).transaction():
         while index_batch(session.connection()):
             pass
     if engine.dialect.name == "postgresql":

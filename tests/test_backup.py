@@ -80,7 +80,7 @@ def test_a_copy_passes_the_check(run, token, here):
 
 def test_a_copy_never_overwrites(run, token, here):
     (here / "copy.db").write_text("mine")
-    assert refused(run("backup", "copy.db"), "copy.db is there already; it is left as it is")
+    assert refused(run("backup", "copy.db"), "copy.db already exists; it was not changed")
     assert (here / "copy.db").read_text() == "mine"
 
 
@@ -104,5 +104,5 @@ def test_postgresql_is_left_to_its_own_tool_with_the_line_to_say(run, postgres):
         run("db", "upgrade", database_url=url)
         secret = make_url(url).set(password="hunter2").render_as_string(hide_password=False)
         ran = run("backup", "copy.dump", database_url=secret)
-    assert refused(ran, "PostgreSQL has its own way: pg_dump --format=custom --file=copy.dump postgresql://")
+    assert refused(ran, "for PostgreSQL use pg_dump --format=custom --file=copy.dump postgresql://")
     assert "hunter2" not in ran.err

@@ -119,7 +119,7 @@ def test_a_name_or_an_address_is_taken_once(ada, name, email):
 
 @pytest.mark.parametrize(
     ("password", "words"),
-    [(b"short\n", "Length"), (b"\n", "Length"), (b"", "Length"), (b"password123\n", "first passwords")],
+    [(b"short\n", "Length"), (b"\n", "Length"), (b"", "Length"), (b"password123\n", "too common")],
 )
 def test_a_weak_password_is_refused(ready, password, words):
     assert refused(ready(*ADD, stdin=password), words)
@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_made_is_one_line(ready, name):
 
 def test_an_export_never_overwrites(ready, here):
     (here / "a.csv").write_text("mine")
-    assert refused(ready("export", "a.csv"), "a.csv is there already; it is left as it is")
+    assert refused(ready("export", "a.csv"), "a.csv already exists; it was not changed")
     assert (here / "a.csv").read_text() == "mine"
 
 
@@ -231,7 +231,7 @@ def test_what_init_wrote_is_enough_for_the_other_commands(init, run):
 
 def test_init_leaves_a_dotenv_that_is_there_as_it_is(init, here):
     (here / ".env").write_text("SHOP_THREADS=3\n")
-    assert refused(init(), ".env is there already; it is left as it is")
+    assert refused(init(), ".env already exists; it was not changed")
     assert (here / ".env").read_text() == "SHOP_THREADS=3\n"
 
 
@@ -282,14 +282,14 @@ def test_check_reports_that_all_is_well(ready):
 
 def test_check_finds_a_database_that_is_behind(run):
     ran = run("check")
-    assert refused(ran, "the check found something wrong")
+    assert refused(ran, "the check found errors")
     assert f"schema     the database is at step none, not {HEAD}: run `shop db upgrade`\n" in ran.out
 
 
 def test_check_finds_a_file_that_is_no_database(run, here):
     (here / "shop.db").write_text("not a database, whatever its name says\n" * 100)
     ran = run("check")
-    assert refused(ran, "the check found something wrong")
+    assert refused(ran, "the check found errors")
     assert "file is not a database" in ran.out
 
 
@@ -300,14 +300,14 @@ def test_check_finds_a_damaged_page(ada, here):
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
     ran = ada("check")
-    assert refused(ran, "the check found something wrong")
+    assert refused(ran, "the check found errors")
     assert re.search(r"^schema     ok\nintegrity  (?!ok)\S", ran.out, re.MULTILINE)
 
 
 def test_check_finds_an_index_that_somebody_dropped(ready):
     rows("DROP INDEX ix_products_live_price")
     ran = ready("check")
-    assert refused(ran, "the check found something wrong")
+    assert refused(ran, "the check found errors")
     assert "schema     add_index ix_products_live_price\n" in ran.out
 
 
@@ -324,7 +324,7 @@ def test_check_finds_a_row_that_refers_to_nothing(ready):
 
 def test_check_says_when_postgresql_does_not_answer(run):
     ran = run("check", database_url=f"postgresql://127.0.0.1:{free_port()}/shop")
-    assert refused(ran, "the check found something wrong")
+    assert refused(ran, "the check found errors")
     assert "schema     the database refuses: connection failed" in ran.out
 
 
@@ -415,4 +415,7 @@ def test_an_option_of_serve_leaves_the_dotenv_file_in_force(init, monkeypatch):
 
 
 def test_answers_that_have_expired_are_forgotten_by_command(ready):
-    assert ready("purge").out == "0 unpaid orders cancelled.\n0 answers forgotten.\n0 changes forgotten.\n"
+    assert (
+        ready("purge").out
+        == "0 unpaid orders cancelled.\n0 stored answers deleted.\n0 old changes deleted.\n"
+    )

@@ -91,7 +91,7 @@ def test_every_bad_line_is_named_with_its_number_and_its_reason(take):
         "line 3: price: It must be an exact amount of money: nothing is rounded.",
         "line 4: stock: Must be greater than or equal to 0 and less than or equal to 2147483647.",
         "line 5: name: Length must be between 1 and 100. It must be plain text without control characters.",
-        "shop: 3 bad lines; nothing was imported (--skip-bad takes the others)",
+        "shop: 3 bad lines; nothing was imported (--skip-bad imports the others)",
     ]
 
 

@@ -18,7 +18,6 @@ from sqlalchemy import event
 from shop.app import create_app
 from shop.domain.product import Product
 from shop.observability import metrics
-from shop.storage import transactions
 from tests.conftest import KEY, enrolled, settings_for
 from tests.running import call, serving
 from tests.servers import free_port
@@ -258,7 +257,6 @@ def watched(url, token, own_logs):
     with app.app_context():
         engine = app.extensions["shop"].engine
     yield app, engine
-    transactions.WRITE_WAIT_OBSERVERS.clear()
     engine.dispose()
 
 

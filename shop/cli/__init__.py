@@ -42,7 +42,7 @@ def main() -> None:
             str(domain_error) if isinstance(domain_error, Conflict) else describe_database_error(error)
         )
     except UnicodeError:
-        exit_with_error("what was given is not text in UTF-8")
+        exit_with_error("the input is not text in UTF-8")
     except OSError as error:
         exit_with_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
 

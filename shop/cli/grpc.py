@@ -7,7 +7,6 @@ import click
 
 from shop.app import create_app
 from shop.cli.common import CommandError, find_schema_error
-from shop.observability import tracing
 from shop.runtime import get_runtime
 from shop.settings import Settings, SettingsError, read_settings, require_extra
 
@@ -32,7 +31,7 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
         get_runtime().engine.dispose()
     get_runtime(app).housekeeper.start()
     run_server(app, settings, host, port)
-    tracing.flush_spans()
+    get_runtime(app).flush_spans()
     os._exit(0)  # a statement that hangs must not delay the exit
 
 

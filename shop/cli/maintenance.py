@@ -37,7 +37,7 @@ def purge_expired() -> None:
 def back_up_database(path: Path) -> None:
     """Back up the SQLite database to a file while the shop is running."""
     back_up(get_engine(), path)
-    click.echo(f"{path} holds all that was there.")
+    click.echo(f"{path} holds a backup of the database.")
 
 
 @click.command("check")
@@ -54,7 +54,7 @@ def check_database() -> None:
         click.echo(f"{name:10} {to_one_line(error_text or 'ok')}")
         failures += bool(error_text)
     if failures:
-        raise CommandError("the check found something wrong")
+        raise CommandError("the check found errors")
 
 
 def find_schema_drift() -> str | None:

@@ -53,7 +53,7 @@ def export_file(path: Path) -> None:
     try:
         file = path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
-        raise CommandError(f"{path} is there already; it is left as it is") from None
+        raise CommandError(f"{path} already exists; it was not changed") from None
     try:
         with file:
             count = product_files.write_products(

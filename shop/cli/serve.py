@@ -48,7 +48,7 @@ def fill_demo_shop(port: int) -> None:
         password = token_urlsafe(12)
         create_account(role, f"{role}@shop.example", role, password)
         click.echo(f"  {role:9} password {password}")
-    click.echo(f"Begin at http://127.0.0.1:{port}/ (the manual is at /docs; stop with Ctrl+C)")
+    click.echo(f"Begin at http://127.0.0.1:{port}/ (the API reference is at /docs; stop with Ctrl+C)")
 
 
 @click.command("serve")
@@ -75,7 +75,7 @@ def initialize() -> None:
         with open(".env", "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(f"SHOP_SECRET_KEY={token_urlsafe(48)}\n")
     except FileExistsError:
-        raise CommandError(".env is there already; it is left as it is") from None
+        raise CommandError(".env already exists; it was not changed") from None
     try:
         with create_app().app_context():
             upgrade()
@@ -85,4 +85,4 @@ def initialize() -> None:
     except BaseException:  # so that a second attempt can write it again
         Path(".env").unlink()
         raise
-    click.echo("Done. `shop serve` opens the shop.")
+    click.echo("Done. Start the shop with `shop serve`.")

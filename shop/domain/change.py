@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, bindparam, column, event, insert, literal, select, table
-from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
+from sqlalchemy.orm import Mapped, SessionTransaction, mapped_column
 
 from shop.model.entity import Base, Id, UTCDateTime, now
 from shop.storage.change_log import lock_change_numbers
+from shop.storage.transactions import TransactionSession
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
 CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last deleted change; it marks where the feed begins
-PENDING_KEY = "changes"
 
 
 class Change(Base):
@@ -48,38 +48,39 @@ INSERT_CREATED = insert(Change.__table__).from_select(
 )
 
 
-def record_change(session: Session, product: Any, kind: str) -> None:
+def record_change(session: TransactionSession, product: Any, kind: str) -> None:
     """Record a change of a product with its current price and stock."""
     row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
-    session.info.setdefault(PENDING_KEY, []).append(row)
+    session.pending_changes.append(row)
 
 
-def record_new_products(session: Session, ids: Iterable[int]) -> None:
+def record_new_products(session: TransactionSession, ids: Iterable[int]) -> None:
     """Record new products by their ids alone, because an import may have a million of them."""
-    session.info.setdefault(PENDING_KEY, []).append(array("q", ids))
+    session.pending_changes.append(array("q", ids))
 
 
-@event.listens_for(Session, "after_transaction_create")
-def mark_savepoint(session: Session, transaction: SessionTransaction) -> None:
+@event.listens_for(TransactionSession, "after_transaction_create")
+def mark_savepoint(session: TransactionSession, transaction: SessionTransaction) -> None:
     """Add a savepoint to the list, so that a rollback can discard the changes after it."""
     if transaction.nested:
-        session.info.setdefault(PENDING_KEY, []).append(transaction)
+        session.pending_changes.append(transaction)
     elif transaction.parent is None:
-        session.info.pop(PENDING_KEY, None)
+        session.pending_changes.clear()
 
 
-@event.listens_for(Session, "after_soft_rollback")
-def discard_rolled_back(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.nested and transaction in (pending := session.info.get(PENDING_KEY, [])):
+@event.listens_for(TransactionSession, "after_soft_rollback")
+def discard_rolled_back(session: TransactionSession, transaction: SessionTransaction) -> None:
+    pending = session.pending_changes
+    if transaction.nested and transaction in pending:
         del pending[pending.index(transaction) :]
 
 
-@event.listens_for(Session, "before_commit")
-def write_changes(session: Session) -> None:
-    if session.in_nested_transaction() or PENDING_KEY not in session.info:
+@event.listens_for(TransactionSession, "before_commit")
+def write_changes(session: TransactionSession) -> None:
+    if session.in_nested_transaction():
         return
     session.flush()
-    pending = session.info.pop(PENDING_KEY)
+    pending, session.pending_changes = session.pending_changes, []
     rows, id_arrays = ([entry for entry in pending if type(entry) is kind] for kind in (dict, array))
     time, connection = now(), session.connection()
     if rows or id_arrays:

@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, String, event, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
@@ -53,16 +63,14 @@ class Item(Base):
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"), Index(None, "product_id"))
 
-    is_new = False  # created in this transaction
-
     @property
     def total(self) -> int:
         return self.unit_price * self.quantity
 
     @property
     def is_sold(self) -> bool:
-        """Whether the product is still sold; new items need no query."""
-        return self.is_new or self.product.retired_at is None
+        """Whether the product is still sold; it is when the item has just been created."""
+        return inspect(self).transient or self.product.retired_at is None
 
 
 class Step(Base):
@@ -111,8 +119,9 @@ class Order(Entity):
     def owner_id(self) -> int:
         return self.user_id
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return bool(roles & {OWNER, STAFF})
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return (self.user_id == caller_id) | (STAFF in roles)
 
     def record_move(self, move: str, by: int | None) -> None:
         self.history.append(Step(move=move, by=by, at=now()))
@@ -124,10 +133,6 @@ class Order(Entity):
         if total > MAX_TOTAL:
             raise Conflict("This is more than one order can cost; place several.")
         initial_values = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
-        initial_values |= {
-            "reference": None,
-            "tracking": None,
-        }  # otherwise they would be read from the database
         return cls(user_id=user_id, currency=currency, items=items, total=total, **initial_values)
 
     @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
-from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, validates
+from sqlalchemy.ext.hybrid import hybrid_method
+from sqlalchemy.orm import Mapped, mapped_column, object_session, validates
 
 from shop.domain.change import CHANGED, CREATED, RETIRED, STOCKED, record_change
 from shop.model.entity import Entity, Id, make_row_type, normalize_text, now
@@ -13,6 +14,7 @@ from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, Stric
 from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 from shop.storage.database import CONFLICT
+from shop.storage.transactions import TransactionSession
 
 # Both databases compare normalized text byte by byte, so that they sort and search alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -92,8 +94,9 @@ class Product(Entity):
         self.words = normalize_text(f"{name or ''}\n{description or ''}")
         return value
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return self.retired_at is None
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return self.retired_at == None  # noqa: E711
 
     @move(title="Add a product", by=STAFF, takes=NewProduct)
     @classmethod
@@ -157,7 +160,7 @@ ADJUST_STOCK = (
 )
 
 
-def adjust_stock(session: Session, product_id: int, amount: int) -> Row[Any] | None:
+def adjust_stock(session: TransactionSession, product_id: int, amount: int) -> Row[Any] | None:
     """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}

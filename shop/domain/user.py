@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import post_load, validate
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from shop.domain import passwords
@@ -32,7 +33,7 @@ class Password(PlainText):
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"examples": ["correct horse battery"], "x-input": "password"}
         super().__init__(8, 128, TEXT_PATTERN, load_only=True, metadata=metadata, **kwargs)
-        message = "It is one of the first passwords that anyone tries; choose another."
+        message = "This password is too common; choose another."
         self.validators.append(CommonPassword(COMMON_PASSWORDS, error=message))
 
 
@@ -73,7 +74,7 @@ class Refresh(InputSchema):
         2000,
         TEXT_PATTERN,
         required=True,
-        metadata={"description": "The one that came last; it counts once.", "x-input": "hidden"},
+        metadata={"description": "The newest refresh token; it can be used once.", "x-input": "hidden"},
     )
 
 
@@ -108,8 +109,9 @@ class User(Entity):
     def owner_id(self) -> int:
         return self.id
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        return self.erased_at is None and bool(roles & {OWNER, STAFF})
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        return (self.erased_at == None) & ((self.id == caller_id) | (STAFF in roles))  # noqa: E711
 
     @move(title="Register", by=ANYONE, takes=Registration)
     @classmethod

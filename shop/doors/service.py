@@ -1,8 +1,7 @@
 """The shop as a service: its resources, who asks, and what is particular to it."""
 
 from functools import partial
-
-from sqlalchemy.orm import Session
+from typing import Any
 
 from shop.doors.resources import RESOURCES
 from shop.doors.rest.changes import FeedRepresentation, changes
@@ -14,7 +13,7 @@ from shop.hypermedia.callers import Caller
 from shop.hypermedia.service import Service, SideDoor
 from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 GRAPHQL = "The same shop over GraphQL: POST a query, or GET its schema."
 
@@ -41,5 +40,6 @@ def identify_by_token(signer: Signer, token: str) -> Caller:
     return Caller(int(claims["sub"]), lambda ctx: identify_actor(ctx, claims))
 
 
-def build_context(settings: Settings, session: Session) -> Context:
-    return Context(session, currency=settings.currency, max_unpaid_orders=settings.max_unpaid_orders)
+def build_context(settings: Settings, session: TransactionSession, **more: Any) -> Context:
+    limits = {"max_unpaid_orders": settings.max_unpaid_orders}
+    return Context(session, currency=settings.currency, **limits, **more)

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine, text
 
 from shop.hypermedia.about import about
@@ -24,6 +25,11 @@ from shop.hypermedia.service import Service
 from shop.hypermedia.settings import ServiceSettings
 from shop.model.entity import Base
 from shop.storage.database import build_engine_options, configure_engine, resolve_path
+from shop.storage.transactions import TransactionSession
+
+
+class AppSession(TransactionSession, FlaskSession):
+    """The session of each request, over the engine of the app."""
 
 
 class ServiceApp(Flask):
@@ -48,7 +54,8 @@ def build_app(name: str, settings: ServiceSettings) -> Flask:
 
 def open_database(app: Flask) -> SQLAlchemy:
     """Open the database with Flask-SQLAlchemy over the tables of the domain."""
-    database = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
+    options = {"class_": AppSession, "expire_on_commit": False}
+    database = SQLAlchemy(app, metadata=Base.metadata, session_options=options)
     with app.app_context():
         configure_engine(database.engine)
     return database

@@ -15,7 +15,7 @@ from flask import current_app, request
 from flask_sqlalchemy import SQLAlchemy
 
 from shop.hypermedia.request import UNREAD, request_state
-from shop.hypermedia.runtime import get_service
+from shop.hypermedia.runtime import get_runtime, get_service
 from shop.model.errors import Unauthenticated
 from shop.storage.transactions import Actor, Context
 
@@ -73,7 +73,8 @@ def read_caller() -> Caller | None:
 
 def build_anonymous_context() -> Context:
     database: SQLAlchemy = current_app.extensions["sqlalchemy"]
-    return get_service().build_context(database.session())
+    runtime = get_runtime()
+    return runtime.service.build_context(database.session(), observe_write_wait=runtime.observe_write_wait)
 
 
 def get_context() -> Context:

@@ -34,6 +34,8 @@ class Runtime:
 
     # Filled by what observes and serves the app
     observe_response: Callable[[str, int, float], None] | None = None  # route, status, seconds
+    observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
+    flush_spans: Callable[[], object] = lambda: None  # sends the spans that are left, at the end
     task_queue: Collection[Any] = ()
     is_traced: bool = False
     trace_call: Callable[[str], AbstractContextManager[Callable[[], Any]]] = lambda path: nullcontext(

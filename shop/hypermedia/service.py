@@ -8,8 +8,6 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import Session
-
 from shop.hypermedia.callers import Identify, refuse_all
 from shop.hypermedia.home import HomeRepresentation
 from shop.hypermedia.problems import PROBLEM_TYPES, ProblemType, WayOut
@@ -39,7 +37,7 @@ class Service:
     name: str
     resources: tuple[Resource, ...]
     identify: Identify = refuse_all
-    build_context: Callable[[Session], Context] = Context
+    build_context: Callable[..., Context] = Context
     versions: tuple[Version, ...] = (ONLY_VERSION,)
     sunsets: Mapping[str, date] = field(default_factory=dict)  # the last day of a version
     home: type[HomeRepresentation] = HomeRepresentation

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, type_coerce
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import NullType, TypeDecorator
 
@@ -49,31 +50,30 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UTCDateTime()}
 
 
-def make_row_type(kind: "type[Entity]", *names: str) -> type[Any]:
+def make_row_type(entity_type: "type[Entity]", *names: str) -> type[Any]:
     """Return a named tuple type for some columns of an entity, for reads that change nothing.
 
     The columns are read as raw driver values, so that recorded queries can compare them; `from_values`
     converts them.
     """
-    base_type, columns = namedtuple(f"{kind.__name__}Row", names), [kind.__table__.c[name] for name in names]
-    time_indexes = [index for index, column in enumerate(columns) if isinstance(column.type, UTCDateTime)]
+    table_columns = [entity_type.__table__.c[name] for name in names]
+    time_indexes = [
+        index for index, column in enumerate(table_columns) if isinstance(column.type, UTCDateTime)
+    ]
 
-    def from_values(raw: Sequence[Any]) -> Any:
-        values = [*raw]
-        for index in time_indexes:
-            values[index] = parse_instant(values[index])
-        return row_type._make(values)
+    class EntityRow(namedtuple("EntityRow", names)):
+        __slots__ = ()
+        kind, tag = entity_type, Entity.tag
+        columns = tuple(type_coerce(column, NullType()) for column in table_columns)
 
-    raw = [type_coerce(column, NullType()) for column in columns]
-    namespace = {
-        "__slots__": (),
-        "kind": kind,
-        "tag": Entity.tag,
-        "columns": raw,
-        "from_values": staticmethod(from_values),
-    }
-    row_type = type(base_type.__name__, (base_type,), namespace)
-    return row_type
+        @classmethod
+        def from_values(cls, raw: Sequence[Any]) -> "EntityRow":
+            values = [*raw]
+            for index in time_indexes:
+                values[index] = parse_instant(values[index])
+            return cls._make(values)
+
+    return EntityRow
 
 
 def parse_instant(value: datetime | str) -> datetime:
@@ -109,6 +109,10 @@ class Entity(Base):
     def record_move(self, move: str, by: int | None) -> None:
         """Hook that records a move; does nothing by default."""
 
-    def is_visible(self, roles: frozenset[str]) -> bool:
-        """Whether a caller with these roles may know that the entity exists."""
+    @hybrid_method
+    def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
+        """Whether a caller may know that the entity exists; on the class, the same as a condition of SQL.
+
+        Written with `==`, `&` and `|`, which mean the same for columns; a caller without an account is 0.
+        """
         return True

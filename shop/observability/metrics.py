@@ -25,7 +25,6 @@ from shop.hypermedia.rate_limits import DEFAULT, POLICIES
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
 from shop.settings import Settings
-from shop.storage.transactions import WRITE_WAIT_OBSERVERS
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -76,23 +75,23 @@ def get_collectors() -> SimpleNamespace:
         errors=Counter("shop_server_errors", "Answers of 500 and above."),
         seconds=Histogram(
             "shop_request_seconds",
-            "From the first look to the answer.",
+            "Seconds from the start of a request to its answer.",
             ["route", "method"],
             buckets=DURATION_BUCKETS,
         ),
         running=make_gauge("requests_in_flight", "Requests being answered."),
         queued=make_gauge("queue_depth", "Requests waiting for a thread."),
         connections=make_gauge("db_connections_in_use", "Connections out of the pool."),
-        pool_timeouts=Counter("shop_db_pool_timeouts", "Requests that no connection was left for."),
+        pool_timeouts=Counter("shop_db_pool_timeouts", "Requests that got no database connection."),
         busy_errors=Counter(
             "shop_sqlite_busy", "Statements that SQLite refused because another process writes."
         ),
         lock_waits=Histogram(
             "shop_sqlite_lock_seconds", "Waiting to be the writer of SQLite.", buckets=DURATION_BUCKETS
         ),
-        stock_conflicts=Counter("shop_stock_conflicts", "Orders for more than there is."),
-        stale=Counter("shop_stale", "Changes of a version that no longer stands (412)."),
-        replays=Counter("shop_replays", "Answers given again under an Idempotency-Key."),
+        stock_conflicts=Counter("shop_stock_conflicts", "Orders refused for lack of stock."),
+        stale=Counter("shop_stale", "Changes refused because the version was old (412)."),
+        replays=Counter("shop_replays", "Stored answers returned for a repeated Idempotency-Key."),
         limited_requests=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
         fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
         login_failures=Counter("shop_login_failures", "Logins refused."),
@@ -108,7 +107,7 @@ def install_metrics(app: Flask, engine: Engine) -> None:
     app.after_request(count_response)
     app.teardown_request(count_request_end)
     event.listen(engine, "handle_error", count_busy_error)
-    WRITE_WAIT_OBSERVERS.add(observe_lock_wait)
+    get_runtime(app).observe_write_wait = observe_write_wait
     get_runtime(app).observe_response = observe_request
 
 
@@ -138,7 +137,7 @@ def count_response(response: Response) -> Response:
     return response
 
 
-def observe_lock_wait(seconds: float) -> None:
+def observe_write_wait(seconds: float) -> None:
     get_collectors().lock_waits.observe(seconds)
 
 

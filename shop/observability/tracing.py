@@ -21,7 +21,6 @@ from shop.settings import SettingsError, require_extra
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TIMEOUT_VARIABLE = "OTEL_EXPORTER_OTLP_TIMEOUT"
-FLUSH_FUNCTIONS: list[Callable[[int], object]] = []
 EXPORT_TIMEOUT = 1.0  # seconds to wait for the collector; shutdown waits that long too
 
 
@@ -48,12 +47,6 @@ def install_tracing(app: Flask, engine: Engine) -> bool:
     return True
 
 
-def flush_spans() -> None:
-    """Send the remaining spans; needed where a process ends without running exit handlers."""
-    for flush in FLUSH_FUNCTIONS:
-        flush(int(EXPORT_TIMEOUT * 1000))
-
-
 @cache
 def get_tracer(app: Flask) -> SimpleNamespace:
     """Return the tracer; it is created at the first request, after the fork, because it starts a thread."""
@@ -69,7 +62,7 @@ def get_tracer(app: Flask) -> SimpleNamespace:
     exporter = OTLPSpanExporter(timeout=None if TIMEOUT_VARIABLE in os.environ else EXPORT_TIMEOUT)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace_redis(app, provider)
-    FLUSH_FUNCTIONS.append(provider.force_flush)
+    get_runtime(app).flush_spans = lambda: provider.force_flush(int(EXPORT_TIMEOUT * 1000))
     return SimpleNamespace(
         context=context,
         trace=trace,

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
 from shop.domain.product import Product
 from shop.services.products import SORT_COLUMNS, build_filters, build_page_queries
 from shop.storage.pagination import SortOrder
@@ -12,7 +10,7 @@ from shop.storage.transactions import Context
 
 
 def list_product_span(ctx: Context, search: dict[str, Any], first: int, after: str | None = None) -> Span:
-    queries = build_page_queries(ctx, select(Product).where(Product.retired_at.is_(None)), search)
+    queries = build_page_queries(ctx, ctx.select_visible(Product), search)
     order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
     total = ctx.session.scalar(queries.count) if build_filters(search) else None
     return fetch_span(

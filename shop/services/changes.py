@@ -53,7 +53,7 @@ def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence
     """Return the changes after a cursor; raise CursorExpired if some of them have been purged."""
     rows = fetch_after(ctx, SELECT_CHANGES_AFTER, after, limit)
     if rows and rows[0].kind == PURGED:
-        raise CursorExpired("What came after this cursor is forgotten; read anew, and go on from now.")
+        raise CursorExpired("The changes after this cursor have been deleted; read the catalogue again.")
     return rows or check_cursor(ctx, after, find_newest_change)
 
 
@@ -77,7 +77,7 @@ def fetch_after(ctx: Context, query: Select[Any], after: int, limit: int) -> Seq
 def check_cursor(ctx: Context, after: int, find_newest: Callable[[Context], int]) -> Sequence[ChangeRow]:
     """Return no rows for a valid cursor; raise NotFound for a number that no change has yet."""
     if after > find_newest(ctx):
-        raise NotFound("No change has this number yet; begin anew.")
+        raise NotFound("No change has this number yet; start again without a cursor.")
     return []
 
 

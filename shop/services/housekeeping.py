@@ -5,12 +5,11 @@ from threading import Event, Thread
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from shop.model.errors import DomainError
 from shop.services import changes, orders
 from shop.storage import idempotency
-from shop.storage.transactions import OPERATOR, Context
+from shop.storage.transactions import OPERATOR, Context, TransactionSession
 
 FIRST_RUN_SECONDS, INTERVAL_SECONDS = 5, 60
 
@@ -21,8 +20,8 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
     """Run all tasks and return their counts."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
-        "answers forgotten": idempotency.purge_answers(ctx),
-        "changes forgotten": changes.purge_changes(ctx, changes_days),
+        "stored answers deleted": idempotency.purge_answers(ctx),
+        "old changes deleted": changes.purge_changes(ctx, changes_days),
     }
 
 
@@ -49,7 +48,7 @@ class Housekeeper:
 
     def clean_up(self) -> None:
         try:
-            with Session(self.engine, expire_on_commit=False) as session:
+            with TransactionSession(self.engine, expire_on_commit=False) as session:
                 counts = clean_up(Context(session, OPERATOR, self.currency), **self.times)
         except (SQLAlchemyError, DomainError) as error:  # the next run will try again
             log.warning("housekeeping: %s", str(getattr(error, "orig", error)).partition("\n")[0])

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import insert
 
 from shop.domain.change import record_new_products
 from shop.domain.product import PRODUCTS_TABLE, NewProduct, Product
 from shop.model.moves import get_moves
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 IMPORT_BATCH = 1000
 PRODUCT_SCHEMA = NewProduct()
@@ -47,12 +46,14 @@ def import_products(
                 if len(batch) == IMPORT_BATCH:
                     store_batch(session, batch)
         if bad_count and not skip_bad:
-            raise ImportRefused(f"{bad_count} bad lines; nothing was imported (--skip-bad takes the others)")
+            raise ImportRefused(
+                f"{bad_count} bad lines; nothing was imported (--skip-bad imports the others)"
+            )
         store_batch(session, batch)
     return good_count, bad_count
 
 
-def store_batch(session: Session, batch: list[dict[str, Any]]) -> None:
+def store_batch(session: TransactionSession, batch: list[dict[str, Any]]) -> None:
     """Insert a batch of products and record their changes."""
     if batch:
         record_new_products(session, sorted(session.scalars(INSERT_PRODUCTS, batch)))
@@ -79,7 +80,7 @@ def join_messages(messages: dict[str, Any]) -> str:
 
 def iterate_products(ctx: Context) -> Iterator[Product]:
     """Yield every product that is not retired; reads in batches."""
-    query = select(Product).where(Product.retired_at.is_(None)).order_by(Product.id)
+    query = ctx.select_visible(Product).order_by(Product.id)
     for product in ctx.session.scalars(query.execution_options(yield_per=IMPORT_BATCH)):
         yield product
         ctx.session.expunge(product)

@@ -28,11 +28,10 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from shop.domain.product import Product
 from shop.model.errors import DomainError
-from shop.storage.transactions import Context
+from shop.storage.transactions import Context, TransactionSession
 
 WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
 PENDING_WORDS = table("kept_words_late", column("seq"), column("id"))
@@ -162,7 +161,7 @@ def catch_up_index(engine: Engine) -> None:
         with suppress(SQLAlchemyError, DomainError):  # the next search tries again
             while True:
                 started_at = time.monotonic()
-                with Session(engine) as session, Context(session).transaction():
+                with TransactionSession(engine) as session, Context(session).transaction():
                     if not index_batch(session.connection()):
                         return
                 time.sleep(time.monotonic() - started_at)

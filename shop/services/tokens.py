@@ -33,7 +33,8 @@ SESSION_QUERY = (
     .where(User.disabled.is_(False), User.erased_at.is_(None))
 )
 MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # per account; the oldest are deleted first
-INVALID_TOKEN = "This token is not valid, or not any more; log in again."  # noqa: S105
+INVALID_TOKEN = "This token is not valid or has expired; log in again."  # noqa: S105
+REUSED_TOKEN = "This refresh token was used before, so its login has ended; log in again."  # noqa: S105
 
 
 class OpenSession(NamedTuple):
@@ -185,7 +186,7 @@ def refresh_tokens(ctx: Context, signer: Signer, refresh_token: str) -> TokenPai
         if not result.rowcount:
             session.execute(delete(Login).where(Login.id == claims["sid"]))
     if not result.rowcount:
-        raise Unauthenticated("This token was spent before; the login has ended.", token="invalid")  # noqa: S106
+        raise Unauthenticated(REUSED_TOKEN, token="invalid")  # noqa: S106
     return issue_tokens(signer, user, claims["sid"], successor)
 
 

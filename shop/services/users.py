@@ -19,8 +19,8 @@ def select_visible_users(ctx: Context) -> Select[tuple[User]]:
     if MEMBER not in ctx.get_roles():
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():
-        raise Forbidden("Only staff see all accounts.")
-    return select(User).where(User.erased_at.is_(None))
+        raise Forbidden("Only staff may list accounts.")
+    return ctx.select_visible(User)
 
 
 def list_users(ctx: Context, search: dict[str, Any]) -> Page:
@@ -31,7 +31,7 @@ def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
     """Create an account with a role; only staff may do this."""
     with ctx.transaction() as session:
         if STAFF not in ctx.get_roles():
-            raise Forbidden("Only staff give roles.")
+            raise Forbidden("Only staff may assign roles.")
         user = User.register(**data)
         user.role = role
         session.add(user)

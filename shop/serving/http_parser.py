@@ -88,7 +88,7 @@ class ChunkReader(ChunkedReceiver):
         size, semicolon, extension = line.partition(b";")
         extension_is_valid = not semicolon or CHUNK_EXT_RE.match(semicolon + extension)
         if not CHUNK_SIZE_PATTERN.fullmatch(size) or not extension_is_valid or b"\n" in line:
-            self.error = utilities.BadRequest("This is not the size of a chunk.")
+            self.error = utilities.BadRequest("The size of a chunk is not valid.")
             return
         self.chunk_remainder = int(size, 16)
         self.expected_part = "end" if self.chunk_remainder else "trailer"
@@ -113,21 +113,21 @@ def find_ambiguity(version: str, lines: list[bytes]) -> str | None:
     for line in lines:
         name, _, value = line.partition(b":")
         if line[:1] in (b" ", b"\t"):
-            return "A header goes on in a second line."
+            return "A header is folded over two lines."
         if (name := name.lower()) in SINGLE_HEADERS:
             if name in values:
-                return "A header that may come once came twice."
+                return "A header that may appear once appears twice."
             values[name] = value.strip()
     if version not in ("1.0", "1.1"):
-        return "This version of HTTP is not spoken here."
+        return "This version of HTTP is not supported."
     if version == "1.1" and b"host" not in values:
         return "There is no Host header."
     if b"host" in values and not HOST_HEADER_PATTERN.fullmatch(values[b"host"]):
-        return "This is not the name of a host."
+        return "The Host header is not a valid host name."
     if (encoding := values.get(b"transfer-encoding")) is None:
         return None
     if version == "1.0" or b"content-length" in values or encoding.lower() != b"chunked":
-        return "Transfer-Encoding stands alone, and is chunked."
+        return "Transfer-Encoding must be chunked, without a Content-Length."
     return None
 
 

@@ -12,7 +12,7 @@ from threading import Thread
 from time import monotonic
 
 from shop.app import create_app
-from shop.observability import metrics, tracing
+from shop.observability import metrics
 from shop.runtime import get_runtime
 from shop.serving.server import DRAIN_TIMEOUT, Server, open_socket
 from shop.settings import Settings
@@ -45,7 +45,7 @@ def run_worker(settings: Settings, sock: socket.socket) -> None:
     get_runtime(app).housekeeper.start()
     server.run()
     get_runtime(app).housekeeper.stop()
-    tracing.flush_spans()
+    get_runtime(app).flush_spans()
 
 
 @dataclass

@@ -23,7 +23,7 @@ def find_integrity_errors(engine: Engine) -> list[str]:
 def back_up(engine: Engine, path: Path) -> None:
     """Write all committed data to a file that only its owner can read; writers are not blocked."""
     if engine.dialect.name != "sqlite":
-        raise DomainError(f"PostgreSQL has its own way: {build_dump_command(engine, path)}")
+        raise DomainError(f"for PostgreSQL use {build_dump_command(engine, path)}")
     if path.exists():
         raise build_exists_error(path)
     # Readable by its owner alone.
@@ -50,7 +50,7 @@ def copy_database(engine: Engine, temporary_path: str) -> None:
 
 
 def build_exists_error(path: Path) -> Conflict:
-    return Conflict(f"{path} is there already; it is left as it is")
+    return Conflict(f"{path} already exists; it was not changed")
 
 
 def build_dump_command(engine: Engine, path: Path) -> str:

@@ -88,10 +88,10 @@ def translate_error(error: Exception) -> DomainError | None:
     if isinstance(error, OperationalError) and is_statement_error(error.orig):
         return None
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError):
-        return Unavailable("The database does not answer just now.", retry_after=2)
+        return Unavailable("The database does not answer at the moment.", retry_after=2)
     readonly = isinstance(error, InternalError) and getattr(error.orig, "sqlstate", "") == "25006"
     if readonly or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return Unavailable("The database takes no changes just now.", retry_after=5)
+        return Unavailable("The database accepts no changes at the moment.", retry_after=5)
     return None
 
 

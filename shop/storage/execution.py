@@ -71,7 +71,7 @@ def find_entity(
         raise Unauthenticated("Log in first.")
     options = [lazyload("*")] if without_relations else []
     entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None, options=options)
-    if entity is None or not entity.is_visible(ctx.get_roles(entity)):
+    if entity is None or not ctx.can_see(entity):
         raise kind.build_not_found()
     return entity
 
@@ -79,9 +79,7 @@ def find_entity(
 def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int, E | None]:
     """Return several entities by id; None for those that the caller may not see."""
     query = select(kind).where(kind.id.in_(ids)).options(lazyload("*"))
-    visible_entities = {
-        entity.id: entity for entity in ctx.session.scalars(query) if entity.is_visible(ctx.get_roles(entity))
-    }
+    visible_entities = {entity.id: entity for entity in ctx.session.scalars(query) if ctx.can_see(entity)}
     return {id: visible_entities.get(id) for id in ids}
 
 

@@ -59,7 +59,7 @@ class Cursor(NamedTuple):
                 return cursor._replace(value=value)
         except (ValueError, TypeError):
             pass
-        raise NotFound("There is no such page in this order of these things; begin at the first page.")
+        raise NotFound("There is no such page of this search; start at the first page.")
 
     def is_valid(self, order: str, kind: type, value: Any) -> bool:
         counts = (self.number, self.total or 0)

@@ -29,7 +29,7 @@ class Span:
 
 def check_span_size(first: int) -> int:
     if not 1 <= first <= MAX_SPAN:
-        raise Invalid("Ask for fewer.", errors={"first": [f"It must be 1 to {MAX_SPAN}."]})
+        raise Invalid("Ask for fewer at a time.", errors={"first": [f"It must be 1 to {MAX_SPAN}."]})
     return first
 
 
@@ -37,7 +37,9 @@ def parse_after_cursor(order: SortOrder, after: str | None) -> Cursor:
     try:
         return order.parse(after) if after is not None else Cursor(NUMBER, order.name, 1)
     except NotFound as error:
-        raise Invalid("Begin anew.", errors={"after": [error.detail]}) from None
+        raise Invalid(
+            "The cursor is not valid; start again without it.", errors={"after": [error.detail]}
+        ) from None
 
 
 def fetch_span(

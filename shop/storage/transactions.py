@@ -5,20 +5,21 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Executable, Select, select
 from sqlalchemy.orm import Session
 
+from shop.model.entity import Entity
 from shop.model.errors import Unavailable
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
 from shop.storage.recorded_queries import RecordedQuery, run_recorded
 
+E = TypeVar("E", bound=Entity)
+
 # SQLite has one writer and no fair queue for the others; this lock is one.
 WRITE_LOCK = Lock()
 WRITE_LOCK_TIMEOUT = 2.0  # seconds; waiting for other processes may take as long again
-# Functions that are called with the seconds that a writer had to wait.
-WRITE_WAIT_OBSERVERS: set[Callable[[float], None]] = set()
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,22 @@ class Actor:
 OPERATOR = Actor(0, STAFF, "")  # the shop itself and its commands
 
 
+class TransactionSession(Session):
+    """A session that knows its write transaction, and which changes to record just before the commit."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.is_writing = False
+        self.pending_changes: list[Any] = []
+
+
 @dataclass(frozen=True)
 class Context:
-    session: Session
+    session: TransactionSession
     actor: Actor | None = None
     currency: str = "USD"
     max_unpaid_orders: int = 100
+    observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
     recorded_queries: list[RecordedQuery] = field(default_factory=list)
 
     def get_roles(self, entity: Any = None) -> frozenset[str]:
@@ -46,6 +57,14 @@ class Context:
             return frozenset({ANYONE})
         is_owner = getattr(entity, "owner_id", None) == self.actor.id
         return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if is_owner else set()))
+
+    def can_see(self, entity: Entity | type[Entity]) -> Any:
+        """Whether the caller may see an entity; for a kind of entity, the condition for its rows."""
+        return entity.is_visible_to(self.get_roles(), self.actor.id if self.actor else 0)
+
+    def select_visible(self, kind: type[E]) -> Select[tuple[E]]:
+        """Return the query for all entities of a kind that the caller may see."""
+        return select(kind).where(self.can_see(kind))
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -64,30 +83,30 @@ class Context:
         return query.rows
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[TransactionSession]:
         """Open a write transaction that is committed at the end; inside another one, join it."""
-        if self.session.info.get("in_transaction"):
+        if self.session.is_writing:
             yield self.session
             self.session.flush()
             return
         with self.begin_writing() as session:
-            session.info["in_transaction"] = True
+            session.is_writing = True
             try:
                 yield session
                 session.commit()
             finally:
-                session.info["in_transaction"] = False
+                session.is_writing = False
 
     @contextmanager
-    def begin_writing(self) -> Iterator[Session]:
+    def begin_writing(self) -> Iterator[TransactionSession]:
         self.session.rollback()  # ends the read transaction that loaded the caller
         sqlite, started_at = self.session.get_bind().dialect.name == "sqlite", perf_counter()
         try:
             with hold_write_lock() if sqlite else nullcontext():
                 if sqlite:
                     self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-                    for observe in WRITE_WAIT_OBSERVERS:
-                        observe(perf_counter() - started_at)
+                    if self.observe_write_wait:
+                        self.observe_write_wait(perf_counter() - started_at)
                 yield self.session
         finally:
             self.session.rollback()

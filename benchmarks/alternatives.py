@@ -1,0 +1,113 @@
+"""What simpler code would cost: entities instead of rows, and session.add instead of a bulk insert.
+
+python -m benchmarks.alternatives
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+from time import process_time
+from typing import Any
+from unittest.mock import patch
+
+from click import echo
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from benchmarks.checkout import LINES, furnished
+from benchmarks.prices import LIMIT, PASSWORD
+from shop.domain.order import Order
+from shop.domain.passwords import hash_password
+from shop.domain.product import Product
+from shop.domain.user import User
+from shop.services import orders, products
+from shop.storage.pagination import Page, SortOrder, paginate
+from shop.storage.transactions import Context
+
+ROUNDS, REQUESTS, CATALOGUE = 25, 20, 200
+LISTED = select(Product).where(Product.retired_at.is_(None))
+BY_ID = LISTED.where(Product.id == bindparam("id"))
+Request = Callable[[], Any]
+
+
+def get_entity(ctx: Context, id: int) -> Product:
+    return ctx.session.scalars(BY_ID, {"id": id}).one()
+
+
+def list_entities(ctx: Context, search: dict[str, Any]) -> Page:
+    order = SortOrder(products.SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
+    return paginate(ctx, products.build_page_queries(ctx, LISTED, search), order, search)
+
+
+def add_order(session: Session, order: Order) -> None:
+    session.add(order)
+    session.flush()
+
+
+@contextmanager
+def alternatives() -> Iterator[None]:
+    with (
+        patch.object(products, "get_product", get_entity),
+        patch.object(products, "list_products", list_entities),
+        patch.object(orders, "insert_order", add_order),
+    ):
+        yield
+
+
+def fill(app: Flask) -> None:
+    with app.app_context():
+        session = app.extensions["sqlalchemy"].session
+        session.get(User, 1).password_hash = hash_password(PASSWORD)
+        session.add_all(
+            Product(name=f"Desk {number}", description="Oiled, 140 cm wide.", price=number, stock=5)
+            for number in range(CATALOGUE)
+        )
+        session.commit()
+
+
+def build_requests(client: FlaskClient) -> dict[str, Request]:
+    """Return requests of a customer, because those without a token would be answered from the cache."""
+    login = {"username": "ada", "password": PASSWORD}
+    own = {"Authorization": f"Bearer {client.post('/api/v1/tokens', json=login).json['access_token']}"}
+    return {
+        "one product": lambda: client.get("/api/v1/products/1", headers=own),
+        "list of 20": lambda: client.get("/api/v1/products", headers=own),
+        "order of two lines": lambda: client.post("/api/v1/orders", json=LINES, headers=own),
+    }
+
+
+def measure(request: Request) -> float:
+    """Return the milliseconds of processor time per request."""
+    began = process_time()
+    for _ in range(REQUESTS):
+        if (status := request().status_code) >= 400:
+            raise RuntimeError(status)
+    return (process_time() - began) / REQUESTS * 1000
+
+
+def measure_pair(request: Request) -> tuple[float, float]:
+    present = measure(request)
+    with alternatives():
+        return present, measure(request)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="alternatives-") as folder:
+        limits = {"SHOP_RATE_LIMIT": f"{LIMIT}/day", "SHOP_MAX_UNPAID_ORDERS": str(LIMIT)}
+        app = furnished(folder, **limits)
+        fill(app)
+        echo(
+            "| answer | milliseconds | with simpler code | ratio of the rates |\n| --- | ---: | ---: | ---: |"
+        )
+        for name, request in build_requests(app.test_client()).items():
+            measure_pair(request)
+            pairs = [measure_pair(request) for _ in range(ROUNDS)]
+            present, simpler = (median(times) for times in zip(*pairs, strict=True))
+            echo(f"| {name} | {present:.2f} | {simpler:.2f} | {present / simpler:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
