@@ -4,7 +4,7 @@ A whole service in one file: `flask --app examples/library.py run` starts it, wi
 """
 
 from marshmallow import fields
-from sqlalchemy import String, select
+from sqlalchemy import Select, String
 from sqlalchemy.orm import Mapped, mapped_column, object_session
 
 from shop.hypermedia.app import create_service
@@ -15,7 +15,7 @@ from shop.hypermedia.serializers import describe
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, PlainText
 from shop.model.moves import MEMBER, OWNER, move
-from shop.storage.pagination import Page, PageInput, SortOrder, paginate
+from shop.storage.pagination import PageInput
 from shop.storage.transactions import Actor, Context
 
 LIBRARIAN = "librarian"
@@ -65,14 +65,13 @@ class BookSearch(PageInput):
     q = PlainText(1, 100, metadata={"prompt": "Words of the title"})
 
 
-def list_books(ctx: Context, search: dict[str, str]) -> Page:
-    matching = select(Book).where(Book.title.icontains(search.get("q", ""), autoescape=True))
-    return paginate(ctx, matching, SortOrder(Book.id, Book.id), search)
+def select_books(ctx: Context, search: dict[str, str]) -> Select[tuple[Book]]:
+    return ctx.select_visible(Book).where(Book.title.icontains(search.get("q", ""), autoescape=True))
 
 
 books = Resource(
     Book, path="/books", description="All books.", representation=BookRepresentation, search=BookSearch,
-    list_page=list_books,
+    select=select_books,
 )  # fmt: skip
 app = create_service(
     "Library", resources=[books], identify=bearer_keys(KEYS), database_url="sqlite:///library.db",

@@ -1,5 +1,7 @@
 """A kind of entity that this shop does not have, to see what a door asks of a new one."""
 
+from shop.hypermedia.representations import Representation
+from shop.hypermedia.resources import Resource
 from shop.model.entity import Entity
 from shop.model.fields import InputSchema, PlainText, StrictInteger
 from shop.model.moves import MEMBER, STAFF, move
@@ -23,3 +25,6 @@ class Review(Entity):
 
     @move(title="Hide this review", by=STAFF)
     def hide(self): ...
+
+
+reviews = Resource(Review, path="/reviews", description="All reviews.", representation=Representation)

@@ -3,5 +3,11 @@
 from shop.doors.rest.orders import orders
 from shop.doors.rest.products import products
 from shop.doors.rest.users import users
+from shop.hypermedia.resources import Resource
+from shop.model.entity import Entity
 
 RESOURCES = (products, users, orders)
+
+
+def find_resource(kind: type[Entity]) -> Resource:
+    return next(resource for resource in RESOURCES if resource.kind is kind)

@@ -9,7 +9,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
 from shop.hypermedia.callers import get_context
-from shop.hypermedia.input import Parser
+from shop.hypermedia.input import PARSER
 from shop.hypermedia.representations import LinkedSchema, parse_fields
 from shop.hypermedia.responses import (
     Answer,
@@ -18,7 +18,7 @@ from shop.hypermedia.responses import (
     build_response,
     is_minimal_wanted,
 )
-from shop.model.moves import ANYONE
+from shop.model.moves import ANYONE, Move
 from shop.storage.recorded_queries import RecordedQuery
 from shop.storage.transactions import Context
 
@@ -26,7 +26,7 @@ View = Callable[..., Any]
 
 
 class Blueprint(SmorestBlueprint):
-    ARGUMENTS_PARSER = Parser()
+    ARGUMENTS_PARSER = PARSER
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         def decorate(view: View) -> View:
@@ -57,6 +57,21 @@ class Blueprint(SmorestBlueprint):
 
         return decorate
 
+    def documents_move(
+        self, move: Move, input_schema: Schema | None, status: int, schema: Schema | None
+    ) -> Callable[[View], View]:
+        """Document a view that loads its input and builds its answer itself."""
+
+        def decorate(view: View) -> View:
+            view = self.response(status, schema)(view)
+            if input_schema is not None:
+                required = bool(input_schema.fields) and not input_schema.partial
+                view._apidoc = super(Blueprint, self).arguments(input_schema, required=required)(view)._apidoc
+            view = self.may_fail(*[409] * move.is_conditional)(view)
+            return self.needs(*move.by)(view)
+
+        return decorate
+
     def needs(self, *roles: str) -> Callable[[View], View]:
         """Document who may call the view; the service is what checks it."""
         security = [{}, {"bearer": []}] if ANYONE in roles else [{"bearer": []}]
@@ -71,7 +86,7 @@ class Blueprint(SmorestBlueprint):
         return self.doc(**{"x-problems": list(map(str, statuses))})
 
 
-def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_public: bool) -> Answer:
+def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_public: bool = False) -> Answer:
     if schema is None:
         return build_empty_response()
     state = schema.select(parse_fields()).dump(thing)

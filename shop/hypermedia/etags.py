@@ -5,10 +5,10 @@ import re
 
 from flask import Response, request
 
-from shop.hypermedia.request import request_state
+from shop.hypermedia.request import UNREAD, request_state
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
-from shop.model.errors import Invalid, PreconditionRequired
+from shop.model.errors import Invalid
 
 VERSION_TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
 
@@ -30,23 +30,16 @@ def parse_etag(etag: str) -> set[str]:
     return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')
 
 
-def read_precondition() -> set[str] | None:
-    """The versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
-    asked = request.args.to_dict() if request.method == "DELETE" else {}  # where forms of DELETE say it
-    said = (
-        asked
-        | request_state().hidden_members
-        | ({"_etag": request.headers["If-Match"]} if "If-Match" in request.headers else {})
-    )
-    if "_etag" not in said:
-        if get_settings().require_if_match:
-            raise PreconditionRequired(
-                "Say which version you change: send its _etag back, in If-Match or as a member."
-            )
+def read_tags() -> set[str] | None:
+    """Return the versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
+    sent = request.args.to_dict() if request.method == "DELETE" else {}  # forms of DELETE have no body
+    sent |= request_state().hidden_members
+    tag = request.headers.get("If-Match", sent.get("_etag", UNREAD))
+    if tag is UNREAD:
         return None
-    if not isinstance(said["_etag"], str):
+    if not isinstance(tag, str):
         raise Invalid("A tag is text.", errors={"_etag": ["Not a valid tag."]})
-    return parse_tags(said["_etag"])
+    return parse_tags(tag)
 
 
 def set_cache_headers(response: Response) -> Response:

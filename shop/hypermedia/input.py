@@ -109,6 +109,14 @@ class Parser(FlaskParser):
         raise Invalid("Check the members that `errors` names.", errors=members)
 
 
+PARSER = Parser()
+
+
+def load_body(schema: Schema) -> dict[str, Any]:
+    """Return the body as validated input."""
+    return PARSER.parse(schema, request, location="json")
+
+
 def convert_money(
     schema: Schema, data: dict[str, Any], read_money: Callable[[Any, Currency], Any]
 ) -> dict[str, Any]:

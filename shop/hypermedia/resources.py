@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select
 
 from shop.model.entity import Entity
-from shop.model.moves import ANYONE
+from shop.model.errors import Unauthenticated
+from shop.model.moves import ANYONE, Move
 from shop.storage.execution import find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
+from shop.storage.spans import Span, fetch_span
 from shop.storage.transactions import Context
 
 if TYPE_CHECKING:
     from shop.hypermedia.representations import Representation
 
-ListPage = Callable[[Context, dict[str, Any]], Page]
+Search = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys
@@ -28,7 +30,7 @@ class Child:
     _: KW_ONLY
     rel: str
     description: str
-    list_page: Callable[[Context, int, dict[str, Any]], Page]
+    list_page: Callable[[Context, int, Search], Page]
     search: type[PageInput] = PageInput
     listed_for: frozenset[str] = frozenset({ANYONE})
 
@@ -43,7 +45,10 @@ class Resource:
     description: str
     representation: type[Representation]
     search: type[PageInput] = PageInput
-    list_page: ListPage | None = None  # all of them, if it is not given
+    select: Callable[[Context, Search], Select[Any]] | None = None  # all that are visible, if not given
+    order: SortOrder | None = None  # by their ids, if not given
+    list_page: Callable[[Context, Search], Page] | None = None  # if `select` is not enough
+    list_span: Callable[[Context, Search, int, str | None], Span] | None = None
     get_one: Callable[[Context, int], Any] | None = None
     listed_for: frozenset[str] = frozenset({ANYONE})
     list_problems: tuple[int, ...] = ()  # that only this list may answer with
@@ -52,10 +57,7 @@ class Resource:
     children: tuple[Child, ...] = ()
     services: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # moves with a use case
     results: Mapping[str, type[Entity]] = field(default_factory=dict)  # moves that return another entity
-
-    def __post_init__(self) -> None:
-        if self.kind.private and self.list_page is None:
-            raise TypeError(f"{self.name}: not everyone may see all of them, so it needs a list_page")
+    verbs: Mapping[str, str] = field(default_factory=dict)  # moves with another verb in GraphQL and gRPC
 
     @property
     def name(self) -> str:
@@ -69,10 +71,31 @@ class Resource:
     def is_public(self) -> bool:
         return not self.kind.private
 
-    def find_page(self, ctx: Context, search: dict[str, Any]) -> Page:
+    def get_verb(self, move: Move) -> str:
+        return self.verbs.get(move.name, move.name)
+
+    def get_order(self) -> SortOrder:
+        return self.order or SortOrder(self.kind.id, self.kind.id)
+
+    def select_rows(self, ctx: Context, search: Search) -> Select[Any]:
+        """Return the query for all entities that the caller may see and the search asks for."""
+        if self.select:
+            return self.select(ctx, search)
+        if self.kind.private and not ctx.actor:
+            raise Unauthenticated("Log in first.")
+        return ctx.select_visible(self.kind)
+
+    def find_page(self, ctx: Context, search: Search) -> Page:
         if self.list_page:
             return self.list_page(ctx, search)
-        return paginate(ctx, select(self.kind), SortOrder(self.kind.id, self.kind.id), search)
+        return paginate(ctx, self.select_rows(ctx, search), self.get_order(), search)
+
+    def find_span(self, ctx: Context, search: Search, first: int, after: str | None = None) -> Span:
+        """Return a part of the list for GraphQL, which has no numbers of pages."""
+        if self.list_span:
+            return self.list_span(ctx, search, first, after)
+        query, order = self.select_rows(ctx, search), self.get_order().for_search(search)
+        return fetch_span(ctx.session, query, order, first, after)
 
     def find_one(self, ctx: Context, id: int) -> Any:
         return self.get_one(ctx, id) if self.get_one else find_entity(ctx, self.kind, id)

@@ -1,12 +1,12 @@
 """The routes of a resource: its list, one entity, its children, and one route for every move."""
 
-from functools import partial, wraps
 from typing import Any
 
-from shop.hypermedia.blueprint import Blueprint, View
+from shop.hypermedia.blueprint import Blueprint, build_answer
 from shop.hypermedia.callers import get_context
-from shop.hypermedia.etags import read_precondition
-from shop.hypermedia.idempotency import make_idempotent
+from shop.hypermedia.etags import read_tags
+from shop.hypermedia.idempotency import IDEMPOTENCY
+from shop.hypermedia.input import load_body
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.hypermedia.representations import (
     Representation,
@@ -18,10 +18,13 @@ from shop.hypermedia.representations import (
 )
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.responses import Answer
+from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.service import Service
 from shop.hypermedia.url_scope import build_url
+from shop.model.fields import InputSchema
 from shop.model.moves import Move, get_moves
-from shop.storage.execution import MoveCall, check_permission, make_called_move
+from shop.storage.execution import MoveCall, perform_move
 
 
 def build_blueprint(resource: Resource, service: Service) -> Blueprint:
@@ -73,51 +76,37 @@ def register_child(blueprint: Blueprint, resource: Resource, child: Child) -> No
 def register_move(
     blueprint: Blueprint, resource: Resource, move: Move, method: str, result: type[Representation]
 ) -> None:
-    view = answer_view(blueprint, resource, move, method, result)
-    view = check_permission_first(move, resource, parse_input(blueprint, resource, move, method, view))
-    rule = ("" if move.is_creation else "/<id:id>") + get_move_path(move)
-    view = blueprint.may_fail(*[409] * move.is_conditional)(view)
-    name = "patch" if method == "PATCH" else move.name
-    blueprint.route(rule, methods=[method], endpoint=name)(blueprint.needs(*move.by)(view))
-
-
-def answer_view(
-    blueprint: Blueprint, resource: Resource, move: Move, method: str, result: type[Representation]
-) -> View:
-    def view(data: dict[str, Any], id: int | None = None) -> Any:
-        call = MoveCall(
-            kind=resource.kind,
-            move=move,
-            id=id,
-            load_input=lambda: data,
-            read_tags=read_precondition,
-            service=resource.services.get(move.name),
-        )
-        return make_called_move(get_context(), call, data)
-
-    view.__doc__ = move.title + (", in part" if method == "PATCH" else "")
-    is_new = move.is_creation or result is not resource.representation
+    is_new, is_partial = move.is_creation or result is not resource.representation, method == "PATCH"
     status = 204 if method == "DELETE" else 201 if is_new else 200
-    view = blueprint.gives(status, None if status == 204 else result)(view)
-    return make_idempotent(view) if method == "POST" else view
+    schema = None if method == "DELETE" else result()
+    input_schema = build_input_schema(resource, move, method)
 
-
-def parse_input(blueprint: Blueprint, resource: Resource, move: Move, method: str, view: View) -> View:
-    if method == "DELETE":
-        return wraps(view)(partial(view, {}))
-    ignored = find_read_only(resource.representation, move.takes) if method in ("PUT", "PATCH") else ()
-    shape = move.takes(partial=method == "PATCH", ignored=ignored)
-    return blueprint.arguments(shape, required=bool(shape.fields) and not shape.partial)(view)
-
-
-def check_permission_first(move: Move, resource: Resource, view: View) -> View:
-    """Check permission before the body is parsed."""
-
-    @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        id = kwargs.get("id")
+    def view(id: int | None = None) -> Answer:
         request_state().entity_url = build_url(f"{resource.path}/{id}")
-        check_permission(get_context(), resource.kind, move.name, id)
-        return view(*args, **kwargs)
+        return perform_move(
+            get_context(),
+            MoveCall(
+                kind=resource.kind,
+                move=move,
+                id=id,
+                load_input=lambda: load_body(input_schema) if input_schema else {},
+                read_tags=read_tags,
+                require_tags=get_settings().require_if_match,
+                service=resource.services.get(move.name),
+            ),
+            lambda outcome: build_answer(outcome, schema, status),
+            IDEMPOTENCY if method == "POST" else None,
+        )
 
-    return wrapper
+    view.__doc__ = move.title + (", in part" if is_partial else "")
+    view = blueprint.documents_move(move, input_schema, status, schema)(view)
+    rule = ("" if move.is_creation else "/<id:id>") + get_move_path(move)
+    blueprint.route(rule, methods=[method], endpoint="patch" if is_partial else move.name)(view)
+
+
+def build_input_schema(resource: Resource, move: Move, method: str) -> InputSchema | None:
+    """Return the schema of a body; in PUT and PATCH, what can only be read may be sent back."""
+    if method == "DELETE":
+        return None
+    ignored = find_read_only(resource.representation, move.takes) if method in ("PUT", "PATCH") else ()
+    return move.takes(partial=method == "PATCH", ignored=ignored)

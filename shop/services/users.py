@@ -9,22 +9,15 @@ from shop.model.entity import normalize_text
 from shop.model.errors import Forbidden, Unauthenticated
 from shop.model.moves import MEMBER, STAFF
 from shop.storage.execution import execute
-from shop.storage.pagination import Page, SortOrder, paginate
 from shop.storage.transactions import Context
 
-BY_ID = SortOrder(User.id, User.id)
 
-
-def select_visible_users(ctx: Context) -> Select[tuple[User]]:
+def select_visible_users(ctx: Context, search: dict[str, Any]) -> Select[tuple[User]]:
     if MEMBER not in ctx.get_roles():
         raise Unauthenticated("Log in first.")
     if STAFF not in ctx.get_roles():
         raise Forbidden("Only staff may list accounts.")
     return ctx.select_visible(User)
-
-
-def list_users(ctx: Context, search: dict[str, Any]) -> Page:
-    return paginate(ctx, select_visible_users(ctx), BY_ID, search)
 
 
 def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:

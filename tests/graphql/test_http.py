@@ -2,15 +2,13 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 import shop.doors.graphql as graphql_door
-from shop.domain.product import Product
-from shop.doors.operations import LISTINGS
+from shop.hypermedia.resources import Resource
 from tests.conftest import KEY
 from tests.graphql.conftest import GRAPHQL
 
@@ -160,7 +158,7 @@ class TestAFaultOfOurs:
         def broken(*_):
             raise RuntimeError("the secret of the house")
 
-        monkeypatch.setitem(LISTINGS, Product, replace(LISTINGS[Product], list_span=broken))
+        monkeypatch.setattr(Resource, "find_span", broken)
         return ask(anonymous, "{ products { totalCount } }")
 
     def test_is_masked(self, fault):

@@ -11,6 +11,7 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL, build_executable_schema
 from shop.doors.grpc.errors import STATUS_CODES
+from shop.doors.resources import RESOURCES
 from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
 from shop.doors.rest.products import ProductRepresentation
 from shop.doors.rest.tokens import TokenRepresentation
@@ -20,8 +21,7 @@ from shop.hypermedia.problems import PROBLEM_TYPES
 from shop.model.errors import DomainError
 from shop.model.moves import STAFF, get_moves
 from shop.services import orders, products
-from shop.services.moves import ENTITY_TYPES
-from tests.reviews import Review
+from tests.reviews import reviews
 
 ROOT = Path(__file__).parent.parent.parent
 SHOWN = {
@@ -70,7 +70,7 @@ def test_there_is_no_other_mutation_but_to_come_and_go():
     assert set(SCHEMA.mutation_type.fields) == {*MOVE_OF_MUTATION, "login", "refresh", "logout"}
 
 
-@pytest.mark.parametrize("kind", ENTITY_TYPES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [each.kind for each in RESOURCES], ids=lambda kind: kind.__name__)
 def test_can_names_every_move_of_a_kind(kind):
     assert values(f"{kind.__name__}Move") == {
         move.name for move in get_moves(kind).values() if not move.is_creation
@@ -79,9 +79,9 @@ def test_can_names_every_move_of_a_kind(kind):
 
 def test_can_names_all_that_begins():
     begun = {
-        get_mutation_name(kind, move)
-        for kind in ENTITY_TYPES
-        for move in get_moves(kind).values()
+        get_mutation_name(resource, move)
+        for resource in RESOURCES
+        for move in get_moves(resource.kind).values()
         if move.is_creation
     }
     assert values("ShopMove") == begun
@@ -140,7 +140,7 @@ def test_can_is_what_the_links_offer(data, customer, staff, product):
     can = [
         set(data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"]) for who in (customer, staff)
     ]
-    assert can == [each & set(get_moves(ENTITY_TYPES[0])) for each in links]
+    assert can == [each & set(get_moves(RESOURCES[0].kind)) for each in links]
 
 
 # ---- What clients rely on
@@ -181,7 +181,7 @@ REVIEW_LIST = "extend type Query { reviews(first: Int! = 20, after: String): Rev
 
 
 def test_a_new_kind_needs_nothing_but_its_words():
-    schema = build_executable_schema(SDL + REVIEW_TYPES + REVIEW_LIST, [*ENTITY_TYPES, Review])
+    schema = build_executable_schema(SDL + REVIEW_TYPES + REVIEW_LIST, [*RESOURCES, reviews])
     assert all(
         field.resolve
         for name in ("Review", "ReviewPayload", "ReviewConnection")
@@ -199,10 +199,4 @@ def test_a_new_kind_needs_nothing_but_its_words():
 )
 def test_a_new_kind_without_its_words_is_noticed_at_the_start(words, missing):
     with pytest.raises(LookupError, match=missing):
-        build_executable_schema(words, [*ENTITY_TYPES, Review])
-
-
-def test_a_list_of_what_is_not_visible_to_all_needs_a_line(monkeypatch):
-    monkeypatch.setattr(Review, "is_visible", lambda review, roles: review.published, raising=False)
-    with pytest.raises(LookupError, match=r"Query.reviews .* need a line in LISTINGS"):
-        build_executable_schema(SDL + REVIEW_TYPES + REVIEW_LIST, [*ENTITY_TYPES, Review])
+        build_executable_schema(words, [*RESOURCES, reviews])

@@ -13,20 +13,20 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.methods import UNARY_METHODS, build_unary_methods, get_method_name
+from shop.doors.resources import RESOURCES, find_resource
 from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
 from shop.doors.rest.products import ProductRepresentation
 from shop.doors.rest.users import UserRepresentation
 from shop.model.moves import get_moves
-from shop.services.moves import ENTITY_TYPES
 from tests.calls import METHODS
-from tests.reviews import Review
+from tests.reviews import reviews
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 DOOR = ROOT / "shop" / "doors" / "grpc"
 LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMENT_RPC"]}}
 STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
-MOVES = [(kind, move) for kind in ENTITY_TYPES for move in get_moves(kind).values()]
+MOVES = [(resource, move) for resource in RESOURCES for move in get_moves(resource.kind).values()]
 DOCUMENTS = {
     pb.Product: ProductRepresentation, pb.User: UserRepresentation, pb.Order: OrderRepresentation,
     pb.OrderItem: ItemRepresentation, pb.OrderStep: StepRepresentation,
@@ -94,7 +94,7 @@ def test_every_call_is_answered():
 
 def test_a_new_kind_without_its_calls_is_noticed_at_the_start():
     with pytest.raises(LookupError, match="CreateReview, GetReview, HideReview, PublishReview"):
-        build_unary_methods([*ENTITY_TYPES, Review])
+        build_unary_methods([*RESOURCES, reviews])
 
 
 def test_a_call_without_a_kind_is_noticed_at_the_start():
@@ -102,11 +102,13 @@ def test_a_call_without_a_kind_is_noticed_at_the_start():
         build_unary_methods([Product, Order])
 
 
-@pytest.mark.parametrize(("kind", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else "")
-def test_every_move_is_a_call_that_takes_what_the_move_takes(kind, move):
+@pytest.mark.parametrize(
+    ("resource", "move"), MOVES, ids=lambda each: each.name if hasattr(each, "name") else ""
+)
+def test_every_move_is_a_call_that_takes_what_the_move_takes(resource, move):
     own = set() if move.is_creation else {"id", "etag"}
     own |= {"update_mask"} if move.name == "update" else set()
-    asked = {each.name for each in METHODS[get_method_name(kind, move)].input_type.fields}
+    asked = {each.name for each in METHODS[get_method_name(resource, move)].input_type.fields}
     assert asked == {*move.takes().fields, *own, "request_id"}
 
 
@@ -139,7 +141,7 @@ def test_every_sort_of_the_catalogue_is_here():
 def test_what_a_product_is_called_is_what_a_call_about_it_answers():
     assert (
         GetMessageClass(
-            METHODS[get_method_name(Product, get_moves(Product)["restock"])].output_type
+            METHODS[get_method_name(find_resource(Product), get_moves(Product)["restock"])].output_type
         )().product
         == pb.Product()
     )

@@ -12,6 +12,7 @@ from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import RENAMED_CODES
 from shop.doors.graphql.mutations import get_mutation_name
 from shop.doors.grpc.methods import get_method_name as called
+from shop.doors.resources import find_resource
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.model.moves import get_moves
 from tests.calls import Line, Refused, money, plainly
@@ -136,12 +137,12 @@ class Grpc:
 
     def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
         (move,) = (each for each in get_moves(KINDS[kind]).values() if each.is_creation)
-        return self.call(who, called(KINDS[kind], move), {**words, "request_id": key})
+        return self.call(who, called(find_resource(KINDS[kind]), move), {**words, "request_id": key})
 
     def move(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
-        name = called(KINDS[kind], get_moves(KINDS[kind])[name])
+        name = called(find_resource(KINDS[kind]), get_moves(KINDS[kind])[name])
         return self.call(who, name, {**words, "id": id, "etag": etag, "request_id": key})
 
     def call(self, who: Person, name: str, words: State) -> str | State:

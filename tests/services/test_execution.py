@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from shop.domain.change import Change
 from shop.domain.order import Order, Step
 from shop.domain.product import Product
+from shop.doors.resources import find_resource
 from shop.model.errors import Conflict, Forbidden, Invalid, KeyReused, PreconditionRequired, Stale
 from shop.model.moves import get_moves
-from shop.services.moves import OWN_SERVICES
 from shop.storage.execution import MoveCall, perform_move
 from shop.storage.idempotency import Idempotency, Replay, StoredAnswer
 from shop.storage.transactions import Actor, Context
@@ -29,7 +29,7 @@ def refuse_input():
 
 def call_of(kind, name, id=None, /, **facts):
     """A call with valid input, unless a test says otherwise."""
-    service = OWN_SERVICES.get((kind, name))
+    service = find_resource(kind).services.get(name)
     call = MoveCall(kind=kind, move=get_moves(kind)[name], id=id, load_input=dict, service=service)
     return replace(call, **facts)
 

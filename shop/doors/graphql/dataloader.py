@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from shop.doors.operations import get_singular
+from shop.doors.resources import RESOURCES
 from shop.model.entity import Entity
 from shop.model.money import Currency
-from shop.services.moves import ENTITY_TYPES
 from shop.storage.execution import find_entities
 from shop.storage.transactions import Context
 
@@ -55,12 +54,12 @@ class GraphQLContext:
 
     def announce_rows(self, rows: Sequence[Any]) -> None:
         """Announce the rows of a list, and the entities whose ids they have."""
-        for kind in ENTITY_TYPES if rows else ():
-            reference = f"{get_singular(kind)}_id"
-            if isinstance(rows[0], kind):
-                self.loader.announce_ids(kind, (row.id for row in rows))
+        for resource in RESOURCES if rows else ():
+            reference = f"{resource.name}_id"
+            if isinstance(rows[0], resource.kind):
+                self.loader.announce_ids(resource.kind, (row.id for row in rows))
             if hasattr(rows[0], reference):
-                self.loader.announce_ids(kind, (getattr(row, reference) for row in rows))
+                self.loader.announce_ids(resource.kind, (getattr(row, reference) for row in rows))
 
     def load(self, fetch: Fetch, kind: type[Entity], id: int, *args: Any) -> Any:
         return self.loader.load(fetch, self, kind, id, *args)

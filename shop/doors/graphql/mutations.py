@@ -8,12 +8,12 @@ from graphql import GraphQLResolveInfo as Info
 from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
 from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
-from shop.doors.operations import build_input_schema, build_move_call, get_verb, log_in
-from shop.model.entity import Entity
+from shop.doors.operations import build_input_schema, build_move_call, log_in
+from shop.doors.resources import RESOURCES
+from shop.hypermedia.resources import Resource
 from shop.model.moves import Move, get_moves
 from shop.runtime import get_signer
 from shop.services import tokens
-from shop.services.moves import ENTITY_TYPES
 from shop.storage.execution import perform_move
 from shop.storage.idempotency import Idempotency
 
@@ -21,20 +21,22 @@ from shop.storage.idempotency import Idempotency
 SHARED_MOVE_NAMES = ("create", "update", "delete")
 
 
-def get_mutation_name(kind: type[Entity], move: Move) -> str:
+def get_mutation_name(resource: Resource, move: Move) -> str:
     """Return the name of the mutation for a move."""
-    verb = get_verb(kind, move)
-    return verb + kind.__name__ if move.name in SHARED_MOVE_NAMES else verb
+    verb = resource.get_verb(move)
+    return verb + resource.kind.__name__ if move.name in SHARED_MOVE_NAMES else verb
 
 
-def list_mutations(kinds: Iterable[type[Entity]]) -> dict[str, tuple[type[Entity], Move]]:
-    """Return the kind and the move of each mutation that makes a move."""
+def list_mutations(resources: Iterable[Resource]) -> dict[str, tuple[Resource, Move]]:
+    """Return the resource and the move of each mutation that makes a move."""
     return {
-        get_mutation_name(kind, move): (kind, move) for kind in kinds for move in get_moves(kind).values()
+        get_mutation_name(resource, move): (resource, move)
+        for resource in resources
+        for move in get_moves(resource.kind).values()
     }
 
 
-MOVE_OF_MUTATION = list_mutations(ENTITY_TYPES)
+MOVE_OF_MUTATION = list_mutations(RESOURCES)
 
 
 def perform_mutation(
@@ -46,11 +48,11 @@ def perform_mutation(
 ) -> Any:
     """Make the move of a mutation; `complete` turns its outcome into the answer."""
     context.loader = DataLoader()  # what was loaded before may have changed
-    kind, move = MOVE_OF_MUTATION[name]
+    resource, move = MOVE_OF_MUTATION[name]
     call = build_move_call(
-        kind,
+        resource,
         move,
-        None if move.is_creation else parse_id(kind, args["id"]),
+        None if move.is_creation else parse_id(resource.kind, args["id"]),
         lambda: load_input(build_input_schema(move), args, context.currency),
         args.get("etag"),
     )
@@ -71,12 +73,12 @@ def resolve_logout(_: None, info: Info) -> bool:
     return True
 
 
-def build_mutation_resolvers(kinds: Iterable[type[Entity]]) -> dict[str, Callable[..., Any]]:
+def build_mutation_resolvers(resources: Iterable[Resource]) -> dict[str, Callable[..., Any]]:
     def build_resolver(name: str) -> Callable[..., Any]:
         return lambda _, info, **args: perform_mutation(info.context, name, args)
 
     return {
-        **{f"Mutation.{name}": build_resolver(name) for name in list_mutations(kinds)},
+        **{f"Mutation.{name}": build_resolver(name) for name in list_mutations(resources)},
         "Mutation.login": resolve_login,
         "Mutation.refresh": resolve_refresh,
         "Mutation.logout": resolve_logout,

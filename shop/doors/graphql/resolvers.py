@@ -12,12 +12,12 @@ from shop.domain.user import User
 from shop.doors.graphql.conversions import ID_PATTERN, load_input, parse_id
 from shop.doors.graphql.dataloader import GraphQLContext
 from shop.doors.graphql.mutations import get_mutation_name
-from shop.doors.operations import find_listing, get_plural, get_singular
+from shop.doors.resources import RESOURCES, find_resource
+from shop.hypermedia.resources import Resource
 from shop.model.entity import Entity
 from shop.model.errors import NotFound
 from shop.model.moves import find_available_moves
 from shop.services import orders
-from shop.services.moves import ENTITY_TYPES
 from shop.storage.execution import find_entity
 from shop.storage.spans import Span, fetch_children, fetch_spans
 
@@ -27,9 +27,9 @@ Resolver = Callable[..., Any]
 # ---- For every kind of entity
 
 
-def build_entity_resolvers(kind: type[Entity]) -> dict[str, Resolver]:
-    """Return the resolvers of the fields that the schema must have for a kind of entity."""
-    type_name, name = kind.__name__, get_singular(kind)
+def build_entity_resolvers(resource: Resource) -> dict[str, Resolver]:
+    """Return the resolvers of the fields that the schema must have for a resource."""
+    kind, type_name, name = resource.kind, resource.kind.__name__, resource.name
     return {
         f"Query.{name}": lambda _, info, id: find_node(info, kind, id),
         f"{type_name}.id": lambda entity, _: build_id(kind, entity.id),
@@ -39,7 +39,7 @@ def build_entity_resolvers(kind: type[Entity]) -> dict[str, Resolver]:
     }
 
 
-def build_common_resolvers(kinds: Iterable[type[Entity]]) -> dict[str, Resolver]:
+def build_common_resolvers(resources: Iterable[Resource]) -> dict[str, Resolver]:
     """Return the resolvers of fields that mean the same in every type."""
     resolvers: dict[str, Resolver] = {
         "ok": lambda *_: True,
@@ -48,12 +48,10 @@ def build_common_resolvers(kinds: Iterable[type[Entity]]) -> dict[str, Resolver]
         "pageInfo": build_page_info,
         "totalCount": lambda span, _: span.count_total(),
     }
-    for kind in kinds:
-        name = get_singular(kind)
-        resolvers[name] = partial(resolve_reference, kind)
-        resolvers[f"{name}Id"] = partial(resolve_reference_id, kind)
-        if find_listing(kind):
-            resolvers[f"Query.{get_plural(kind)}"] = partial(resolve_list, kind)
+    for resource in resources:
+        resolvers[resource.name] = partial(resolve_reference, resource)
+        resolvers[f"{resource.name}Id"] = partial(resolve_reference_id, resource)
+        resolvers[f"Query.{resource.plural}"] = partial(resolve_list, resource)
     return resolvers
 
 
@@ -72,22 +70,22 @@ def resolve_can(entity: Entity, info: Info) -> list[str]:
     return [move.name for move in find_available_moves(entity, info.context.ctx.get_roles(entity))]
 
 
-def resolve_reference(kind: type[Entity], source: Any, info: Info) -> Entity | None:
+def resolve_reference(resource: Resource, source: Any, info: Info) -> Entity | None:
     """Return the entity that an object refers to by its id, such as product_id."""
-    return info.context.load_entity(kind, getattr(source, f"{get_singular(kind)}_id"))
+    return info.context.load_entity(resource.kind, getattr(source, f"{resource.name}_id"))
 
 
-def resolve_reference_id(kind: type[Entity], source: Any, _: Info) -> str:
-    return build_id(kind, getattr(source, f"{get_singular(kind)}_id"))
+def resolve_reference_id(resource: Resource, source: Any, _: Info) -> str:
+    return build_id(resource.kind, getattr(source, f"{resource.name}_id"))
 
 
 def resolve_list(
-    kind: type[Entity], _: None, info: Info, first: int, after: str | None = None, **search: Any
+    resource: Resource, _: None, info: Info, first: int, after: str | None = None, **search: Any
 ) -> Span:
-    context, listing = info.context, find_listing(kind)
+    context = info.context
     given = {name: value for name, value in search.items() if value is not None}
-    filters = load_input(listing.search(), given, context.currency)
-    span = listing.list_span(context.ctx, filters, first, after)
+    filters = load_input(resource.search(), given, context.currency)
+    span = resource.find_span(context.ctx, filters, first, after)
     context.announce_rows(span.items)
     return span
 
@@ -107,22 +105,24 @@ def build_page_info(span: Span, _: Info) -> dict[str, Any]:
 
 def resolve_node(_: None, info: Info, id: str) -> Entity | None:
     match = ID_PATTERN.fullmatch(id)
-    kinds = [kind for kind in ENTITY_TYPES if match and match[1] == kind.__name__]
+    kinds = [each.kind for each in RESOURCES if match and match[1] == each.kind.__name__]
     return find_node(info, kinds[0], id) if kinds else None
 
 
 def resolve_shop(_: None, info: Info) -> dict[str, Any]:
     ctx = info.context.ctx
     creations = [
-        get_mutation_name(kind, move)
-        for kind in ENTITY_TYPES
-        for move in find_available_moves(kind, ctx.get_roles())
+        get_mutation_name(resource, move)
+        for resource in RESOURCES
+        for move in find_available_moves(resource.kind, ctx.get_roles())
     ]
     return {"name": "Shop", "currency": str(ctx.currency), "can": creations}
 
 
 def resolve_search(_: None, info: Info, query: str, first: int, **bounds: Any) -> Any:
-    return resolve_list(Product, None, info, first, q=query, sort="id", order="asc", **bounds).items
+    return resolve_list(
+        find_resource(Product), None, info, first, q=query, sort="id", order="asc", **bounds
+    ).items
 
 
 def resolve_me(_: None, info: Info) -> User | None:

@@ -22,21 +22,25 @@ from shop.doors.graphql.resolvers import (
     build_common_resolvers,
     build_entity_resolvers,
 )
-from shop.model.entity import Entity
-from shop.services.moves import ENTITY_TYPES
+from shop.doors.resources import RESOURCES
+from shop.hypermedia.resources import Resource
 
 SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
 ROOT_TYPES = ("Query", "Mutation")
 
 
-def build_executable_schema(sdl: str, kinds: Sequence[type[Entity]]) -> GraphQLSchema:
+def build_executable_schema(sdl: str, resources: Sequence[Resource]) -> GraphQLSchema:
     """Return the schema with its resolvers; raise LookupError if it lacks a field or a resolver."""
     schema = build_schema(sdl)
     convert_values(schema)
-    required: dict[str, Resolver] = {**SHOP_RESOLVERS, **CHANGE_RESOLVERS, **build_mutation_resolvers(kinds)}
-    for kind in kinds:
-        required |= build_entity_resolvers(kind)
-    common = build_common_resolvers(kinds)
+    required: dict[str, Resolver] = {
+        **SHOP_RESOLVERS,
+        **CHANGE_RESOLVERS,
+        **build_mutation_resolvers(resources),
+    }
+    for resource in resources:
+        required |= build_entity_resolvers(resource)
+    common = build_common_resolvers(resources)
     fields = dict(iterate_fields(schema))
     if missing := [path for path in required if path not in fields]:
         raise LookupError(f"schema.graphql has no {', '.join(missing)}")
@@ -44,7 +48,9 @@ def build_executable_schema(sdl: str, kinds: Sequence[type[Entity]]) -> GraphQLS
         type_name, name = path.split(".")
         resolver = required.get(path) or common.get(path) or common.get(name)
         if resolver is None and type_name in ROOT_TYPES:
-            raise LookupError(f"{path} of schema.graphql has no resolver; a list may need a line in LISTINGS")
+            raise LookupError(
+                f"{path} of schema.graphql has no resolver; is its resource in doors/resources.py?"
+            )
         field.resolve = resolver or build_attribute_resolver(name, field)
     return schema
 
@@ -84,4 +90,4 @@ def build_attribute_resolver(name: str, field: GraphQLField) -> Resolver:
     return resolve_money if get_named_type(field.type).name == "Money" else resolve
 
 
-SCHEMA = build_executable_schema(SDL, ENTITY_TYPES)
+SCHEMA = build_executable_schema(SDL, RESOURCES)

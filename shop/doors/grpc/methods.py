@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
-from shop.domain.product import Product
 from shop.domain.user import Credentials, Refresh, User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.errors import CallError, to_status
@@ -20,21 +19,18 @@ from shop.doors.grpc.messages import build_message, load_input, read_mask
 from shop.doors.operations import (
     build_input_schema,
     build_move_call,
-    find_listing,
-    get_plural,
-    get_verb,
     log_in,
     parse_named_key,
 )
+from shop.doors.resources import RESOURCES
 from shop.hypermedia.callers import build_anonymous_context, get_context
 from shop.hypermedia.fingerprints import build_fingerprints
 from shop.hypermedia.request import request_state
-from shop.model.entity import Entity
+from shop.hypermedia.resources import Resource
 from shop.model.errors import Invalid, NotFound
 from shop.model.moves import Move, get_moves
 from shop.runtime import get_signer
-from shop.services import products, tokens
-from shop.services.moves import ENTITY_TYPES
+from shop.services import tokens
 from shop.storage.execution import find_entity, perform_move
 from shop.storage.idempotency import Idempotency, StoredAnswer
 from shop.storage.transactions import Context
@@ -44,9 +40,9 @@ PROTOBUF, KEY_FIELD = "application/protobuf", "request_id"
 UnaryMethod = Callable[[Message], Message]
 
 
-def get_method_name(kind: type[Entity], move: Move) -> str:
+def get_method_name(resource: Resource, move: Move) -> str:
     """Return the name of the method for a move."""
-    return get_verb(kind, move).title() + kind.__name__
+    return resource.get_verb(move).title() + resource.kind.__name__
 
 
 def get_response_type(name: str) -> type[Message]:
@@ -67,11 +63,11 @@ def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
 # ---- Moves
 
 
-def handle_move(name: str, kind: type[Entity], move: Move, request: Message) -> Message:
+def handle_move(name: str, resource: Resource, move: Move, request: Message) -> Message:
     ctx = get_context()
     is_creation, schema = move.is_creation, build_input_schema(move)
     call = build_move_call(
-        kind,
+        resource,
         move,
         None if is_creation else request.id,
         lambda: load_input(schema, request, ctx.currency, read_mask(request, schema)),
@@ -118,28 +114,22 @@ def get_account(ctx: Context, id: int) -> User:
     return find_entity(ctx, User, id or (ctx.actor.id if ctx.actor else 0))
 
 
-# How an entity is read where `find_entity` is not the way.
-GETTERS: dict[type[Entity], Callable[[Context, int], Any]] = {
-    Product: products.get_product,
-    User: get_account,
-}
-
-
-def handle_get_entity(name: str, kind: type[Entity], request: Message) -> Message:
+def handle_get_entity(name: str, resource: Resource, request: Message) -> Message:
     ctx = get_context()
-    entity = GETTERS[kind](ctx, request.id) if kind in GETTERS else find_entity(ctx, kind, request.id)
+    find_one = get_account if resource.kind is User else resource.find_one
+    entity = find_one(ctx, request.id)
     return build_response_message(name, entity, ctx)
 
 
-def handle_list_entities(name: str, kind: type[Entity], request: Message) -> Message:
-    ctx, listing = get_context(), find_listing(kind)
+def handle_list_entities(name: str, resource: Resource, request: Message) -> Message:
+    ctx = get_context()
     try:
-        page = listing.list_page(ctx, load_input(listing.search(), request, ctx.currency))
+        page = resource.find_page(ctx, load_input(resource.search(), request, ctx.currency))
     except NotFound as error:
         raise Invalid("Start again without this token.", errors={"page_token": [error.detail]}) from None
-    message = getattr(pb, kind.__name__)
+    message = getattr(pb, resource.kind.__name__)
     return get_response_type(name)(
-        **{get_plural(kind): [build_message(message, each, ctx) for each in page.items]},
+        **{resource.plural: [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
     )
@@ -176,40 +166,41 @@ def build_token_response(kind: Any, pair: tokens.TokenPair) -> Any:
 
 def get_resource_name(name: str, request: Message) -> str:
     """Return the entity that a call names, such as Product/7; NOT_FOUND reports it."""
-    names = [kind.__name__ for kind in ENTITY_TYPES if name.endswith(kind.__name__)]
+    names = [each.kind.__name__ for each in RESOURCES if name.endswith(each.kind.__name__)]
     return f"{names[0]}/{request.id}" if names and hasattr(request, "id") else ""
 
 
-def build_entity_methods(kind: type[Entity]) -> dict[str, UnaryMethod]:
-    """Return the methods of a kind of entity: get, each of its moves, and list if it has a list."""
-    get_name, list_name = f"Get{kind.__name__}", f"List{get_plural(kind).title()}"
-    methods: dict[str, UnaryMethod] = {get_name: partial(handle_get_entity, get_name, kind)}
-    for move in get_moves(kind).values():
-        name = get_method_name(kind, move)
-        methods[name] = partial(handle_move, name, kind, move)
-    return methods | (
-        {list_name: partial(handle_list_entities, list_name, kind)} if find_listing(kind) else {}
-    )
+def build_entity_methods(resource: Resource) -> dict[str, UnaryMethod]:
+    """Return the methods of a resource: get, list, and each of its moves."""
+    get_name, list_name = f"Get{resource.kind.__name__}", f"List{resource.plural.title()}"
+    methods: dict[str, UnaryMethod] = {
+        get_name: partial(handle_get_entity, get_name, resource),
+        list_name: partial(handle_list_entities, list_name, resource),
+    }
+    for move in get_moves(resource.kind).values():
+        name = get_method_name(resource, move)
+        methods[name] = partial(handle_move, name, resource, move)
+    return methods
 
 
-def build_unary_methods(kinds: Iterable[type[Entity]]) -> dict[str, UnaryMethod]:
+def build_unary_methods(resources: Iterable[Resource]) -> dict[str, UnaryMethod]:
     """Return all unary methods; raise LookupError if shop.proto lacks one, except for lists, or has more."""
     methods: dict[str, UnaryMethod] = {
         "Login": handle_login,
         "Refresh": handle_refresh,
         "Logout": handle_logout,
     }
-    for kind in kinds:
-        methods |= build_entity_methods(kind)
+    for resource in resources:
+        methods |= build_entity_methods(resource)
     declared = [each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods]
     unary = {each.name for each in declared if not each.client_streaming and not each.server_streaming}
     if missing := sorted(name for name in methods.keys() - unary if not name.startswith("List")):
         raise LookupError(f"shop.proto has no {', '.join(missing)}")
     if unknown := sorted(unary - methods.keys()):
         raise LookupError(
-            f"{', '.join(unknown)} of shop.proto: no handler; a list may need a line in LISTINGS"
+            f"{', '.join(unknown)} of shop.proto: no handler; is its resource in doors/resources.py?"
         )
     return methods
 
 
-UNARY_METHODS = build_unary_methods(ENTITY_TYPES)
+UNARY_METHODS = build_unary_methods(RESOURCES)

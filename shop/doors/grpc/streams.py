@@ -18,6 +18,7 @@ from shop.doors.grpc.calls import Call, CallRunner, parse_message
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import build_idempotency, handle_move
+from shop.doors.resources import find_resource
 from shop.hypermedia import rate_limits
 from shop.hypermedia.callers import build_anonymous_context, get_context
 from shop.model.errors import Invalid, NotFound
@@ -224,7 +225,7 @@ def update_price(request: pb.LivePriceUpdatesRequest) -> pb.UpdateProductRespons
         id=request.product_id, etag=request.etag, request_id=request.request_id,
         price=request.price if request.HasField("price") else None, update_mask={"paths": ["price"]},
     )  # fmt: skip
-    return handle_move("UpdateProduct", Product, get_moves(Product)["update"], full_request)
+    return handle_move("UpdateProduct", find_resource(Product), get_moves(Product)["update"], full_request)
 
 
 def create_batch(items: list[pb.BatchCreateProductsRequest]) -> pb.BatchCreateProductsResponse:

@@ -9,7 +9,7 @@ from shop.hypermedia.resources import Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
-from shop.services.orders import OrderSearch, list_orders, place_order
+from shop.services.orders import NEWEST_FIRST, OrderSearch, place_order, select_visible_orders
 
 
 class ItemRepresentation(Schema):
@@ -75,9 +75,11 @@ orders = Resource(
     description="The orders of the caller; for staff, all.",
     representation=OrderRepresentation,
     search=OrderSearch,
-    list_page=list_orders,
+    select=select_visible_orders,
+    order=NEWEST_FIRST,
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
     services={"create": place_order},
+    verbs={"create": "place"},
 )

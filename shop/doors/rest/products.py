@@ -7,6 +7,7 @@ from shop.domain.product import Product
 from shop.hypermedia.representations import Representation
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.serializers import CREATED, Price, Time, describe
+from shop.services.catalogue import list_product_span
 from shop.services.orders import buy_product
 from shop.services.products import ProductSearch, get_product, list_products
 
@@ -29,6 +30,7 @@ products = Resource(
     representation=ProductRepresentation,
     search=ProductSearch,
     list_page=list_products,
+    list_span=list_product_span,
     get_one=get_product,
     has_field_selection=True,
     services={"buy": buy_product},

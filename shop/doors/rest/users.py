@@ -9,7 +9,7 @@ from shop.hypermedia.resources import Child, Resource
 from shop.hypermedia.serializers import CREATED, Time, describe
 from shop.model.moves import OWNER, STAFF
 from shop.services.orders import UserOrderSearch, list_orders_of_user
-from shop.services.users import list_users
+from shop.services.users import select_visible_users
 
 ROLES = [CUSTOMER, STAFF]
 
@@ -37,7 +37,7 @@ users = Resource(
     path="/users",
     description="All accounts, for staff.",
     representation=UserRepresentation,
-    list_page=list_users,
+    select=select_visible_users,
     listed_for=frozenset({STAFF}),
     shown_for=frozenset({OWNER, STAFF}),
     children=(orders_of_user,),
