@@ -362,7 +362,7 @@ EXPAND = """op.create_table("parcels", sa.Column("id", sa.Integer(), primary_key
     with op.batch_alter_table("products") as table:
         table.add_column(sa.Column("weight", sa.Integer(), nullable=True))"""
 CONTRACT = """with op.batch_alter_table("orders") as table:
-        table.drop_column("tracking")"""
+        table.drop_column("currency")"""
 
 
 def orders(root: str, token: str) -> list[int]:

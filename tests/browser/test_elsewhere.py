@@ -35,7 +35,10 @@ class Library(BaseHTTPRequestHandler):
         if "text/html" in self.headers["Accept"]:
             page = Template((FOLDER / "index.html").read_text())
             return self.say(
-                page.render(base="/nobody", parts="/parts", prefix="", modules=MODULES), "text/html"
+                page.render(
+                    service={"name": "Books"}, base="/nobody", parts="/parts", prefix="", modules=MODULES
+                ),
+                "text/html",
             )
         places = {"/books/0": book(0), "/books/1": book(1), "/shelves": ["A1", "B2", "C3"]}
         shelf = {"_links": {"self": {"href": "/books"}}, "_embedded": {"books": [book(0), book(1)]}}

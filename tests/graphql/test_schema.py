@@ -192,9 +192,9 @@ def test_a_new_kind_needs_nothing_but_its_words():
 @pytest.mark.parametrize(
     ("words", "missing"),
     [
-        (SDL, "Mutation.createReview, .*Query.review, Review.id, .*ReviewPayload.review"),
-        (SDL + REVIEW_TYPES.replace("can: [ReviewMove!]!", ""), "Review.can$"),
-        (SDL + REVIEW_TYPES.replace("hide(", "conceal("), "Mutation.hide$"),
+        (SDL, "Mutation.createReview, .*Query.review, Query.reviews, Review.id, .*ReviewPayload.review"),
+        (SDL + REVIEW_LIST + REVIEW_TYPES.replace("can: [ReviewMove!]!", ""), "Review.can$"),
+        (SDL + REVIEW_LIST + REVIEW_TYPES.replace("hide(", "conceal("), "Mutation.hide$"),
     ],
 )
 def test_a_new_kind_without_its_words_is_noticed_at_the_start(words, missing):

@@ -93,13 +93,13 @@ def test_every_call_is_answered():
 
 
 def test_a_new_kind_without_its_calls_is_noticed_at_the_start():
-    with pytest.raises(LookupError, match="CreateReview, GetReview, HideReview, PublishReview"):
+    with pytest.raises(LookupError, match="CreateReview, GetReview, HideReview, ListReviews, PublishReview"):
         build_unary_methods([*RESOURCES, reviews])
 
 
 def test_a_call_without_a_kind_is_noticed_at_the_start():
     with pytest.raises(LookupError, match=r"GetUser, ListUsers, .*of shop.proto"):
-        build_unary_methods([Product, Order])
+        build_unary_methods([find_resource(Product), find_resource(Order)])
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ class GraphQL:
     ) -> str | State:
         made = "orders" if name == "buy" else kind
         said = {"id": str(id), **self.spelled(words), **({"etag": etag} if etag else {})}
-        return self.mutate(who, made, get_mutation_name(KINDS[kind], get_moves(KINDS[kind])[name]), said, key)
+        return self.mutate(
+            who, made, get_mutation_name(find_resource(KINDS[kind]), get_moves(KINDS[kind])[name]), said, key
+        )
 
     def mutate(self, who: Person, kind: str, name: str, words: State, key: str) -> str | State:
         words |= {"idempotencyKey": key} if key else {}

@@ -32,6 +32,7 @@ def build_entity_resolvers(resource: Resource) -> dict[str, Resolver]:
     kind, type_name, name = resource.kind, resource.kind.__name__, resource.name
     return {
         f"Query.{name}": lambda _, info, id: find_node(info, kind, id),
+        f"Query.{resource.plural}": partial(resolve_list, resource),
         f"{type_name}.id": lambda entity, _: build_id(kind, entity.id),
         f"{type_name}.etag": lambda entity, _: entity.tag,
         f"{type_name}.can": resolve_can,
@@ -51,7 +52,6 @@ def build_common_resolvers(resources: Iterable[Resource]) -> dict[str, Resolver]
     for resource in resources:
         resolvers[resource.name] = partial(resolve_reference, resource)
         resolvers[f"{resource.name}Id"] = partial(resolve_reference_id, resource)
-        resolvers[f"Query.{resource.plural}"] = partial(resolve_list, resource)
     return resolvers
 
 

@@ -184,7 +184,7 @@ def build_entity_methods(resource: Resource) -> dict[str, UnaryMethod]:
 
 
 def build_unary_methods(resources: Iterable[Resource]) -> dict[str, UnaryMethod]:
-    """Return all unary methods; raise LookupError if shop.proto lacks one, except for lists, or has more."""
+    """Return all unary methods; raise LookupError if shop.proto lacks one or has more."""
     methods: dict[str, UnaryMethod] = {
         "Login": handle_login,
         "Refresh": handle_refresh,
@@ -194,7 +194,7 @@ def build_unary_methods(resources: Iterable[Resource]) -> dict[str, UnaryMethod]
         methods |= build_entity_methods(resource)
     declared = [each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods]
     unary = {each.name for each in declared if not each.client_streaming and not each.server_streaming}
-    if missing := sorted(name for name in methods.keys() - unary if not name.startswith("List")):
+    if missing := sorted(methods.keys() - unary):
         raise LookupError(f"shop.proto has no {', '.join(missing)}")
     if unknown := sorted(unary - methods.keys()):
         raise LookupError(
