@@ -15,6 +15,7 @@ from shop.hypermedia.home import build_home_blueprint
 from shop.hypermedia.openapi import Id, build_api
 from shop.hypermedia.pipeline import register_steps
 from shop.hypermedia.problems import register_error_handlers
+from shop.hypermedia.profile import list_terms
 from shop.hypermedia.rate_limit_hooks import build_request_limits, prepare_limiter
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.response_cache import install_response_cache
@@ -82,6 +83,7 @@ def register_service(app: Flask) -> None:
     runtime.apis = {version.name: build_api(app, version, service, settings) for version in service.versions}
     home = build_home_blueprint(service.home)
     with app.app_context():
+        list_terms(service)  # stops the start where a member has no description
         resources = {build_blueprint(each, service): each.path for each in service.resources}
     for blueprint, path in {home: "", **resources, **service.parts}.items():
         app.register_blueprint(blueprint, url_prefix=f"/api{path}", name=f"any_{blueprint.name}")

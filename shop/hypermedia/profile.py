@@ -71,12 +71,16 @@ def describe_resource(resource: Resource) -> dict[str, str]:
     moves = {
         each.name: f"{each.title}." for each in get_moves(resource.kind).values() if not each.is_creation
     }
-    embedded = {"_embedded": "With `embed`: the first page of one of its lists."} if resource.children else {}
+    embedded = (
+        {"_embedded": "With `embed`: the first page of one of its lists."}
+        if get_service().children_of[resource.kind]
+        else {}
+    )
     return {**describe_members(resource.representation), **embedded, **describe_rels(resource), **moves}
 
 
 def describe_rels(resource: Resource) -> dict[str, str]:
-    children = {child.rel: child.description for child in resource.children}
+    children = {child.rel: child.description for child in get_service().children_of[resource.kind]}
     return {**COMMON_RELS, **children, **resource.representation.rels}
 
 

@@ -91,7 +91,7 @@ class Representation(LinkedSchema):
         links = {"self": {"href": here}}
         if roles & resource.listed_for:
             links["collection"] = {"href": frame.base + resource.path}
-        for child in resource.children:
+        for child in frame.children_of[entity.kind]:
             links[child.rel] = {"href": f"{here}/{child.rel}"}
         links |= self.extra_links(entity, frame)
         links["profile"] = {"href": f"{frame.root}/profile#{resource.name}"}
@@ -110,12 +110,12 @@ class Representation(LinkedSchema):
 
     def embed(self, entity: Any, frame: RenderContext) -> Any:
         """Return the first page of the list that `embed` names."""
-        resource = frame.resource_of[entity.kind]
-        if not resource.children or request.method != "GET" or "embed" not in request.args:
+        children = frame.children_of[entity.kind]
+        if not children or request.method != "GET" or "embed" not in request.args:
             return missing
-        (child,) = (each for each in resource.children if each.rel == request.args["embed"])
+        (child,) = (each for each in children if each.rel == request.args["embed"])
         page = child.list_page(get_context(), entity.id, child.search().load({}))
-        return {child.rel: build_child_collection(resource, child)().dump(page)}
+        return {child.rel: build_child_collection(frame.resource_of[entity.kind], child)().dump(page)}
 
 
 class CollectionRepresentation(LinkedSchema):
@@ -218,7 +218,7 @@ def build_view_query(resource: Resource) -> type[InputSchema]:
     parameters: dict[str, Any] = {}
     if resource.has_field_selection:
         parameters["fields"] = build_fields_parameter(resource)
-    if rels := [child.rel for child in resource.children]:
+    if rels := [child.rel for child in get_service().children_of[resource.kind]]:
         parameters["embed"] = fields.String(validate=validate.OneOf(rels))
     return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
 

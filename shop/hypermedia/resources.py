@@ -24,10 +24,14 @@ Search = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys
 class Child:
-    """A list that belongs to one entity; the entity links to it, and embeds its first page if asked."""
+    """The part of a list that belongs to one entity, such as the orders of a user.
+
+    The entity links to it, and embeds its first page if asked.
+    """
 
     kind: type[Entity]
     _: KW_ONLY
+    of: type[Entity]
     rel: str
     description: str
     list_page: Callable[[Context, int, Search], Page]
@@ -54,7 +58,7 @@ class Resource:
     list_problems: tuple[int, ...] = ()  # that only this list may answer with
     shown_for: frozenset[str] = frozenset({ANYONE})
     has_field_selection: bool = False  # whether `fields` may choose some members
-    children: tuple[Child, ...] = ()
+    parts: tuple[Child, ...] = ()  # of the list, below other entities
     services: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # moves with a use case
     results: Mapping[str, type[Entity]] = field(default_factory=dict)  # moves that return another entity
     verbs: Mapping[str, str] = field(default_factory=dict)  # moves with another verb in GraphQL and gRPC

@@ -1,4 +1,4 @@
-"""The routes of a resource: its list, one entity, its children, and one route for every move."""
+"""The routes of a resource: its list, one entity, the lists of one entity, and one route for every move."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def build_blueprint(resource: Resource, service: Service) -> Blueprint:
     blueprint = Blueprint(resource.plural, __name__, description=resource.description)
     register_list(blueprint, resource)
     register_view(blueprint, resource)
-    for child in resource.children:
+    for child in service.children_of[resource.kind]:
         register_child(blueprint, resource, child)
     for move in get_moves(resource.kind).values():
         result = service.resource_of[resource.results.get(move.name, resource.kind)].representation

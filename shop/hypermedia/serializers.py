@@ -11,7 +11,7 @@ from marshmallow import Schema, fields
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.media_types import HAL_FORMS
 from shop.hypermedia.request import request_state
-from shop.hypermedia.resources import Resource
+from shop.hypermedia.resources import Child, Resource
 from shop.hypermedia.runtime import get_service, get_settings
 from shop.model.entity import Entity
 from shop.storage.transactions import Context
@@ -37,6 +37,7 @@ class RenderContext:
     base: str
     has_forms: bool
     resource_of: Mapping[type[Entity], Resource]
+    children_of: Mapping[type[Entity], tuple[Child, ...]]
     write_money: Callable[[int], Any]
 
     @cached_property
@@ -48,13 +49,14 @@ class RenderContext:
 
 
 def build_render_context() -> RenderContext:
-    state, currency = request_state(), get_settings().currency
+    state, service, currency = request_state(), get_service(), get_settings().currency
     write_money = state.version.write_money
     return RenderContext(
         state.root,
         state.root + state.prefix,
         state.media_type == HAL_FORMS,
-        get_service().resource_of,
+        service.resource_of,
+        service.children_of,
         lambda minor: write_money(minor, currency),
     )
 

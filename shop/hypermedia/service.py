@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from shop.hypermedia.representations import LinkedSchema
-    from shop.hypermedia.resources import Resource
+    from shop.hypermedia.resources import Child, Resource
 
 ONLY_VERSION = Version("v1", date(2026, 1, 1))
 
@@ -55,6 +55,12 @@ class Service:
     @cached_property
     def resource_of(self) -> dict[type[Entity], Resource]:
         return {resource.kind: resource for resource in self.resources}
+
+    @cached_property
+    def children_of(self) -> dict[type[Entity], tuple[Child, ...]]:
+        """The lists that belong to the entities of each kind."""
+        children = [child for resource in self.resources for child in resource.parts]
+        return {kind: tuple(child for child in children if child.of is kind) for kind in self.resource_of}
 
     @cached_property
     def version_of(self) -> dict[str, Version]:

@@ -3,13 +3,21 @@
 from marshmallow import Schema, fields
 
 from shop.domain.order import ORDER_STATES, Item, Order
+from shop.domain.user import User
 from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
-from shop.hypermedia.resources import Resource
+from shop.hypermedia.resources import Child, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
-from shop.services.orders import NEWEST_FIRST, OrderSearch, place_order, select_visible_orders
+from shop.services.orders import (
+    NEWEST_FIRST,
+    OrderSearch,
+    UserOrderSearch,
+    list_orders_of_user,
+    place_order,
+    select_visible_orders,
+)
 
 
 class ItemRepresentation(Schema):
@@ -69,6 +77,15 @@ class OrderRepresentation(Representation):
         return {}
 
 
+orders_of_user = Child(
+    Order,
+    of=User,
+    rel="orders",
+    description="What this user ordered.",
+    list_page=list_orders_of_user,
+    search=UserOrderSearch,
+    listed_for=frozenset({OWNER, STAFF}),
+)
 orders = Resource(
     Order,
     path="/orders",
@@ -80,6 +97,7 @@ orders = Resource(
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
+    parts=(orders_of_user,),
     services={"create": place_order},
     verbs={"create": "place"},
 )

@@ -2,13 +2,11 @@
 
 from marshmallow import fields
 
-from shop.domain.order import Order
 from shop.domain.user import CUSTOMER, User
 from shop.hypermedia.representations import Representation
-from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.resources import Resource
 from shop.hypermedia.serializers import CREATED, Time, describe
 from shop.model.moves import OWNER, STAFF
-from shop.services.orders import UserOrderSearch, list_orders_of_user
 from shop.services.users import select_visible_users
 
 ROLES = [CUSTOMER, STAFF]
@@ -24,14 +22,6 @@ class UserRepresentation(Representation):
     created_at = Time(metadata=CREATED)
 
 
-orders_of_user = Child(
-    Order,
-    rel="orders",
-    description="What this user ordered.",
-    list_page=list_orders_of_user,
-    search=UserOrderSearch,
-    listed_for=frozenset({OWNER, STAFF}),
-)
 users = Resource(
     User,
     path="/users",
@@ -40,5 +30,4 @@ users = Resource(
     select=select_visible_users,
     listed_for=frozenset({STAFF}),
     shown_for=frozenset({OWNER, STAFF}),
-    children=(orders_of_user,),
 )
