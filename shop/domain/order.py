@@ -135,22 +135,22 @@ class Order(Entity):
         initial_values = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
         return cls(user_id=user_id, currency=currency, items=items, total=total, **initial_values)
 
-    @move(source={PLACED}, target=PAID, title="Record the payment", by=STAFF, takes=Payment)
+    @move(source={PLACED}, target=PAID, title="Mark as paid", by=STAFF, takes=Payment)
     def pay(self, reference: str) -> None:
         self.reference = reference
 
-    @move(source={PAID}, target=SHIPPED, title="Ship it", by=STAFF, takes=Shipment)
+    @move(source={PAID}, target=SHIPPED, title="Mark as shipped", by=STAFF, takes=Shipment)
     def ship(self, tracking: str) -> None:
         self.tracking = tracking
 
-    @move(source={SHIPPED}, target=DELIVERED, title="Confirm that it arrived", by={STAFF, OWNER})
+    @move(source={SHIPPED}, target=DELIVERED, title="Mark as delivered", by={STAFF, OWNER})
     def deliver(self) -> None: ...
 
     @move(source={PLACED}, target=CANCELLED, title="Cancel this order", by={STAFF, OWNER})
     def cancel(self) -> None:
         self.return_stock()
 
-    @move(source={PAID}, target=REFUNDED, title="Give the money back", by=STAFF)
+    @move(source={PAID}, target=REFUNDED, title="Refund this order", by=STAFF)
     def refund(self) -> None:
         self.return_stock()
 

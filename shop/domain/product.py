@@ -108,12 +108,12 @@ class Product(Entity):
         for name, value in data.items():
             setattr(self, name, "" if value is None else value)
 
-    @move(title="Retire this product", by=STAFF)
+    @move(title="Stop selling this product", by=STAFF)
     def delete(self) -> None:
         self.retired_at = now()
 
     @move(
-        title="Buy this now",
+        title="Buy now",
         by=MEMBER,
         when=lambda product: product.stock > 0,
         otherwise="the product is sold out",
@@ -123,7 +123,7 @@ class Product(Entity):
         """Return the input of an order for this product alone."""
         return {"items": [{"product_id": self.id, "quantity": quantity}]}
 
-    @move(title="Add to the stock, or take from it", by=STAFF, takes=Restock)
+    @move(title="Adjust the stock", by=STAFF, takes=Restock)
     def restock(self, amount: int) -> None:
         if not 0 <= self.stock + amount <= MAX_STOCK:
             raise Conflict(

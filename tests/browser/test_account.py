@@ -17,7 +17,7 @@ def test_the_name_and_the_role_are_shown(reader):
 
 def test_offers_change_at_once(reader):
     reader.open("/api/v1/products/1").login("grace")
-    expect(reader.button("Retire this product")).to_be_visible()
+    expect(reader.button("Stop selling this product")).to_be_visible()
 
 
 def test_logging_out_takes_the_offers_away(reader):
@@ -54,13 +54,13 @@ def test_a_wrong_password_is_said_in_the_dialog(reader):
 
 def test_a_login_that_ended_is_asked_for_again_and_then_what_was_asked_is_done(reader, goods):
     reader.open(goods("Patience")).login()
-    quantity = reader.form("Buy this now").get_by_label("Quantity")
+    quantity = reader.form("Buy now").get_by_label("Quantity")
     quantity.fill("2")
     reader.page.evaluate("""async () => {
         const { access_token, _templates } = JSON.parse(sessionStorage.session);
         await fetch(_templates.logout.target, { method: "DELETE", headers: { Authorization: `Bearer ${access_token}` } });
     }""")
-    reader.button("Buy this now").click()
+    reader.button("Buy now").click()
     reader.enter("ada")
     expect(reader.heading).to_have_text(re.compile(r"Order \d+"))
 

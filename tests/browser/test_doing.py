@@ -74,19 +74,19 @@ def test_what_is_made_is_shown_where_it_is(reader, logins):
 
 
 def test_what_takes_something_away_is_asked_twice(clerk):
-    clerk.button("Retire this product").click()
+    clerk.button("Stop selling this product").click()
     expect(clerk.page.get_by_role("dialog")).to_be_visible()
 
 
 def test_who_thinks_better_of_it_has_done_nothing(clerk):
-    clerk.button("Retire this product").click()
+    clerk.button("Stop selling this product").click()
     clerk.button("Leave it as it is").click()
     expect(clerk.page.reload() and clerk.heading).to_have_text("Cork board")
 
 
 def test_what_is_gone_leads_to_the_list_it_was_in(clerk):
-    clerk.button("Retire this product").click()
-    clerk.page.get_by_role("dialog").get_by_role("button", name="Retire this product").click()
+    clerk.button("Stop selling this product").click()
+    clerk.page.get_by_role("dialog").get_by_role("button", name="Stop selling this product").click()
     expect(clerk.heading).to_have_text("Products")
 
 
@@ -110,8 +110,8 @@ def test_a_problem_is_summed_up_on_top(reader):
 
 def test_what_there_is_not_enough_of_is_offered_in_less(reader, goods, logins):
     reader.known(logins("ada")).open(goods("Rare thing", stock=2))
-    reader.form("Buy this now").get_by_label("Quantity").fill("3")
-    reader.button("Buy this now").click()
+    reader.form("Buy now").get_by_label("Quantity").fill("3")
+    reader.button("Buy now").click()
     expect(reader.page.get_by_role("form", name="Buy what is left").get_by_label("Quantity")).to_have_value(
         "2"
     )
@@ -169,8 +169,8 @@ def test_every_order_can_be_driven_to_its_end_by_the_forms(reader, served, goods
     place = goods("Long story").removeprefix(served.root)
     order = call(served.root, f"{place}/buy", {"quantity": 1}, logins("ada")["access_token"])
     reader.known(logins("grace")).open(order.headers["Location"])
-    reader.form("Record the payment").get_by_label("Reference").fill("P-1")
-    reader.button("Record the payment").click()
-    reader.form("Ship it").get_by_label("Tracking").fill("T-1")
-    reader.button("Ship it").click()
+    reader.form("Mark as paid").get_by_label("Reference").fill("P-1")
+    reader.button("Mark as paid").click()
+    reader.form("Mark as shipped").get_by_label("Tracking").fill("T-1")
+    reader.button("Mark as shipped").click()
     expect(reader.value("Status")).to_have_text("shipped")
