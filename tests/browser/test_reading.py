@@ -97,9 +97,7 @@ def test_a_collection_without_items_says_so(reader):
 
 
 def test_a_list_inside_a_resource_is_a_small_table(reader, logins):
-    reader.known(logins("ada")).open("/api/v1/products/2").form("Buy now").get_by_label("Quantity").fill(
-        "1"
-    )
+    reader.known(logins("ada")).open("/api/v1/products/2").form("Buy now").get_by_label("Quantity").fill("1")
     reader.button("Buy now").click()
     expect(reader.page.get_by_role("region", name="Items")).to_contain_text("Brass lamp")
 
