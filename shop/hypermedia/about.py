@@ -1,4 +1,4 @@
-"""What stands outside the versions: health, the documentation pages, the OpenAPI documents."""
+"""What the versions have in common: health checks, documentation pages, OpenAPI documents."""
 
 from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
@@ -22,7 +22,7 @@ CATALOGUE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/
 
 @about.get("/.well-known/api-catalog")
 def catalogue() -> Answer:
-    """Where the versions of the API are, and what describes them (RFC 9727)."""
+    """Return the homes of all versions, and what describes them (RFC 9727)."""
     place = f"{request_state().root}/.well-known/api-catalog"
     homes = {name: f"{request_state().root}/api/{name}/" for name in get_service().version_of}
     described = [{"anchor": home, **about_version(name)} for name, home in homes.items()]
@@ -69,7 +69,7 @@ def docs() -> Answer:
 
 @about.get("/profile")
 def profile() -> Answer:
-    """What every word means: a page for people, ALPS for programs that name it."""
+    """Return what every member and link means: a page for people, ALPS for programs that name it."""
     if choose_offer(request.headers.get("Accept", ""), (HTML, ALPS)) == ALPS:
         return build_public_response(build_alps(request_state().root), ALPS)
     return render_page("profile.html", terms=list_terms(get_service()), root=request_state().root)

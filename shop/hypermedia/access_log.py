@@ -55,6 +55,6 @@ def write_access_line(
     user: int | None,
     remote: str | None,
 ) -> None:
-    """What is worth knowing of a request, without a word that the client chose freely."""
+    """Log a request, without any text that the client chose freely."""
     facts = {**ids, "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
     log.info("request", extra={"request": {**facts, "bytes": size, "user": user, "remote": remote}})

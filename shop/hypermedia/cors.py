@@ -1,4 +1,4 @@
-"""Browsers of other origins: turned away, unless a setting names the origin."""
+"""Cross-origin requests: refused, unless a setting names the origin."""
 
 import re
 

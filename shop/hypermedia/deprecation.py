@@ -12,7 +12,7 @@ from shop.hypermedia.url_scope import API_PATH
 
 
 def announce_sunset(response: Response) -> Response:
-    """A version is deprecated from the day of its successor, or from its own last day if that is sooner."""
+    """Announce the last day of a version. It is deprecated since its successor came, or since that day."""
     service, version = get_service(), request_state().version
     last = service.sunsets.get(version.name)
     if last and API_PATH.match(request.path):

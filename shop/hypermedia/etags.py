@@ -1,4 +1,4 @@
-"""Tags of what was answered, and the preconditions that clients make of them."""
+"""Entity tags, and the preconditions that clients send with them."""
 
 import hashlib
 import re

@@ -1,7 +1,7 @@
 """Moves as forms (HAL-FORMS): what a move takes, so that a client needs no other documentation.
 
 A template is there exactly when its link is, for the same reason. Its hidden members carry the version
-that was seen and a key, so that a client that knows of neither loses no update and orders nothing twice.
+that was seen and a key, so that a client that knows neither loses no update and makes no move twice.
 What a form cannot say, a list of lines, has a link but no template.
 """
 
@@ -52,14 +52,14 @@ def has_form(shape: type[Schema]) -> bool:
 
 
 def has_labelled_money(shape: Schema) -> bool:
-    """Where money is an object, only the other body type says it in one field."""
+    """Whether the body holds money as an object; a form sends it as a number, which is simpler to fill in."""
     return request_state().version.has_labelled_money and any(
         type(field) is Money for field in shape.fields.values()
     )
 
 
 def describe_property(shape: Schema, name: str, value: Any) -> Node:
-    """A property: what holds for everybody, and the value it has here."""
+    """Return a property: its rules, and the value that it has here."""
     field = shape.fields[name]
     found = {
         **describe_rules(type(shape), name, get_settings().currency),
@@ -77,7 +77,7 @@ def describe_property(shape: Schema, name: str, value: Any) -> Node:
 
 @lru_cache(512)  # by the class: every instance of a shape has fields of its own
 def describe_rules(shape: type[Schema], name: str, currency: Currency) -> Node:
-    """What a field asks for, in the words of HTML."""
+    """Return the rules of a field with the names that HTML has for them."""
     field = shape().fields[name]
     found: Node = {"prompt": field.metadata.get("prompt") or field.name.replace("_", " ").capitalize()}
     found["type"] = find_input_type(field)
@@ -115,7 +115,7 @@ def translate_rule(rule: Any, field: fields.Field, currency: Any) -> Node:
 
 
 def build_form_key(*of: Any) -> str | None:
-    """The key of a form: the same for the same page, another as soon as what it is about has changed."""
+    """Return the key of a form; it changes as soon as the entity has changed."""
     actor = get_context().actor
     if not actor:
         return None

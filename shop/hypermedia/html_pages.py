@@ -1,4 +1,4 @@
-"""Pages for people, all under one strict policy."""
+"""HTML pages, with one strict content security policy."""
 
 from typing import Any
 

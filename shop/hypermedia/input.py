@@ -1,4 +1,4 @@
-"""Bodies and queries, read strictly: one way to understand them, or a clear refusal."""
+"""Bodies and queries, read strictly: what is ambiguous is refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,14 +29,14 @@ TEXTUAL = (fields.String, fields.List)
 
 
 def parse_literal(field: fields.Field | None, text: str) -> Any:
-    """What a form's or a query's text would have been in JSON."""
+    """Return the JSON value of a text in a form or a query."""
     if field is None or isinstance(field, TEXTUAL) or not LITERAL.fullmatch(text):
         return text
     return loads(text, parse_float=Decimal)
 
 
 def parse_text_value(field: fields.Field | None, value: Any) -> Any:
-    """Some clients send what a form was filled in with as text, numbers too."""
+    """Return the value of a form field; some clients send numbers as text."""
     return parse_literal(field, value) if isinstance(value, str) else value
 
 

@@ -8,7 +8,7 @@ from shop.model.money import MAX_MONEY, Currency
 
 
 def read_number(amount: Any, currency: Currency) -> Any:
-    """Minor units where the amount is exact; anything else as it came, for the shape to refuse."""
+    """Return minor units if the amount is exact; anything else as it is, so that the schema refuses it."""
     if type(amount) not in (int, Decimal):
         return amount
     try:
@@ -18,7 +18,7 @@ def read_number(amount: Any, currency: Currency) -> Any:
 
 
 def round_multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
-    """A client that multiplies 35 by 0.01 says 0.35000000000000003, which is one amount and no other."""
+    """Return minor units of a product of floats: 0.35000000000000003 can only mean 0.35."""
     if not -MAX_MONEY <= amount <= MAX_MONEY:
         return Decimal(amount)
     minor, step = round(amount * 10**currency.decimals), float(currency.to_decimal(1))

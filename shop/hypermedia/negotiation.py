@@ -1,4 +1,4 @@
-"""Media types in headers: which one a client wants, and which one it sends.
+"""Media types in headers: the one that a client accepts, and the one that it sends.
 
 The libraries read some of these headers in a time that grows with the square of their length. So they are
 read here, and what is longer than any client writes is not read at all.
@@ -19,14 +19,14 @@ QUALITY = re.compile(r"[01](\.\d{0,3})?", re.ASCII)
 
 
 def remember_short(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember what comes of short headers, which most are; long ones would fill the memory."""
+    """Cache the results for short headers; long ones would fill the memory."""
     quick = lru_cache(1024)(function)
     return lambda header, *more: (quick if len(header) < SHORT else function)(header, *more)
 
 
 @remember_short
 def parse_media_ranges(accept: str) -> dict[str, float]:
-    """The media ranges of an Accept header and how much each is wanted, without their parameters.
+    """Return the media ranges of an Accept header with their quality, without other parameters.
 
     A header that is too long to be read asks for nothing in particular, like one that is not there.
     """
@@ -42,7 +42,7 @@ def parse_media_ranges(accept: str) -> dict[str, float]:
 
 @remember_short
 def choose_media_type(accept: str, offers: tuple[str, ...], only_by_name: tuple[str, ...] = ()) -> str | None:
-    """The offer wanted most; of equals one that is named, and then the first; None where none is wanted.
+    """Return the best offer: of equal ones a named one, then the first; None if no offer is acceptable.
 
     An offer in `only_by_name` is not meant by a star.
     """
@@ -57,7 +57,7 @@ def choose_media_type(accept: str, offers: tuple[str, ...], only_by_name: tuple[
 
 
 def parse_content_type(header: str) -> tuple[str, str]:
-    """The media type of a body and its charset, utf-8 where none is named; nothing of what is too long."""
+    """Return the media type of a body and its charset, by default utf-8; both empty if the header is too long."""
     if len(header) > LONGEST:
         return "", ""
     name, *parameters = (word.strip().lower() for word in QUOTED.sub(r"\1", header).split(";"))

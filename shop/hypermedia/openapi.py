@@ -31,7 +31,7 @@ Members that begin with an underscore are never data; whatever body has them, th
 
 
 class Id(BaseConverter):
-    """An id as it is written: no sign, no leading zero, no digits of other scripts, and it fits."""
+    """An id in a URL: no sign, no leading zero, ASCII digits, at most 18 of them."""
 
     regex = "[1-9][0-9]{0,17}"
 

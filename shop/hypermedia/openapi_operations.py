@@ -1,4 +1,4 @@
-"""What holds for every operation of an OpenAPI document: who may, in which types, and what can go wrong."""
+"""What every operation of an OpenAPI document has: callers, media types, headers and problems."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ HEADERS = {
         ("Location", "Where what was made is found.", {"type": "string", "format": "uri"}),
         ("RateLimit", "How many requests are left, and for how many seconds that holds.", TEXT_SCHEMA),
         ("RateLimit-Policy", "How many requests are allowed, and in how many seconds.", TEXT_SCHEMA),
-        ("Retry-After", "After so many seconds it may work.", {"type": "integer", "minimum": 1}),
-        ("WWW-Authenticate", "How to say who you are.", TEXT_SCHEMA),
-        ("X-Request-ID", "The number that the log knows this answer by.", TEXT_SCHEMA),
+        ("Retry-After", "Seconds after which it may work.", {"type": "integer", "minimum": 1}),
+        ("WWW-Authenticate", "How to authenticate.", TEXT_SCHEMA),
+        ("X-Request-ID", "The request id, which is also in the log.", TEXT_SCHEMA),
     )
 }
 STATUS_HEADERS = {
@@ -135,7 +135,7 @@ def is_flat(shape: Node, parts: Node) -> bool:
 
 
 def build_form_body(shape: Node, settings: ServiceSettings, parts: Node) -> Node:
-    """A form says text and numbers; so money is a number there, in every version."""
+    """Return the schema of a form body; money is a number there, in every version."""
     name = shape["schema"]["$ref"].rpartition("/")[2]
     members = parts["schemas"][name]["properties"]
     money = [member for member, schema in members.items() if "amount" in schema.get("properties", ())]

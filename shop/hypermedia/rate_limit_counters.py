@@ -1,4 +1,4 @@
-"""What is counted in memory, without the threads that the store of `limits` starts to forget it.
+"""Counters in memory, without the threads that the memory store of `limits` starts.
 
 Windows end by the monotonic clock: setting the clock of the machine makes none of them longer or shorter.
 """
@@ -32,7 +32,7 @@ class MemoryCounters(Storage):
         return count
 
     def sweep(self, now: float) -> None:
-        """Forget what is over; twice as many may come until the next time, so that each pays for one.
+        """Drop windows that have ended; the next sweep comes at twice the size, so its cost is spread evenly.
 
         Where there are still too many, because they come from a network without end, those go that end first.
         """

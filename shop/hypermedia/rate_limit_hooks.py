@@ -30,7 +30,7 @@ REDIS_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
 class RetryingLimiter(Limiter):
-    """When many find the store gone at once, only the first is counted in memory; the others ask again."""
+    """Asks again if many requests find the store gone at once: Flask-Limiter falls back for the first."""
 
     def _check_request_limit(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -67,7 +67,7 @@ def note_violation(limit: RequestLimit) -> None:
 
 
 def prepare_limiter(app: Flask, limits: RequestLimits) -> None:
-    """Set up Flask-Limiter without its own hook: `count_request` calls it where it is needed."""
+    """Initialise Flask-Limiter without its own hook; `count_request` calls it where it is needed."""
     get_runtime(app).limits = limits
     limits.guard.init_app(app)
     limits.guard.request_filter(is_health)
@@ -82,12 +82,12 @@ def count_request() -> None:
 
 
 def is_health() -> bool:
-    """Probes are never refused: to be busy is no reason to be taken for dead."""
+    """Whether this is a health check; those are never refused, because a busy server is not a dead one."""
     return request.path.startswith("/health/")
 
 
 def is_free() -> bool:
-    """Files and the page of the explorer are cheap: only the ceiling of the address counts them."""
+    """Whether only the ceiling of the address counts this request: files and the explorer page are cheap."""
     return (request.endpoint or "").endswith("static") or is_page_wanted()
 
 

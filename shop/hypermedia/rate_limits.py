@@ -40,7 +40,7 @@ def parse_limits(text: str, times: int = 1) -> list[RateLimitItem]:
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """The limits that every request has, asked directly.
+    """The limits of every request, checked without the overhead of Flask-Limiter.
 
     Flask-Limiter first finds out which of its kinds of limits apply, which takes longer than the rest of a
     small answer. It is called where a limit is exceeded, and while its store does not answer.
@@ -51,7 +51,7 @@ class RequestLimits:
     ceilings: list[RateLimitItem]
 
     def buckets(self, who: str, place: str, *, is_free: bool = False) -> list[Bucket]:
-        """What a request of this caller from this address counts against."""
+        """Return the limits that a request of this caller from this address counts against."""
         ceilings = [(item, place, ADDRESS) for item in self.ceilings]
         if is_free:
             return ceilings
@@ -100,7 +100,7 @@ def count_hit(limit: RequestLimit, cost: int = 1) -> bool:
 
 
 def get_current_limits() -> list[RequestLimit]:
-    """The limits that this request was counted by, the short way or the long one."""
+    """Return the limits that this request was counted against."""
     return request_state().limits or get_limiter().current_limits
 
 

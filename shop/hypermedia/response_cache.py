@@ -103,7 +103,7 @@ class ResponseCache:
         return [body]
 
     def keep(self, response: Response) -> Response:
-        """Remember an answer that depends on nothing but the words of the request and the rows of it."""
+        """Cache a response that depends only on the request and on recorded rows."""
         asked = build_cache_key(request.environ)
         reads = response.queries if isinstance(response, Answer) else None
         if reads is None or not asked or response.status_code != 200:

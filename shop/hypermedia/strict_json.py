@@ -23,7 +23,7 @@ def parse_integer(digits: str) -> int:
 
 
 def parse_number(text: str) -> int | Decimal:
-    """JSON has one kind of number, and so has JSON Schema: to both, 3.0 is 3."""
+    """Return a number; 3.0 is the integer 3, as in JSON Schema."""
     try:
         found = Decimal(text)
     except InvalidOperation:

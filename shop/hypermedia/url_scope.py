@@ -20,7 +20,7 @@ API_PATH = re.compile(r"/api(?:/(v\d+))?(?:/|$)")
 
 
 def resolve_url_scope() -> None:
-    """Note the version, and the root and prefix that every link of the answer stays inside."""
+    """Set the version, and the root and prefix that every link of the answer stays inside."""
     found = request_state()
     place = API_PATH.match(request.path)
     service = get_service()
@@ -63,12 +63,12 @@ def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
 
 
 def build_url(path: str, **query: Any) -> str:
-    """An absolute URL inside the version and prefix that the client came by."""
+    """Return an absolute URL inside the version and prefix of this request."""
     return f"{request_state().root}{request_state().prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def refuse_long_headers() -> None:
-    """No parser of a header has to be quick with any length."""
+    """Refuse long headers, so that no parser needs to be fast for any length."""
     for name, value in request.environ.items():
         is_header = name.startswith("HTTP_") or name == "CONTENT_TYPE"
         if is_header and len(value) > MAX_HEADER and name not in UNBOUNDED_HEADERS:

@@ -1,4 +1,4 @@
-"""Places for requests that wait: any caller may use what is idle, and makes room when others come."""
+"""Places for requests that wait; a caller may use all idle ones, and gives some up when others come."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Place:
 
 
 class WaitingPlaces:
-    """A number of places, shared fairly: all may be used, and one that others ask for is given up in time."""
+    """A fixed number of places, shared fairly between callers."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -27,7 +27,7 @@ class WaitingPlaces:
 
     @contextmanager
     def take(self, caller: str) -> Iterator[Place | None]:
-        """Give a place, or None where there is none; a place that is recalled is to be left soon."""
+        """Take a place for the time of the block, or None if there is none; leave a recalled place soon."""
         place = self.find(caller)
         try:
             yield place
@@ -44,7 +44,7 @@ class WaitingPlaces:
             return place
 
     def recall_for(self, caller: str) -> bool:
-        """Recall a place of another caller who has two more than this one, or who has had a turn."""
+        """Recall a place of a caller who has two more than this one, or who has had a turn."""
         if len(self.taken) > self.count:
             return False  # one is being left already, and takes a thread until then
         held, now = Counter(each.caller for each in self.taken), monotonic()
