@@ -27,7 +27,7 @@ def build_service(settings: Settings, signer: Signer, *, has_graphql: bool) -> S
         versions=VERSIONS,
         sunsets={V1.name: settings.v1_sunset} if settings.v1_sunset else {},
         home=HomeRepresentation,
-        parts={tokens: "/tokens", changes: "/changes"},
+        blueprints={tokens: "/tokens", changes: "/changes"},
         documents={"changes": FeedRepresentation, "token": TokenRepresentation},
         side_doors={"graphql": SideDoor(GRAPHQL, has_page=settings.graphiql)} if has_graphql else {},
         problem_types=SHOP_PROBLEM_TYPES,

@@ -85,7 +85,7 @@ def register_service(app: Flask) -> None:
     with app.app_context():
         list_terms(service)  # stops the start where a member has no description
         resources = {build_blueprint(each, service): each.path for each in service.resources}
-    for blueprint, path in {home: "", **resources, **service.parts}.items():
+    for blueprint, path in {home: "", **resources, **service.blueprints}.items():
         app.register_blueprint(blueprint, url_prefix=f"/api{path}", name=f"any_{blueprint.name}")
         for version, api in runtime.apis.items():
             name = f"{version}_{blueprint.name}"

@@ -141,7 +141,7 @@ def build_document(api: Api) -> dict[str, Any]:
     for kind in parts["schemas"].keys() - {*COMMON_SCHEMAS, "Problem"}:
         complete_schema(kind, parts["schemas"][kind], texts)
     for resource in api.service.resources:
-        if not api.service.children_of[resource.kind]:
+        if not api.service.child_lists_of[resource.kind]:
             for kind in parts["schemas"].keys() & {resource.kind.__name__, f"{resource.kind.__name__}InPart"}:
                 del parts["schemas"][kind]["properties"]["_embedded"]
     spec["tags"] = [{**tag, "name": tag["name"].removeprefix(prefix)} for tag in spec["tags"]]

@@ -73,14 +73,14 @@ def describe_resource(resource: Resource) -> dict[str, str]:
     }
     embedded = (
         {"_embedded": "With `embed`: the first page of one of its lists."}
-        if get_service().children_of[resource.kind]
+        if get_service().child_lists_of[resource.kind]
         else {}
     )
     return {**describe_members(resource.representation), **embedded, **describe_rels(resource), **moves}
 
 
 def describe_rels(resource: Resource) -> dict[str, str]:
-    children = {child.rel: child.description for child in get_service().children_of[resource.kind]}
+    children = {child.rel: child.description for child in get_service().child_lists_of[resource.kind]}
     return {**COMMON_RELS, **children, **resource.representation.rels}
 
 

@@ -11,7 +11,7 @@ from webargs.fields import DelimitedList
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.forms import build_creation_forms, build_form, build_move_form
 from shop.hypermedia.links import Links, Node, build_creation_links, build_move_link, build_profile_link
-from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.serializers import RenderContext, build_render_context, build_writer, describe
 from shop.hypermedia.url_scope import build_url
@@ -91,7 +91,7 @@ class Representation(LinkedSchema):
         links = {"self": {"href": here}}
         if roles & resource.listed_for:
             links["collection"] = {"href": frame.base + resource.path}
-        for child in frame.children_of[entity.kind]:
+        for child in frame.child_lists_of[entity.kind]:
             links[child.rel] = {"href": f"{here}/{child.rel}"}
         links |= self.extra_links(entity, frame)
         links["profile"] = {"href": f"{frame.root}/profile#{resource.name}"}
@@ -110,7 +110,7 @@ class Representation(LinkedSchema):
 
     def embed(self, entity: Any, frame: RenderContext) -> Any:
         """Return the first page of the list that `embed` names."""
-        children = frame.children_of[entity.kind]
+        children = frame.child_lists_of[entity.kind]
         if not children or request.method != "GET" or "embed" not in request.args:
             return missing
         (child,) = (each for each in children if each.rel == request.args["embed"])
@@ -178,7 +178,7 @@ def build_collection(resource: Resource) -> type[CollectionRepresentation]:
 
 
 @lru_cache(256)
-def build_child_collection(parent: Resource, child: Child) -> type[CollectionRepresentation]:
+def build_child_collection(parent: Resource, child: ChildList) -> type[CollectionRepresentation]:
     """Return the representation of a page of a list that belongs to an entity."""
     return make_collection_type(
         f"{parent.kind.__name__}{child.kind.__name__}Collection",
@@ -218,7 +218,7 @@ def build_view_query(resource: Resource) -> type[InputSchema]:
     parameters: dict[str, Any] = {}
     if resource.has_field_selection:
         parameters["fields"] = build_fields_parameter(resource)
-    if rels := [child.rel for child in get_service().children_of[resource.kind]]:
+    if rels := [child.rel for child in get_service().child_lists_of[resource.kind]]:
         parameters["embed"] = fields.String(validate=validate.OneOf(rels))
     return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
 

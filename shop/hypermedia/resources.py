@@ -23,7 +23,7 @@ Search = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys
-class Child:
+class ChildList:
     """The part of a list that belongs to one entity, such as the orders of a user.
 
     The entity links to it, and embeds its first page if asked.
@@ -58,7 +58,7 @@ class Resource:
     list_problems: tuple[int, ...] = ()  # that only this list may answer with
     shown_for: frozenset[str] = frozenset({ANYONE})
     has_field_selection: bool = False  # whether `fields` may choose some members
-    parts: tuple[Child, ...] = ()  # of the list, below other entities
+    child_lists: tuple[ChildList, ...] = ()  # of the list, below other entities
     services: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # moves with a use case
     results: Mapping[str, type[Entity]] = field(default_factory=dict)  # moves that return another entity
     verbs: Mapping[str, str] = field(default_factory=dict)  # moves with another verb in GraphQL and gRPC

@@ -17,7 +17,7 @@ from shop.hypermedia.representations import (
     find_read_only,
 )
 from shop.hypermedia.request import request_state
-from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.service import Service
@@ -32,7 +32,7 @@ def build_blueprint(resource: Resource, service: Service) -> Blueprint:
     blueprint = Blueprint(resource.plural, __name__, description=resource.description)
     register_list(blueprint, resource)
     register_view(blueprint, resource)
-    for child in service.children_of[resource.kind]:
+    for child in service.child_lists_of[resource.kind]:
         register_child(blueprint, resource, child)
     for move in get_moves(resource.kind).values():
         result = service.resource_of[resource.results.get(move.name, resource.kind)].representation
@@ -63,7 +63,7 @@ def register_view(blueprint: Blueprint, resource: Resource) -> None:
     blueprint.route("/<id:id>")(blueprint.needs(*resource.shown_for)(view))
 
 
-def register_child(blueprint: Blueprint, resource: Resource, child: Child) -> None:
+def register_child(blueprint: Blueprint, resource: Resource, child: ChildList) -> None:
     def browse_child(search: dict[str, Any], id: int) -> Any:
         return child.list_page(get_context(), id, search)
 

@@ -11,7 +11,7 @@ from marshmallow import Schema, fields
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.media_types import HAL_FORMS
 from shop.hypermedia.request import request_state
-from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service, get_settings
 from shop.model.entity import Entity
 from shop.storage.transactions import Context
@@ -37,7 +37,7 @@ class RenderContext:
     base: str
     has_forms: bool
     resource_of: Mapping[type[Entity], Resource]
-    children_of: Mapping[type[Entity], tuple[Child, ...]]
+    child_lists_of: Mapping[type[Entity], tuple[ChildList, ...]]
     write_money: Callable[[int], Any]
 
     @cached_property
@@ -56,7 +56,7 @@ def build_render_context() -> RenderContext:
         state.root + state.prefix,
         state.media_type == HAL_FORMS,
         service.resource_of,
-        service.children_of,
+        service.child_lists_of,
         lambda minor: write_money(minor, currency),
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from shop.hypermedia.representations import LinkedSchema
-    from shop.hypermedia.resources import Child, Resource
+    from shop.hypermedia.resources import ChildList, Resource
 
 ONLY_VERSION = Version("v1", date(2026, 1, 1))
 
@@ -41,8 +41,8 @@ class Service:
     versions: tuple[Version, ...] = (ONLY_VERSION,)
     sunsets: Mapping[str, date] = field(default_factory=dict)  # the last day of a version
     home: type[HomeRepresentation] = HomeRepresentation
-    parts: Mapping[Blueprint, str] = field(default_factory=dict)  # what is no resource, and its path
-    documents: Mapping[str, type[LinkedSchema]] = field(default_factory=dict)  # that `parts` answer with
+    blueprints: Mapping[Blueprint, str] = field(default_factory=dict)  # what is no resource, and its path
+    documents: Mapping[str, type[LinkedSchema]] = field(default_factory=dict)  # that `blueprints` answer with
     side_doors: Mapping[str, SideDoor] = field(default_factory=dict)  # other APIs of the service, by path
     problem_types: Mapping[str, ProblemType] = field(default_factory=lambda: PROBLEM_TYPES)
     ways_out: Mapping[int, WayOut] = field(default_factory=dict)  # of problems, by their status
@@ -57,9 +57,9 @@ class Service:
         return {resource.kind: resource for resource in self.resources}
 
     @cached_property
-    def children_of(self) -> dict[type[Entity], tuple[Child, ...]]:
+    def child_lists_of(self) -> dict[type[Entity], tuple[ChildList, ...]]:
         """The lists that belong to the entities of each kind."""
-        children = [child for resource in self.resources for child in resource.parts]
+        children = [child for resource in self.resources for child in resource.child_lists]
         return {kind: tuple(child for child in children if child.of is kind) for kind in self.resource_of}
 
     @cached_property

@@ -6,7 +6,7 @@ from shop.domain.order import ORDER_STATES, Item, Order
 from shop.domain.user import User
 from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
-from shop.hypermedia.resources import Child, Resource
+from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
@@ -77,7 +77,7 @@ class OrderRepresentation(Representation):
         return {}
 
 
-orders_of_user = Child(
+orders_of_user = ChildList(
     Order,
     of=User,
     rel="orders",
@@ -97,7 +97,7 @@ orders = Resource(
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
-    parts=(orders_of_user,),
+    child_lists=(orders_of_user,),
     services={"create": place_order},
     verbs={"create": "place"},
 )
