@@ -57,7 +57,7 @@ def choose_media_type(accept: str, offers: tuple[str, ...], only_by_name: tuple[
 
 
 def parse_content_type(header: str) -> tuple[str, str]:
-    """Return the media type of a body and its charset, by default utf-8; two empty texts if it is too long."""
+    """Return the media type of a body and its charset (utf-8 by default); empty texts if it is too long."""
     if len(header) > LONGEST:
         return "", ""
     name, *parameters = (word.strip().lower() for word in QUOTED.sub(r"\1", header).split(";"))

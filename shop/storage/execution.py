@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
 
 from shop.model.entity import Entity
-from shop.model.errors import PreconditionRequired, Stale, Unauthenticated
+from shop.model.errors import NotFound, PreconditionRequired, Stale, Unauthenticated
 from shop.model.moves import Move, get_moves
-from shop.storage.idempotency import Idempotency, answer_once
+from shop.storage.idempotency import Idempotency, answer_once, find_answer
 from shop.storage.transactions import Context
 
 E = TypeVar("E", bound=Entity)
@@ -35,9 +35,15 @@ def perform_move(
 ) -> A:
     """Check permission, load the input, make the move once and return the serialized result.
 
-    With an idempotency key the result is serialized and stored in the transaction of the move.
+    With an idempotency key the result is serialized and stored in the transaction of the move. A call that
+    ended the entity, such as a deletion, can be repeated too.
     """
-    check_permission(ctx, call.kind, call.move.name, call.id)
+    try:
+        check_permission(ctx, call.kind, call.move.name, call.id)
+    except NotFound:
+        if (answer := find_answer(ctx, idempotency)) is not None:
+            return answer
+        raise
     data = call.load_input()
     return answer_once(ctx, idempotency, lambda: serialize(make_called_move(ctx, call, data)))
 

@@ -76,6 +76,26 @@ def answer_once(ctx: Context, idempotency: Idempotency[A] | None, run: Callable[
     return idempotency.restore(stored)
 
 
+def find_answer(ctx: Context, idempotency: Idempotency[A] | None) -> A | None:
+    """Return the stored answer of a call that is repeated, or None; used where its entity is gone."""
+    key = idempotency.read_key() if idempotency else None
+    if idempotency is None or key is None:
+        return None
+    query = select(Replay).where(
+        Replay.user_id == (ctx.actor.id if ctx.actor else 0),
+        Replay.key == key,
+        Replay.status > 0,
+        Replay.fingerprint.in_(idempotency.compute_fingerprints()),
+        Replay.expires_at >= now(),
+    )
+    replay = ctx.session.scalar(query)
+    if replay is None:
+        return None
+    return idempotency.restore(
+        StoredAnswer(replay.status, replay.body, replay.media, replay.location, replayed=True)
+    )
+
+
 def execute_once(
     ctx: Context,
     key: str,

@@ -175,6 +175,11 @@ def test_a_repeated_call_says_that_it_was(line, ada, lamp):
     assert ("idempotency-replayed", "true") in again.trailing_metadata()
 
 
+def test_a_repeated_deletion_gets_the_answer_of_the_first_time(line, boss, lamp):
+    words = pb.DeleteProductRequest(id=lamp, request_id="once")
+    assert [line.send("DeleteProduct", words, boss) for _ in range(2)] == [pb.DeleteProductResponse()] * 2
+
+
 def test_where_a_version_must_be_named_a_call_without_one_is_refused_by_name(app, boss, lamp):
     url = app.extensions["shop"].settings.database_url
     with calling(url, SHOP_REQUIRE_IF_MATCH="on") as shop:

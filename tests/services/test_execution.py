@@ -9,7 +9,7 @@ from shop.domain.change import Change
 from shop.domain.order import Order, Step
 from shop.domain.product import Product
 from shop.doors.resources import find_resource
-from shop.model.errors import Conflict, Forbidden, Invalid, KeyReused, PreconditionRequired, Stale
+from shop.model.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, PreconditionRequired, Stale
 from shop.model.moves import get_moves
 from shop.storage.execution import MoveCall, perform_move
 from shop.storage.idempotency import Idempotency, Replay, StoredAnswer
@@ -182,3 +182,23 @@ class TestHistory:
         with pytest.raises(Conflict):
             perform_move(ctx, call_of(Order, "ship", placed, load_input=lambda: {"tracking": "x"}), str)
         assert count(session, Step) == 1
+
+
+class TestADeletion:
+    @pytest.fixture
+    def deletion(self, product):
+        return call_of(Product, "delete", product())
+
+    def test_that_is_repeated_gets_the_answer_of_the_first_time(self, ctx, deletion):
+        answers = [perform_move(ctx, deletion, lambda product: "done", repeated()) for _ in range(2)]
+        assert answers == [(200, "done", False), (200, "done", True)]
+
+    def test_of_what_is_gone_is_not_found_under_another_key(self, ctx, deletion):
+        perform_move(ctx, deletion, lambda product: "done", repeated())
+        with pytest.raises(NotFound):
+            perform_move(ctx, deletion, lambda product: "done", repeated(key="another"))
+
+    def test_is_not_answered_to_somebody_else(self, ctx, ada, deletion):
+        perform_move(ctx, deletion, lambda product: "done", repeated())
+        with pytest.raises((NotFound, Forbidden)):
+            perform_move(ada, deletion, lambda product: "done", repeated())
