@@ -49,7 +49,7 @@ def test_what_has_money_as_an_object_is_changed_as_well(reader, goods, logins):
 
 
 def test_a_success_shows_what_is_now(clerk):
-    form = clerk.form("Add to the stock")
+    form = clerk.form("Adjust the stock")
     form.get_by_label("Amount").fill("5")
     form.get_by_role("button").first.click()
     expect(clerk.value("Stock")).to_have_text("12")

@@ -30,9 +30,9 @@ LARGEST = 12_000
     ids=["empty", "fewer-empty", "misspelled", "unknown", "long-name", "long-value", "wrong"],
 )
 def test_wrong_variables_are_refused_quickly_and_in_short(ask, customer, lines):
-    began = time.process_time()
+    began = time.thread_time()
     answer = ask(customer, ORDER, l=lines)
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
     assert ("errors" in answer.json, len(answer.data) < LARGEST) == (True, True)
 
 
