@@ -12,10 +12,8 @@ from shop.doors.graphql.mutations import MOVE_OF_MUTATION, get_mutation_name
 from shop.doors.graphql.schema import SCHEMA, SDL, build_executable_schema
 from shop.doors.grpc.errors import STATUS_CODES
 from shop.doors.resources import RESOURCES
-from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
-from shop.doors.rest.products import ProductRepresentation
+from shop.doors.rest.orders import ItemRepresentation, StepRepresentation
 from shop.doors.rest.tokens import TokenRepresentation
-from shop.doors.rest.users import UserRepresentation
 from shop.hypermedia.links import MOVE_METHODS
 from shop.hypermedia.problems import PROBLEM_TYPES
 from shop.model.errors import DomainError
@@ -25,9 +23,7 @@ from tests.reviews import reviews
 
 ROOT = Path(__file__).parent.parent.parent
 SHOWN = {
-    "Product": ProductRepresentation,
-    "User": UserRepresentation,
-    "Order": OrderRepresentation,
+    **{each.kind.__name__: each.representation for each in RESOURCES},
     "OrderItem": ItemRepresentation,
     "OrderStep": StepRepresentation,
     "TokenPayload": TokenRepresentation,

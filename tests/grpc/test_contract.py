@@ -14,9 +14,7 @@ from shop.domain.user import User
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.methods import UNARY_METHODS, build_unary_methods, get_method_name
 from shop.doors.resources import RESOURCES, find_resource
-from shop.doors.rest.orders import ItemRepresentation, OrderRepresentation, StepRepresentation
-from shop.doors.rest.products import ProductRepresentation
-from shop.doors.rest.users import UserRepresentation
+from shop.doors.rest.orders import ItemRepresentation, StepRepresentation
 from shop.model.moves import get_moves
 from tests.calls import METHODS
 from tests.reviews import reviews
@@ -28,7 +26,7 @@ LINT = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENT_SERVICE", "COMMEN
 STREAMS = {"WatchProducts", "WatchOrders", "BatchCreateProducts", "LivePriceUpdates"}
 MOVES = [(resource, move) for resource in RESOURCES for move in get_moves(resource.kind).values()]
 DOCUMENTS = {
-    pb.Product: ProductRepresentation, pb.User: UserRepresentation, pb.Order: OrderRepresentation,
+    **{getattr(pb, each.kind.__name__): each.representation for each in RESOURCES},
     pb.OrderItem: ItemRepresentation, pb.OrderStep: StepRepresentation,
 }  # fmt: skip
 # What REST shows and this door leaves out, and why.
