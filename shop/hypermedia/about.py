@@ -4,8 +4,7 @@ from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
 
 from shop.hypermedia.html_pages import render_page
-from shop.hypermedia.media_types import choose_offer
-from shop.hypermedia.negotiation import HTML
+from shop.hypermedia.negotiation import HTML, choose_offer
 from shop.hypermedia.openapi import build_document
 from shop.hypermedia.profile import build_alps, list_terms
 from shop.hypermedia.request import request_state

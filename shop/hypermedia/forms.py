@@ -14,9 +14,8 @@ from marshmallow import Schema, fields, validate
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.links import MOVE_METHODS, Node, get_move_path
-from shop.hypermedia.media_types import FORM
 from shop.hypermedia.money_formats import write_number
-from shop.hypermedia.negotiation import JSON
+from shop.hypermedia.negotiation import FORM, JSON
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_settings

@@ -12,9 +12,8 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from shop.hypermedia.media_types import FORM, HAL, HAL_FORMS, MERGE
 from shop.hypermedia.money_formats import read_number
-from shop.hypermedia.negotiation import JSON
+from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.hypermedia.request import request_state
 from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.strict_json import parse_json

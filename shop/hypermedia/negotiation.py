@@ -1,4 +1,4 @@
-"""Media types in headers: the one that a client accepts, and the one that it sends.
+"""The media types of the API, and how a client names them: what it accepts, and what it sends.
 
 The libraries read some of these headers in a time that grows with the square of their length. So they are
 read here, and what is longer than any client writes is not read at all.
@@ -10,6 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 JSON, HTML = "application/json", "text/html"
+HAL, HAL_FORMS = "application/hal+json", "application/prs.hal-forms+json"
+FORM, MERGE = "application/x-www-form-urlencoded", "application/merge-patch+json"
+PROBLEM = "application/problem+json"
+VENDOR = re.compile(r"application/vnd\.([a-z0-9-]{1,100})\.(v\d{1,4})\+json")
 LONGEST = 2000  # characters of a header that is read
 MOST_RANGES = 50
 SHORT = 300  # characters of a header that is worth remembering
@@ -54,6 +58,18 @@ def choose_media_type(accept: str, offers: tuple[str, ...], only_by_name: tuple[
 
     best = max(offers, key=lambda offer: (find_quality(offer), offer in wanted, -offers.index(offer)))
     return best if find_quality(best) else None
+
+
+@remember_short
+def parse_version(accept: str, vendor: str) -> str | None:
+    """Return the version of this vendor that an Accept header asks for by name."""
+    wanted = ((VENDOR.fullmatch(name), quality) for name, quality in parse_media_ranges(accept).items())
+    return next((found[2] for found, quality in wanted if found and found[1] == vendor and quality), None)
+
+
+def choose_offer(accept: str, offers: tuple[str, ...]) -> str | None:
+    """Return the offer that is wanted most; forms only for clients that name them."""
+    return choose_media_type(accept, offers, (HAL_FORMS,))
 
 
 def parse_content_type(header: str) -> tuple[str, str]:

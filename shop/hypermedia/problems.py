@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shop.hypermedia.error_lists import list_errors, shorten
-from shop.hypermedia.media_types import PROBLEM
+from shop.hypermedia.negotiation import PROBLEM
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_service

@@ -16,12 +16,12 @@ from sqlalchemy import Engine
 from werkzeug.http import remove_entity_headers
 
 from shop.hypermedia import access_log
+from shop.hypermedia.access_log import read_request_ids
 from shop.hypermedia.callers import group_address
 from shop.hypermedia.etags import parse_entity_tags
 from shop.hypermedia.rate_limit_hooks import build_limit_headers
 from shop.hypermedia.rate_limits import RequestLimits
 from shop.hypermedia.request import request_state
-from shop.hypermedia.request_ids import read_request_ids
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_runtime
 from shop.model.errors import DomainError

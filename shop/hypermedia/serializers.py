@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from shop.hypermedia.callers import get_context
-from shop.hypermedia.media_types import HAL_FORMS
+from shop.hypermedia.negotiation import HAL_FORMS
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service, get_settings

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 from flask import request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
-from shop.hypermedia.media_types import HAL, HAL_FORMS, choose_offer, parse_version
-from shop.hypermedia.negotiation import JSON
+from shop.hypermedia.negotiation import HAL, HAL_FORMS, JSON, choose_offer, parse_version
 from shop.hypermedia.request import request_state
 from shop.hypermedia.runtime import get_service, get_settings
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.hypermedia.media_types import choose_offer
+from shop.hypermedia.negotiation import choose_offer
 
 FORMS = "application/prs.hal-forms+json"
 HAL, JSON, V1, V2 = (

@@ -29,9 +29,9 @@ from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info
 from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia import rate_limits
+from shop.hypermedia.access_log import read_request_ids
 from shop.hypermedia.callers import group_address
 from shop.hypermedia.request import request_state
-from shop.hypermedia.request_ids import read_request_ids
 from shop.model.errors import Invalid
 from shop.runtime import get_runtime
 from shop.storage import timeouts

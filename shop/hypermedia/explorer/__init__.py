@@ -8,8 +8,7 @@ from flask import Blueprint, Response, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
 from shop.hypermedia.html_pages import render_page
-from shop.hypermedia.media_types import choose_offer
-from shop.hypermedia.negotiation import HTML, parse_media_ranges
+from shop.hypermedia.negotiation import HTML, choose_offer, parse_media_ranges
 from shop.hypermedia.request import request_state
 from shop.hypermedia.url_scope import is_outside_api, list_media_types
 
