@@ -12,7 +12,8 @@ from shop.hypermedia.about import about
 from shop.hypermedia.callers import Identify
 from shop.hypermedia.explorer import explorer
 from shop.hypermedia.home import build_home_blueprint
-from shop.hypermedia.openapi import Id, build_api
+from shop.hypermedia.input import Id
+from shop.hypermedia.openapi import build_api
 from shop.hypermedia.pipeline import register_steps
 from shop.hypermedia.problems import register_error_handlers
 from shop.hypermedia.profile import list_terms

@@ -14,12 +14,12 @@ from marshmallow import Schema, fields, validate
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.links import MOVE_METHODS, Node, get_move_path
-from shop.hypermedia.money_formats import write_number
 from shop.hypermedia.negotiation import FORM, JSON
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.url_scope import build_url
+from shop.hypermedia.versions import write_number
 from shop.model.entity import Entity
 from shop.model.fields import Email, Money
 from shop.model.money import Currency

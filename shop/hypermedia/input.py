@@ -1,4 +1,4 @@
-"""Bodies and queries, read strictly: what is ambiguous is refused."""
+"""Bodies, queries and ids in URLs, read strictly: what is ambiguous is refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,12 +11,13 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
 
-from shop.hypermedia.money_formats import read_number
 from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.hypermedia.request import request_state
 from shop.hypermedia.runtime import get_settings
 from shop.hypermedia.strict_json import parse_json
+from shop.hypermedia.versions import read_number
 from shop.model.errors import Invalid
 from shop.model.fields import Money
 from shop.model.money import Currency
@@ -25,6 +26,15 @@ BODY_TYPES = [JSON, HAL, HAL_FORMS, FORM]
 LITERAL = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,20})?|true|false")
 HIDDEN_MEMBERS = {"_etag", "_idempotency_key"}  # only a body that came out of a form has them
 TEXTUAL = (fields.String, fields.List)
+
+
+class Id(BaseConverter):
+    """An id in a URL: no sign, no leading zero, ASCII digits, at most 18 of them."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
 
 
 def parse_literal(field: fields.Field | None, text: str) -> Any:

@@ -7,9 +7,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask_smorest import Api as SmorestApi
 from marshmallow import fields, validate
-from werkzeug.routing import BaseConverter
 
-from shop.hypermedia.money_formats import build_number_schema
+from shop.hypermedia.input import Id
 from shop.hypermedia.openapi_operations import (
     COMMON_SCHEMAS,
     HEADERS,
@@ -22,21 +21,12 @@ from shop.hypermedia.representations import CollectionRepresentation
 from shop.hypermedia.serializers import Price, Time
 from shop.hypermedia.service import Service
 from shop.hypermedia.settings import ServiceSettings
-from shop.hypermedia.versions import Version
+from shop.hypermedia.versions import Version, build_number_schema
 from shop.model.fields import Money, MoneyBound
 
 INTRODUCTION = """\
 Follow the links: every answer says what may be done next, and offers nothing that would be refused.
 Members that begin with an underscore are never data; whatever body has them, they may be sent back."""
-
-
-class Id(BaseConverter):
-    """An id in a URL: no sign, no leading zero, ASCII digits, at most 18 of them."""
-
-    regex = "[1-9][0-9]{0,17}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
 
 
 class Api(SmorestApi):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.hypermedia.money_formats import build_number_schema
 from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE, PROBLEM
 from shop.hypermedia.settings import ServiceSettings
+from shop.hypermedia.versions import build_number_schema
 from shop.model.moves import ANYONE, MEMBER, OWNER
 
 if TYPE_CHECKING:

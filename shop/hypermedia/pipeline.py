@@ -4,7 +4,6 @@ from flask import Flask
 
 from shop.hypermedia.access_log import finish_response, start_request
 from shop.hypermedia.cors import allow_origin
-from shop.hypermedia.deprecation import announce_sunset
 from shop.hypermedia.etags import set_cache_headers
 from shop.hypermedia.explorer import show_page
 from shop.hypermedia.rate_limit_hooks import announce_limits, count_request
@@ -15,6 +14,7 @@ from shop.hypermedia.url_scope import (
     refuse_long_headers,
     resolve_url_scope,
 )
+from shop.hypermedia.versions import announce_sunset
 
 BEFORE = (
     start_request,  # first, so that every refusal has a request id and a line in the log
