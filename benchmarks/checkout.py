@@ -19,8 +19,9 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.services import orders
+from shop.services.context import ShopContext
 from shop.settings import read_settings
-from shop.storage.transactions import Actor, Context
+from shop.storage.transactions import Actor
 
 ROUNDS, CHECKOUTS, THREADS = 7, 150, 32
 UNPAID_ORDERS = 1_000_000
@@ -76,7 +77,7 @@ def ours(app: Flask) -> Callable[[], None]:
 
     def checkout() -> None:
         orders.place_order(
-            Context(db.session(), Actor(1, "customer", ""), max_unpaid_orders=UNPAID_ORDERS), LINES
+            ShopContext(db.session(), Actor(1, "customer", ""), max_unpaid_orders=UNPAID_ORDERS), LINES
         )
         db.session.remove()
 

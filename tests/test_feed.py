@@ -21,9 +21,10 @@ from shop.model.errors import CursorExpired, NotFound
 from shop.model.moves import STAFF
 from shop.services import changes, imports, orders
 from shop.services.changes import ChangeStream
+from shop.services.context import ShopContext
 from shop.storage.change_listener import ChangeListener
 from shop.storage.execution import create, execute
-from shop.storage.transactions import Actor, Context
+from shop.storage.transactions import Actor
 
 LAMP = {"name": "Lamp", "description": "", "price": 8950, "stock": 3}
 WRITERS, COMMITS, READERS = 3, 40, 4
@@ -32,7 +33,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def ctx(session, staff):
-    return Context(session, Actor(staff.id, STAFF, ""))
+    return ShopContext(session, Actor(staff.id, STAFF, ""))
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_nobody_gets_a_number_while_an_earlier_one_may_still_be_taken_back(app, 
 
     def make(id, pause):
         with app.app_context():
-            own = Context(app.extensions["sqlalchemy"].session(), ctx.actor)
+            own = ShopContext(app.extensions["sqlalchemy"].session(), ctx.actor)
             if pause:
                 event.listen(own.session, "before_commit", lambda _: (written.set(), go.wait(PATIENCE)))
             execute(own, kind, id, name, words)
@@ -222,7 +223,7 @@ def follow(app, watcher, count):
     while got < count and time.monotonic() < end:
         with app.app_context():
             for row in changes.wait_for_changes(
-                Context(app.extensions["sqlalchemy"].session()), watcher, cursor, 7, 1
+                ShopContext(app.extensions["sqlalchemy"].session()), watcher, cursor, 7, 1
             ):
                 cursor, got = row.seq, got + 1
                 stocks[row.product_id].append(row.stock)
@@ -269,7 +270,7 @@ class TestWaiting:
 def waited(app, watcher, cursor):
     with app.app_context():
         return changes.wait_for_changes(
-            Context(app.extensions["sqlalchemy"].session()), watcher, cursor, 10, 20
+            ShopContext(app.extensions["sqlalchemy"].session()), watcher, cursor, 10, 20
         )
 
 
@@ -283,7 +284,7 @@ def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, la
     def look(cursor):
         reads.append(cursor)
         with app.app_context():
-            return changes.read_changes(Context(app.extensions["sqlalchemy"].session()), cursor)
+            return changes.read_changes(ShopContext(app.extensions["sqlalchemy"].session()), cursor)
 
     async def follow():
         stream = ChangeStream(watcher, lambda cursor: asyncio.to_thread(look, cursor))

@@ -11,9 +11,10 @@ from shop.doors.rest.tokens import TokenRepresentation, tokens
 from shop.doors.rest.versions import V1, VERSIONS
 from shop.hypermedia.callers import Caller
 from shop.hypermedia.service import Service, SideDoor
+from shop.services.context import ShopContext
 from shop.services.tokens import ACCESS, Signer, identify_actor
 from shop.settings import Settings
-from shop.storage.transactions import Context, TransactionSession
+from shop.storage.transactions import TransactionSession
 
 GRAPHQL = "The same shop over GraphQL: POST a query, or GET its schema."
 
@@ -40,6 +41,6 @@ def identify_by_token(signer: Signer, token: str) -> Caller:
     return Caller(int(claims["sub"]), lambda ctx: identify_actor(ctx, claims))
 
 
-def build_context(settings: Settings, session: TransactionSession, **more: Any) -> Context:
+def build_context(settings: Settings, session: TransactionSession, **more: Any) -> ShopContext:
     limits = {"max_unpaid_orders": settings.max_unpaid_orders}
-    return Context(session, currency=settings.currency, **limits, **more)
+    return ShopContext(session, currency=settings.currency, **limits, **more)

@@ -14,6 +14,7 @@ from shop.model.entity import now
 from shop.model.errors import Conflict, Forbidden, Unauthenticated
 from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
+from shop.services.context import ShopContext
 from shop.storage.change_log import lock_change_numbers
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
@@ -32,7 +33,7 @@ class OrderSearch(UserOrderSearch):
     user_id = StrictInteger(1, 10**18 - 1, metadata={"description": "For staff: the orders of one user."})
 
 
-def place_order(ctx: Context, data: dict[str, Any]) -> Order:
+def place_order(ctx: ShopContext, data: dict[str, Any]) -> Order:
     """Reserve the stock for every line, or for none, and create the order."""
     with ctx.transaction() as session:
         if refusal := get_moves(Order)["create"].find_error(Order, ctx.get_roles()):
@@ -59,7 +60,7 @@ def insert_order(session: TransactionSession, order: Order) -> None:
     session.bulk_save_objects([*order.items, *order.history])
 
 
-def check_unpaid_limit(ctx: Context) -> None:
+def check_unpaid_limit(ctx: ShopContext) -> None:
     """Limit the unpaid orders of an account, so that it cannot reserve the whole stock without paying."""
     unpaid = select(Order.id).where(Order.user_id == ctx.actor.id, Order.status == PLACED).order_by(Order.id)
     if ctx.session.scalar(unpaid.offset(ctx.max_unpaid_orders - 1).limit(1)):
@@ -100,7 +101,7 @@ def reserve_line(session: TransactionSession, product_id: int, quantity: int) ->
     return {"product_id": product_id, "quantity": quantity, "left": stock_left}
 
 
-def buy_product(ctx: Context, id: int, data: dict[str, Any], tags: Any = None) -> Order:
+def buy_product(ctx: ShopContext, id: int, data: dict[str, Any], tags: Any = None) -> Order:
     """Place an order for one product, by its move `buy`."""
     with ctx.transaction():
         return place_order(ctx, execute(ctx, Product, id, "buy", data, tags))

@@ -47,7 +47,6 @@ class Context:
     session: TransactionSession
     actor: Actor | None = None
     currency: str = "USD"
-    max_unpaid_orders: int = 100
     observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
     recorded_queries: list[RecordedQuery] = field(default_factory=list)
 

@@ -11,9 +11,10 @@ from shop.domain.product import Product
 from shop.doors.resources import find_resource
 from shop.model.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, PreconditionRequired, Stale
 from shop.model.moves import get_moves
+from shop.services.context import ShopContext
 from shop.storage.execution import MoveCall, perform_move
 from shop.storage.idempotency import Idempotency, Replay, StoredAnswer
-from shop.storage.transactions import Actor, Context
+from shop.storage.transactions import Actor
 from tests.conftest import OPERATOR
 
 TEXT = "text/plain"
@@ -50,12 +51,12 @@ def count(session, kind):
 
 @pytest.fixture
 def ctx(session):
-    return Context(session, OPERATOR)
+    return ShopContext(session, OPERATOR)
 
 
 @pytest.fixture
 def ada(session, customer):
-    return Context(session, Actor(customer.id, "customer", ""))
+    return ShopContext(session, Actor(customer.id, "customer", ""))
 
 
 @pytest.fixture
