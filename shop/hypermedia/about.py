@@ -3,10 +3,11 @@
 from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
 
+from shop.hypermedia.alps import build_alps
 from shop.hypermedia.html_pages import render_page
 from shop.hypermedia.negotiation import HTML, choose_offer
 from shop.hypermedia.openapi import build_document
-from shop.hypermedia.profile import build_alps, list_terms
+from shop.hypermedia.profile import list_terms
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer, build_public_response
 from shop.hypermedia.runtime import get_runtime, get_service
