@@ -92,8 +92,9 @@ def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_pub
     state = schema.select(parse_fields()).dump(thing)
     location = build_location(state["_links"].get("self"), status)
     if location and is_minimal_wanted():
-        return build_minimal_response(status, location)
-    answer = build_response(state, status, **location)
+        answer = build_minimal_response(status, location)
+    else:
+        answer = build_response(state, status, **location)
     answer.tag, answer.is_public = getattr(thing, "tag", None), is_public
     answer.queries = find_recorded_queries(get_context()) if is_public else None
     return answer

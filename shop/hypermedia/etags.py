@@ -5,17 +5,20 @@ import re
 
 from flask import Response, request
 
+from shop.hypermedia.compression import strip_encoding
+from shop.hypermedia.problems import handle_domain_error
 from shop.hypermedia.request import UNREAD, request_state
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
-from shop.model.errors import Invalid
+from shop.model.errors import Invalid, Stale
 
-VERSION_TAG = re.compile(r'"(\d+-\d+)(?:-[0-9a-f]+)?"')
+# Proxies that compress make our tags weak, and each coding adds its name: the version counts.
+VERSION_TAG = re.compile(r'(?:W/)?"(\d+-\d+)(?:-[0-9a-f]+)?(?:-[a-z]+)?"')
 
 
 def parse_entity_tags(text: str) -> set[str]:
-    """Return the tags that If-None-Match names, weak ones like strong ones; `*` stands for itself."""
-    return {part.strip().removeprefix("W/").strip('"') for part in text.split(",")} - {""}
+    """Return the tags of a list, weak ones like strong ones, of every coding; `*` stands for itself."""
+    return {strip_encoding(part.strip().removeprefix("W/").strip('"')) for part in text.split(",")} - {""}
 
 
 def parse_tags(text: str) -> set[str]:
@@ -43,30 +46,73 @@ def read_tags() -> set[str] | None:
 
 
 def set_cache_headers(response: Response) -> Response:
+    """Say how long the answer is good, and give it an entity tag; a file has said both for itself."""
     response.headers["Vary"] = "Accept, Authorization, Prefer"
     if (request.endpoint or "").endswith(".static"):
-        return response  # a file has said for itself how long it is good
+        return response
     if request.method in ("GET", "HEAD") and response.status_code == 200:
-        set_entity_tag(response)
-    else:
-        response.headers["Cache-Control"] = "no-store"
+        response.set_etag(build_entity_tag(response))
+        response.headers.setdefault("Cache-Control", choose_cache_control(response))
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    if shows_entity(response):
+        response.set_etag(build_entity_tag(response))
     return response
 
 
-def set_entity_tag(response: Response) -> None:
-    """Add a tag that covers every byte: state, links and media type; it changes when a link does."""
-    digest = hashlib.blake2b(response.get_data(), digest_size=8, key=response.content_type.encode()[:64])
-    entity_tag = response.tag if isinstance(response, Answer) else None
-    tag = "-".join(filter(None, (entity_tag, digest.hexdigest())))
-    response.headers["ETag"] = f'"{tag}"'
-    response.headers.setdefault("Cache-Control", choose_cache_control(response))
-    if parse_entity_tags(request.headers.get("If-None-Match", "")) & {tag, "*"}:
-        response.status_code = 304
-        response.set_data(b"")
+def shows_entity(response: Response) -> bool:
+    """Whether the answer to a move shows the entity, or says where it is."""
+    return response.status_code in (200, 201, 204) and find_version(response) is not None
+
+
+def find_version(response: Response) -> str | None:
+    return response.tag if isinstance(response, Answer) else None
+
+
+def build_entity_tag(response: Response) -> str:
+    """Return a tag that covers every byte: state, links and media type; it changes when a link does.
+
+    It begins with the version of the entity. Without a body, that is all of it.
+    """
+    version, body = find_version(response), response.get_data()
+    if not body and version:
+        return version
+    digest = hashlib.blake2b(body, digest_size=8, key=response.content_type.encode()[:64]).hexdigest()
+    return f"{version}-{digest}" if version else digest
 
 
 def choose_cache_control(response: Response) -> str:
     is_public = isinstance(response, Answer) and response.is_public
     if is_public and "Authorization" not in request.headers:
-        return f"public, max-age={get_settings().cache_seconds}"
+        return f"public, max-age={get_settings().cache_seconds}, must-revalidate"
     return "private, no-cache"
+
+
+def check_preconditions(response: Response) -> Response:
+    """Answer a GET with 412 where If-Match names another version, or 304 where the client has this one."""
+    tag, _ = response.get_etag()
+    if request.method not in ("GET", "HEAD") or response.status_code != 200 or not tag:
+        return response
+    present = {"*", strip_encoding(tag)}
+    if not is_matched(response, present):
+        return build_stale_answer(response)
+    if parse_entity_tags(request.headers.get("If-None-Match", "")) & present:
+        response.status_code = 304
+        response.set_data(b"")
+    return response
+
+
+def is_matched(response: Response, present: set[str]) -> bool:
+    """Whether If-Match names this answer, or the version of the entity in it."""
+    wanted = request.headers.get("If-Match")
+    if wanted is None:
+        return True
+    return bool(parse_entity_tags(wanted) & present) or find_version(response) in parse_tags(wanted)
+
+
+def build_stale_answer(response: Response) -> Response:
+    version = find_version(response)
+    error = Stale("This is not the version that If-Match names.", **({"tag": version} if version else {}))
+    problem = handle_domain_error(error)
+    problem.headers["Cache-Control"], problem.headers["Vary"] = "no-store", response.headers["Vary"]
+    return problem

@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE
 from shop.hypermedia.request import request_state
-from shop.hypermedia.runtime import get_settings
+from shop.hypermedia.runtime import get_service, get_settings
 from shop.hypermedia.strict_json import parse_json
 from shop.hypermedia.versions import read_number
 from shop.model.errors import Invalid
@@ -52,11 +52,28 @@ def parse_text_value(field: fields.Field | None, value: Any) -> Any:
 def read_body() -> dict[str, Any]:
     if not request.get_data():
         return {}
-    types = [*BODY_TYPES, MERGE] if request.method == "PATCH" else BODY_TYPES
+    refuse_encoded_body()
+    types = list_body_types()
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in types or charset not in ("utf-8", "utf8", "us-ascii"):
         raise Unsupported(f"Send the body as {', '.join(types)}, in UTF-8.", types)
     return read_form() if request.mimetype == FORM else parse_json(request.get_data())
+
+
+def list_body_types() -> list[str]:
+    vendor_type = get_service().get_vendor_type(request_state().version)
+    return [*BODY_TYPES, vendor_type, *[MERGE] * (request.method == "PATCH")]
+
+
+def refuse_encoded_body() -> None:
+    """Refuse a compressed body: a small one could fill the memory."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise EncodedBody("Send the body as it is, without a Content-Encoding.")
+
+
+class EncodedBody(UnsupportedMediaType):
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
 
 
 def read_form() -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from flask import Flask
 
 from shop.hypermedia.access_log import finish_response, start_request
+from shop.hypermedia.compression import compress_body
 from shop.hypermedia.cors import allow_origin
-from shop.hypermedia.etags import set_cache_headers
+from shop.hypermedia.etags import check_preconditions, set_cache_headers
 from shop.hypermedia.explorer import show_page
 from shop.hypermedia.rate_limit_hooks import announce_limits, count_request
 from shop.hypermedia.response_cache import raise_outage
@@ -28,7 +29,9 @@ BEFORE = (
 )
 AFTER = (
     announce_sunset,  # before the entity tag, which covers the body alone
-    set_cache_headers,  # the entity tag of the finished body, and 304 where the client has it
+    set_cache_headers,  # with the entity tag of the finished body
+    compress_body,  # after the tag, which gets the name of the coding
+    check_preconditions,  # 304 and 412, by the final tag
     announce_limits,  # what is left of the limits that the request was counted against
     allow_origin,  # for 304 and refusals as well
     finish_response,  # last, so that the log has the status and size that are sent

@@ -18,6 +18,7 @@ from werkzeug.http import remove_entity_headers
 from shop.hypermedia import access_log
 from shop.hypermedia.access_log import read_request_ids
 from shop.hypermedia.callers import group_address
+from shop.hypermedia.compression import choose_encoding, strip_encoding
 from shop.hypermedia.etags import parse_entity_tags
 from shop.hypermedia.rate_limit_hooks import build_limit_headers
 from shop.hypermedia.rate_limits import RequestLimits
@@ -29,7 +30,10 @@ from shop.storage.recorded_queries import RecordedQuery, queries_still_match
 
 # All that an answer for everybody depends on, and what makes it one that is not for everybody.
 KEY_PARTS = ("PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "HTTP_ACCEPT")
-UNCACHEABLE = ("HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
+UNCACHEABLE = (
+    "HTTP_AUTHORIZATION", "HTTP_PREFER", "HTTP_ORIGIN", "HTTP_IF_MATCH",
+    "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING",
+)  # fmt: skip
 OWN_HEADERS = {"X-Request-ID", "RateLimit", "RateLimit-Policy"}
 MAX_BYTES = 16 * 1024 * 1024  # bytes, of bodies and words and of what each answer takes beside them
 OVERHEAD = 4096
@@ -115,7 +119,7 @@ class ResponseCache:
             self.size += size - (replaced.size if replaced else 0)
             if self.size > MAX_BYTES:
                 self.known, self.size = {}, size
-            tag, _ = response.get_etag()
+            tag = strip_encoding(response.get_etag()[0])
             headers = [each for each in response.headers if each[0] not in OWN_HEADERS]
             self.known[asked] = CachedResponse(request.url_rule.rule, tag, body, headers, reads, size)
         return response
@@ -124,7 +128,8 @@ class ResponseCache:
 def build_cache_key(environ: Environ) -> tuple[str, ...] | None:
     if environ["REQUEST_METHOD"] != "GET" or any(name in environ for name in UNCACHEABLE):
         return None
-    return tuple(environ.get(name, "") for name in KEY_PARTS)
+    encoding = choose_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    return encoding, *(environ.get(name, "") for name in KEY_PARTS)
 
 
 def install_response_cache(app: Flask, limits: RequestLimits) -> None:

@@ -174,7 +174,7 @@ class TestAFaultOfOurs:
 class TestCaches:
     def test_keep_what_strangers_are_told(self, variant, anonymous):
         answer = variant(cache_seconds="60").test_client().get("/graphql", query_string={"query": NAME})
-        assert answer.headers["Cache-Control"] == "public, max-age=60"
+        assert answer.headers["Cache-Control"] == "public, max-age=60, must-revalidate"
 
     def test_do_not_keep_what_somebody_is_told(self, customer):
         assert get(customer, "{ me { id } }").headers["Cache-Control"] == "private, no-cache"

@@ -47,7 +47,7 @@ class TestReading:
 
     def test_strangers_may_share_the_catalogue_in_caches(self, variant, desk):
         answer = variant(cache_seconds="60").test_client().get(desk)
-        assert answer.headers["Cache-Control"] == "public, max-age=60"
+        assert answer.headers["Cache-Control"] == "public, max-age=60, must-revalidate"
 
     def test_what_is_tied_to_a_caller_is_private(self, customer, desk):
         assert set(customer.get(desk).headers["Cache-Control"].split(", ")) == {"private", "no-cache"}
@@ -81,10 +81,10 @@ class TestWriting:
 
     @pytest.mark.parametrize(
         ("header", "status"),
-        [('"1-1"', 200), ("*", 200), ('"9-9", "1-1"', 200), ('"1-2"', 412), ('W/"1-1"', 412), ("garbage", 412),
+        [('"1-1"', 200), ("*", 200), ('"9-9", "1-1"', 200), ('"1-2"', 412), ('W/"1-1"', 200), ("garbage", 412),
          ("1-1", 412), ('"2-1"', 412), ("", 412)],
     )  # fmt: skip
-    def test_only_a_strong_present_tag_does(self, staff, desk, header, status):
+    def test_only_a_present_tag_does(self, staff, desk, header, status):
         assert staff.patch(desk, {"stock": 1}, headers={"If-Match": header}).status_code == status
 
     def test_a_member_says_it_as_well_as_a_header(self, staff, desk):

@@ -18,6 +18,7 @@ from shop.doors.graphql.responses import build_response, choose_response_type, r
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.error_lists import MAX_ERRORS
+from shop.hypermedia.input import refuse_encoded_body
 from shop.hypermedia.negotiation import HTML, JSON, parse_content_type
 from shop.hypermedia.rate_limits import charge
 from shop.hypermedia.responses import build_public_response
@@ -59,6 +60,7 @@ def render_graphiql() -> Response:
 
 @blueprint.post("/graphql")
 def handle_post_request() -> Response:
+    refuse_encoded_body()
     if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
         raise UnsupportedMediaType(f"Send the body as {JSON}, in UTF-8.")
     return answer_request(parse_json(request.get_data()))
