@@ -29,6 +29,7 @@ PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
 IS_UNPAID = text(f"status = '{PLACED}'")
+MAX_LINES = 100
 MAX_TOTAL = 10**15 - 1  # JSON numbers represent totals up to this one exactly
 
 
@@ -38,15 +39,34 @@ class Line(InputSchema):
 
 
 class NewOrder(InputSchema):
-    items = BoundedList(fields.Nested(Line), 1, 100, required=True)
+    items = BoundedList(
+        fields.Nested(Line), 1, MAX_LINES, required=True,
+        metadata={"description": "The products and how many of each."},
+    )  # fmt: skip
 
 
 class Payment(InputSchema):
-    reference = PlainText(1, 100, required=True, metadata={"examples": ["bank transfer 2026-0042"]})
+    reference = PlainText(
+        1,
+        100,
+        required=True,
+        metadata={
+            "description": "What the bank or the till calls the payment.",
+            "examples": ["bank transfer 2026-0042"],
+        },
+    )
 
 
 class Shipment(InputSchema):
-    tracking = PlainText(1, 100, required=True, metadata={"examples": ["JD0002 1234 5678"]})
+    tracking = PlainText(
+        1,
+        100,
+        required=True,
+        metadata={
+            "description": "The number by which the carrier finds the parcel.",
+            "examples": ["JD0002 1234 5678"],
+        },
+    )
 
 
 class Item(Base):

@@ -21,8 +21,8 @@ USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
 
 
-class CommonPassword(validate.NoneOf):
-    """The passwords that attackers try first; they are refused."""
+class NoCommonPassword(validate.NoneOf):
+    """Refuses the passwords that attackers try first."""
 
     def __call__(self, value: str) -> str:
         super().__call__(value.casefold())
@@ -31,10 +31,11 @@ class CommonPassword(validate.NoneOf):
 
 class Password(PlainText):
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"examples": ["correct horse battery"], "x-input": "password"}
+        text = f"8 to 128 characters; the {len(COMMON_PASSWORDS)} most common passwords are refused."
+        metadata = {"description": text, "examples": ["correct horse battery"], "x-input": "password"}
         super().__init__(8, 128, TEXT_PATTERN, load_only=True, metadata=metadata, **kwargs)
         message = "This password is too common; choose another."
-        self.validators.append(CommonPassword(COMMON_PASSWORDS, error=message))
+        self.validators.append(NoCommonPassword(COMMON_PASSWORDS, error=message))
 
 
 class Account(InputSchema):
@@ -58,14 +59,18 @@ class Registration(Account):
 
 
 class Credentials(InputSchema):
-    username = PlainText(1, 80, TEXT_PATTERN, required=True, metadata={"examples": ["ada"]})
+    username = PlainText(
+        1, 80, TEXT_PATTERN, required=True,
+        metadata={"description": "The name of the account.", "examples": ["ada"]},
+    )  # fmt: skip
     password = PlainText(
-        1,
-        128,
-        TEXT_PATTERN,
-        required=True,
-        metadata={"examples": ["correct horse battery"], "x-input": "password"},
-    )
+        1, 128, TEXT_PATTERN, required=True,
+        metadata={
+            "description": "Its password.",
+            "examples": ["correct horse battery"],
+            "x-input": "password",
+        },
+    )  # fmt: skip
 
 
 class Refresh(InputSchema):
@@ -74,7 +79,11 @@ class Refresh(InputSchema):
         2000,
         TEXT_PATTERN,
         required=True,
-        metadata={"description": "The newest refresh token; it can be used once.", "x-input": "hidden"},
+        metadata={
+            "description": "The newest refresh token; it can be used once.",
+            "examples": ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"],
+            "x-input": "hidden",
+        },
     )
 
 

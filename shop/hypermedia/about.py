@@ -5,8 +5,8 @@ from werkzeug.exceptions import NotFound
 
 from shop.hypermedia.alps import build_alps
 from shop.hypermedia.html_pages import render_page
-from shop.hypermedia.negotiation import HTML, choose_offer
-from shop.hypermedia.openapi import build_document
+from shop.hypermedia.negotiation import HTML, JSON, choose_offer
+from shop.hypermedia.openapi import PLACEHOLDER, write_document
 from shop.hypermedia.profile import list_terms
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer, build_public_response
@@ -58,8 +58,8 @@ def ready() -> tuple[dict[str, str], dict[str, str]]:
 def openapi(version: str) -> Answer:
     if version not in get_runtime().apis:
         raise NotFound
-    spec = build_document(get_runtime().apis[version])
-    return build_public_response({**spec, "servers": [{"url": request_state().root}]}, "application/json")
+    document = write_document(get_runtime().apis[version])
+    return build_public_response(document.replace(PLACEHOLDER, request_state().root), JSON)
 
 
 @about.get("/docs")

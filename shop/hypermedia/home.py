@@ -28,10 +28,12 @@ DOCUMENT_RELS = {
 
 
 class HomeRepresentation(LinkedSchema):
-    name = fields.Function(lambda _: get_service().name, metadata={"type": "string", **describe("Its name.")})
+    name = fields.Function(
+        lambda _: get_service().name, metadata={"type": "string", **describe("Its name.", example="Example")}
+    )
     version = fields.Function(
         lambda _: request_state().version.name,
-        metadata={"type": "string", **describe("The version of this answer.")},
+        metadata={"type": "string", **describe("The version of this answer.", example="v1")},
     )
 
     def links(self, obj: Any, frame: RenderContext) -> Links:

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import request
 from marshmallow import Schema, ValidationError, fields
+from webargs.fields import DelimitedList
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
@@ -91,6 +92,11 @@ class Unsupported(UnsupportedMediaType):
         return [*super().get_headers(*args, **kwargs), (name, ", ".join(self.types))]
 
 
+def is_list(schema: Schema, name: str) -> bool:
+    """Whether a parameter is a list: `a=1&a=2` means the same as `a=1,2`."""
+    return isinstance(schema.fields.get(name), DelimitedList)
+
+
 def refuse_repeated_members(lists: Any) -> None:
     twice = [name for name, values in lists if len(values) > 1]
     if twice:
@@ -123,8 +129,9 @@ class Parser(FlaskParser):
             unquote_to_bytes(req.query_string).decode()
         except UnicodeError:
             raise BadRequest("The query is not text in UTF-8.") from None
-        refuse_repeated_members(req.args.lists())
-        return self.serialize(schema, req.args)
+        lists = {name: values for name, values in req.args.lists() if is_list(schema, name)}
+        refuse_repeated_members(each for each in req.args.lists() if each[0] not in lists)
+        return self.serialize(schema, {**req.args, **{name: ",".join(lists[name]) for name in lists}})
 
     def serialize(self, schema: Schema, texts: Mapping[str, str]) -> dict[str, Any]:
         values = {name: parse_literal(schema.fields.get(name), text) for name, text in texts.items()}

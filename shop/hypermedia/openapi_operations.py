@@ -1,179 +1,179 @@
-"""What every operation of an OpenAPI document has: callers, media types, headers and problems."""
+"""What every operation of an OpenAPI document has: callers, parameters, media types, headers and problems."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE, PROBLEM
-from shop.hypermedia.settings import ServiceSettings
-from shop.hypermedia.versions import build_number_schema
+from shop.hypermedia.negotiation import HAL, HAL_FORMS, JSON
+from shop.hypermedia.openapi_parts import (
+    KEY_MEMBER,
+    STATUS_HEADERS,
+    TAG_MEMBER,
+    Node,
+    build_problem_response,
+    build_reference,
+    reference_headers,
+)
 from shop.model.moves import ANYONE, MEMBER, OWNER
 
 if TYPE_CHECKING:
     from shop.hypermedia.openapi import Api
-    from shop.hypermedia.service import Service
 
-Node = dict[str, Any]
-
-TEXT_SCHEMA, URL_SCHEMA = {"type": "string"}, {"type": "string", "format": "uri-reference"}
-LINK_OBJECT = {
-    "type": "object",
-    "required": ["href"],
-    "properties": {"href": TEXT_SCHEMA, "templated": {"type": "boolean"}, "title": TEXT_SCHEMA},
-}
-ERROR_SCHEMA = {
-    "type": "object",
-    "required": ["detail", "pointer"],
-    "properties": {"detail": TEXT_SCHEMA, "pointer": TEXT_SCHEMA},
-}
-PROBLEM_MEMBERS = {
-    "type": URL_SCHEMA,
-    "title": TEXT_SCHEMA,
-    "status": {"type": "integer", "minimum": 400, "maximum": 599},
-    "detail": TEXT_SCHEMA,
-    "instance": URL_SCHEMA,
-    "request_id": TEXT_SCHEMA,
-}
-PROBLEM_EXTRAS = {
-    "errors": {"type": "array", "items": ERROR_SCHEMA},
-    "violated-policies": {"type": "array", "items": TEXT_SCHEMA},
-    "_etag": TEXT_SCHEMA,
-    "_links": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Link"}},
-}
-COMMON_SCHEMAS = {"Link": LINK_OBJECT}
-LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")  # not said while the store of the limits is down
-OPTIONAL_HEADERS = (*LIMIT_HEADERS, "Idempotency-Replayed")
-HEADERS = {
-    name: {"description": text, "schema": schema, "required": name not in OPTIONAL_HEADERS}
-    for name, text, schema in (
-        ("Content-Location", "Where what was changed is found.", {"type": "string", "format": "uri"}),
-        ("ETag", "The tag of this answer: what If-None-Match asks for.", TEXT_SCHEMA),
-        ("Idempotency-Replayed", "true, where this answer was given before.", TEXT_SCHEMA),
-        ("Location", "Where what was made is found.", {"type": "string", "format": "uri"}),
-        ("RateLimit", "How many requests are left, and for how many seconds that holds.", TEXT_SCHEMA),
-        ("RateLimit-Policy", "How many requests are allowed, and in how many seconds.", TEXT_SCHEMA),
-        ("Retry-After", "Seconds after which it may work.", {"type": "integer", "minimum": 1}),
-        ("WWW-Authenticate", "How to authenticate.", TEXT_SCHEMA),
-        ("X-Request-ID", "The request id, which is also in the log.", TEXT_SCHEMA),
-    )
-}
-STATUS_HEADERS = {
-    "201": "Location",
-    "304": "ETag",
-    "401": "WWW-Authenticate",
-    "429": "Retry-After",
-    "503": "Retry-After",
-}
 ROLE_NAMES = {ANYONE: "anyone", MEMBER: "all who are logged in", OWNER: "the owner"}
-# Neither is declared as a parameter: a tool could only guess tags, and keys that come again, and be refused.
-IDEMPOTENCY_TEXT = (
-    " Under an Idempotency-Key, or a member `_idempotency_key`, it is safe to send again for 24 hours."
-)
 PRECONDITION_TEXT = " If-Match, or the member `_etag`, says which version is meant."
 READ_ONLY_TEXT = " What can only be read may be sent back; it is ignored."
 COMMON_PROBLEMS = {"400", "401", "406", "429", "500", "503"}
 
 
-def build_reference(kind: str, name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/{kind}/{name}"}
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the document while it is completed."""
+
+    node: Node
+    method: str
+    is_on_one: bool  # on one entity, rather than on a list
+    callers: list[str]
+    is_move: bool  # or the view of a move
+    declared_problems: list[str]
+
+    @property
+    def changes_one(self) -> bool:
+        return self.is_on_one and self.method != "get"
+
+    @property
+    def has_key(self) -> bool:
+        return self.method == "post" and self.is_move
+
+    @property
+    def parameters(self) -> list[Node]:
+        return self.node.setdefault("parameters", [])
+
+    @property
+    def answers(self) -> dict[str, Node]:
+        return self.node["responses"]
+
+    @property
+    def body(self) -> Node | None:
+        return self.node.get("requestBody")
 
 
-def build_problem_schema(service: Service) -> Node:
-    own = {name: schema for each in service.problem_types.values() for name, schema in each.schema.items()}
+def complete_operation(node: Node, method: str, is_on_one: bool, api: Api, parts: Node) -> None:
+    """Add to an operation what its view does not declare."""
+    operation = Operation(
+        node,
+        method,
+        is_on_one,
+        callers=node.pop("x-for"),
+        is_move=not node.pop("x-without-key", False),
+        declared_problems=node.pop("x-problems", []),
+    )
+    node["summary"] = node["summary"].rstrip(".")
+    node["description"] = describe_operation(operation)
+    operation.parameters.extend(list_header_parameters(operation))
+    if operation.body:
+        complete_body(operation, operation.body, parts)
+    complete_answers(operation, api)
+    add_problems(operation, api, parts)
+    node["responses"] = dict(sorted(operation.answers.items()))
+
+
+def describe_operation(operation: Operation) -> str:
+    names = (ROLE_NAMES.get(role, role) for role in operation.callers)
+    text = f"For {' and '.join(names)}." + PRECONDITION_TEXT * operation.changes_one
+    return text + READ_ONLY_TEXT * (operation.method in ("put", "patch"))
+
+
+def list_header_parameters(operation: Operation) -> Iterator[Node]:
+    is_read = operation.method == "get"
+    can_wait = any(each.get("name") == "wait" for each in operation.parameters)
+    sent = {
+        "IfMatch": is_read or operation.changes_one,
+        "IfNoneMatch": is_read,
+        "IdempotencyKey": operation.has_key,
+        "Prefer": can_wait or (operation.is_move and operation.method in ("post", "put", "patch")),
+        "TraceParent": True,
+    }
+    if operation.method == "delete" and operation.is_on_one:  # its forms have no body
+        yield {"in": "query", "name": "_etag", "schema": {"type": "string"}, **describe_member(TAG_MEMBER)}
+    yield from (build_reference("parameters", name) for name, counts in sent.items() if counts)
+
+
+def describe_member(member: Node) -> Node:
+    return {"description": member["description"], "example": member["examples"][0]}
+
+
+def complete_body(operation: Operation, body: Node, parts: Node) -> None:
+    """Declare the members that a form sends hidden, and in PUT and PATCH what is sent back and ignored."""
+    name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
+    shape = parts["schemas"][name]
+    hidden = {"_etag": TAG_MEMBER} if operation.changes_one else {}
+    hidden |= {"_idempotency_key": KEY_MEMBER} if operation.has_key else {}
+    if operation.method == "put":
+        name = f"{name}InFull"
+    members = shape.get("properties", {})
+    if operation.method in ("put", "patch"):
+        members = {each: member for each, member in members.items() if not each.startswith("_")}
+        members |= find_ignored(operation, members, parts)
+    members = {**members, **hidden}
+    parts["schemas"][name] = {**shape, "properties": members}
+    body["content"] = {JSON: {"schema": build_reference("schemas", name)}}
+
+
+def find_ignored(operation: Operation, members: Node, parts: Node) -> Node:
+    """Return the members of the entity that its input does not have."""
+    entity = operation.answers["200"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
     return {
-        "type": "object",
-        "required": list(PROBLEM_MEMBERS),
-        "properties": {**PROBLEM_MEMBERS, **PROBLEM_EXTRAS, **own},
+        name: {
+            **{word: value for word, value in member.items() if word != "readOnly"},
+            "description": f"{member.get('description', '')} It is ignored here.".strip(),
+        }
+        for name, member in parts["schemas"][entity]["properties"].items()
+        if name not in members
     }
 
 
-def complete_operation(operation: Node, method: str, one: bool, api: Api, parts: Node) -> None:
-    """Add to an operation, on `one` entity or on a list, what its view does not declare."""
-    who, answers, changes = operation.pop("x-for"), operation["responses"], one and method != "get"
-    declared, is_move = operation.pop("x-problems", []), not operation.pop("x-without-key", False)
-    operation["summary"] = operation["summary"].rstrip(".")
-    names = (ROLE_NAMES.get(role, role) for role in who)
-    operation["description"] = f"For {' and '.join(names)}." + PRECONDITION_TEXT * changes
-    keyed = method == "post" and is_move
-    operation["description"] += IDEMPOTENCY_TEXT * keyed
-    if body := operation.get("requestBody"):
-        operation["description"] += READ_ONLY_TEXT * (method in ("put", "patch"))
-        shape, merge = body["content"][JSON], [MERGE] * (method == "patch")
-        body["content"] = dict.fromkeys((JSON, HAL, HAL_FORMS, *merge), shape)
-        if is_flat(shape, parts):
-            body["content"][FORM] = build_form_body(shape, api.settings, parts)
-    if method == "get":
+def complete_answers(operation: Operation, api: Api) -> None:
+    answers, is_read = operation.answers, operation.method == "get"
+    if is_read:
         answers["304"] = {"description": HTTP_STATUS_CODES[304]}
-    elif "200" in answers and is_move:
+    elif "200" in answers and operation.is_move:
         answers["204"] = {"description": "Done, for those who ask for no more (Prefer: return=minimal)"}
     media_types = (HAL, HAL_FORMS, JSON, api.service.get_vendor_type(api.version))
     for status, answer in answers.items():
         if "content" in answer:
             answer["content"] = dict.fromkeys(media_types, answer["content"][JSON])
-        header = "ETag" if method == "get" else "Content-Location" if one and status == "200" else ""
-        replayed = ["Idempotency-Replayed"] * keyed
-        answer["headers"] = reference_headers(STATUS_HEADERS.get(status, header), *replayed)
-    problems = list_problems(operation, changes, one, who, is_move, api.settings) | (
-        {"422"} if keyed else set()
-    )
+        headers = [STATUS_HEADERS.get(status, "")] + ["Idempotency-Replayed"] * operation.has_key
+        headers += ["ETag"] * (is_read or (operation.is_move and operation.method != "delete"))
+        headers += ["Content-Location"] * (operation.changes_one and status == "200")
+        answer["headers"] = reference_headers(*headers)
+
+
+def add_problems(operation: Operation, api: Api, parts: Node) -> None:
     titles = {problem.status: problem.title for problem in api.service.problem_types.values()}
-    for status in problems.union(declared) - ({"406"} if method == "delete" else set()):
-        answers[status] = build_reference("responses", f"Problem{status}")
+    for status in find_problems(operation, requires_tag=api.settings.require_if_match):
+        operation.answers[status] = build_reference("responses", f"Problem{status}")
         parts["responses"][f"Problem{status}"] = build_problem_response(
             status, titles.get(int(status)) or HTTP_STATUS_CODES[int(status)]
         )
-    operation["responses"] = dict(sorted(answers.items()))
 
 
-def is_flat(shape: Node, parts: Node) -> bool:
-    """Whether a form can say it: a form has no lists."""
-    name = shape["schema"]["$ref"].rpartition("/")[2]
-    return all(member.get("type") != "array" for member in parts["schemas"][name]["properties"].values())
-
-
-def build_form_body(shape: Node, settings: ServiceSettings, parts: Node) -> Node:
-    """Return the schema of a form body; money is a number there, in every version."""
-    name = shape["schema"]["$ref"].rpartition("/")[2]
-    members = parts["schemas"][name]["properties"]
-    money = [member for member, schema in members.items() if "amount" in schema.get("properties", ())]
-    if not money:
-        return shape
-    flat = members | dict.fromkeys(money, build_number_schema(settings.currency))
-    parts["schemas"][f"{name}Form"] = {**parts["schemas"][name], "properties": flat}
-    return {"schema": build_reference("schemas", f"{name}Form")}
-
-
-def list_problems(
-    operation: Node, changes: bool, one: bool, who: list[str], is_move: bool, settings: ServiceSettings
-) -> set[str]:
-    """Return the problems that follow from the route, its callers and its input."""
-    body, names = "requestBody" in operation, [each["name"] for each in operation.get("parameters", ())]
+def find_problems(operation: Operation, *, requires_tag: bool) -> set[str]:
+    """Return the problems that the view declares, and those that follow from the route, callers and input."""
+    has_body, names = operation.body is not None, [each.get("name") for each in operation.parameters]
     possible = {
-        "403": not {ANYONE, MEMBER, OWNER} & set(who),
-        "404": one or "page" in names,
-        "409": body and is_move,
-        "412": changes,
-        "413": body,
-        "415": body,
-        "428": changes and settings.require_if_match,
+        "403": not {ANYONE, MEMBER, OWNER} & set(operation.callers),
+        "404": operation.is_on_one or "page" in names,
+        "409": has_body and operation.is_move,
+        "412": operation.changes_one or operation.method == "get",
+        "413": has_body,
+        "415": has_body,
+        "422": operation.has_key,
+        "428": operation.changes_one and requires_tag,
     }
-    return COMMON_PROBLEMS | {status for status, can in possible.items() if can}
-
-
-def build_problem_response(status: str, title: str) -> Node:
-    content = {PROBLEM: {"schema": build_reference("schemas", "Problem")}}
-    return {
-        "description": title,
-        "headers": reference_headers(STATUS_HEADERS.get(status, "")),
-        "content": content,
-    }
-
-
-def reference_headers(*names: str) -> Node:
-    return {
-        each: build_reference("headers", each)
-        for each in sorted({*names, *LIMIT_HEADERS, "X-Request-ID"})
-        if each
-    }
+    found = COMMON_PROBLEMS.union(operation.declared_problems)
+    found |= {status for status, can_happen in possible.items() if can_happen}
+    return found - ({"406"} if operation.method == "delete" else set())

@@ -74,11 +74,14 @@ class Representation(LinkedSchema):
     """An entity: its state, its tag, its links."""
 
     id = fields.Integer(
-        metadata=describe("The number it keeps for ever.", title="No.", means="identifier"),
+        metadata=describe("The number it keeps for ever.", title="No.", means="identifier", example=7),
     )
     _etag = fields.Function(
         lambda entity: f'"{entity.tag}"',
-        metadata={"type": "string", **describe("Its version: what If-Match asks for.", title="Version")},
+        metadata={
+            "type": "string",
+            **describe("Its version: what If-Match asks for.", title="Version", example='"7-3"'),
+        },
     )
     _embedded = fields.Method("embed", metadata={"type": "object", "x-optional": True})
 
@@ -134,10 +137,10 @@ class CollectionRepresentation(LinkedSchema):
         "search": "A URI template (RFC 6570) with all that may be asked for.",
     }
 
-    total = fields.Integer(metadata=describe("How many there are in all."))
-    page = fields.Integer(attribute="number", metadata=describe("Which page this is."))
-    per_page = fields.Integer(metadata=describe("How many items a page has.", title="On a page"))
-    pages = fields.Integer(metadata=describe("How many pages there are."))
+    total = fields.Integer(metadata=describe("How many there are in all.", example=62))
+    page = fields.Integer(attribute="number", metadata=describe("Which page this is.", example=1))
+    per_page = fields.Integer(metadata=describe("How many items a page has.", title="On a page", example=20))
+    pages = fields.Integer(metadata=describe("How many pages there are.", example=4))
     _embedded = fields.Method("embed", metadata=describe("The items of this page; there when empty."))
 
     def embed(self, page: Page, _: RenderContext) -> dict[str, list[Any]]:
@@ -146,7 +149,7 @@ class CollectionRepresentation(LinkedSchema):
         }
 
     def links(self, page: Page, frame: RenderContext) -> Links:
-        query = {name: text for name, text in request.args.items() if name in self.names}
+        query = {name: read_parameter(name) for name in request.args if name in self.names}
         pages = {"first": 1, "prev": page.prev, "next": page.next, "last": page.last}
         return {
             "self": {"href": self.get_url(**query)},
@@ -219,7 +222,10 @@ def build_view_query(resource: Resource) -> type[InputSchema]:
     if resource.has_field_selection:
         parameters["fields"] = build_fields_parameter(resource)
     if rels := [child.rel for child in get_service().child_lists_of[resource.kind]]:
-        parameters["embed"] = fields.String(validate=validate.OneOf(rels))
+        parameters["embed"] = fields.String(
+            validate=validate.OneOf(rels),
+            metadata={"description": "The list whose first page the answer holds."},
+        )
     return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
 
 
@@ -228,7 +234,11 @@ def build_fields_parameter(resource: Resource) -> DelimitedList:
     return DelimitedList(
         fields.String(validate=validate.OneOf(names)),
         validate=validate.Length(1),
-        metadata={"description": "Only these members."},
+        metadata={
+            "description": "Only these members.",
+            "maxItems": len(names),
+            "examples": [names[:3]],
+        },
     )
 
 
@@ -236,7 +246,12 @@ def parse_fields() -> tuple[str, ...]:
     """Return the members that a GET names, once it is known that they exist."""
     if request.method not in ("GET", "HEAD"):
         return ()
-    return tuple(name for name in request.args.get("fields", "").split(",") if name)
+    return tuple(name for name in read_parameter("fields").split(",") if name)
+
+
+def read_parameter(name: str) -> str:
+    """Return a parameter of the query; one that may be repeated is a list."""
+    return ",".join(request.args.getlist(name))
 
 
 @lru_cache(256)

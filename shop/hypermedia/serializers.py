@@ -17,9 +17,12 @@ from shop.model.entity import Entity
 from shop.storage.transactions import Context
 
 
-def describe(text: str, *, title: str = "", means: str = "", optional: bool = False) -> dict[str, Any]:
-    """Return the metadata of a member: its description, its label, and its name in schema.org."""
+def describe(
+    text: str, *, title: str = "", means: str = "", optional: bool = False, example: Any = None
+) -> dict[str, Any]:
+    """Return the metadata of a member: its description, its label, its name in schema.org, an example."""
     found: dict[str, Any] = {"description": text}
+    found |= {"examples": [example]} if example is not None else {}
     found |= {"x-title": title} if title else {}
     found |= {"x-means": means} if means else {}
     return {**found, "x-optional": True} if optional else found

@@ -43,13 +43,11 @@ def write_number(minor: int, currency: Currency) -> int | float:
 
 
 def build_number_schema(currency: Currency) -> dict[str, Any]:
-    step = {"multipleOf": float(currency.to_decimal(1))} if currency.decimals else {}
     kind = "number" if currency.decimals else "integer"
     return {
         "type": kind,
         "minimum": 0,
         "maximum": write_number(MAX_MONEY, currency),
-        **step,
         "examples": [249],
     }
 

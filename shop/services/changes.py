@@ -25,8 +25,17 @@ PRESENCE_CHECK_SECONDS = 1.0  # seconds between two checks whether the waiting c
 class ChangeSearch(InputSchema):
     """The cursor and the maximum number of changes."""
 
-    after = StrictInteger(0, 10**18 - 1)
-    limit = StrictInteger(1, MAX_CHANGES, load_default=100)
+    after = StrictInteger(
+        0,
+        10**18 - 1,
+        metadata={
+            "description": "The cursor to go on from; without it, only what comes from now on.",
+            "examples": [41],
+        },
+    )
+    limit = StrictInteger(
+        1, MAX_CHANGES, load_default=100, metadata={"description": "How many changes at most."}
+    )
 
 
 class ChangeRow(Protocol):

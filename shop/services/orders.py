@@ -26,11 +26,15 @@ CANCEL_BATCH = 100  # unpaid orders read at a time
 class UserOrderSearch(PageInput):
     """Filters for the orders of one user."""
 
-    status = fields.String(validate=validate.OneOf(ORDER_STATES))
+    status = fields.String(
+        validate=validate.OneOf(ORDER_STATES), metadata={"description": "Only orders in this state."}
+    )
 
 
 class OrderSearch(UserOrderSearch):
-    user_id = StrictInteger(1, 10**18 - 1, metadata={"description": "For staff: the orders of one user."})
+    user_id = StrictInteger(
+        1, 10**18 - 1, metadata={"description": "For staff: the orders of one user.", "examples": [7]}
+    )
 
 
 def place_order(ctx: ShopContext, data: dict[str, Any]) -> Order:

@@ -25,18 +25,33 @@ SORT_COLUMNS = {
 class ProductSearch(PageInput):
     """The parameters of a product search."""
 
-    sort = fields.String(load_default="id", validate=validate.OneOf(list(SORT_COLUMNS)))
-    order = fields.String(load_default="asc", validate=validate.OneOf(["asc", "desc"]))
+    sort = fields.String(
+        load_default="id",
+        validate=validate.OneOf(list(SORT_COLUMNS)),
+        metadata={"description": "The member to sort by."},
+    )
+    order = fields.String(
+        load_default="asc",
+        validate=validate.OneOf(["asc", "desc"]),
+        metadata={"description": "asc: the lowest first; desc: the highest first."},
+    )
     q = PlainText(
         0,
         100,
         TEXT_PATTERN,
-        metadata={"prompt": "Words", "description": "Words of the name or the description."},
+        metadata={
+            "prompt": "Words",
+            "description": "Words of the name or the description.",
+            "examples": ["walnut"],
+        },
     )
-    min_price = MoneyBound()
-    max_price = MoneyBound()
+    min_price = MoneyBound(metadata={"description": "The lowest price.", "examples": [100]})
+    max_price = MoneyBound(metadata={"description": "The highest price.", "examples": [500]})
     in_stock = StrictBoolean(
-        metadata={"description": "true: only what can be bought now; false: only what cannot."}
+        metadata={
+            "description": "true: only what can be bought now; false: only what cannot.",
+            "examples": [True],
+        }
     )
 
 

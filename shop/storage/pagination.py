@@ -20,7 +20,7 @@ from shop.model.errors import NotFound
 from shop.model.fields import FullPattern, InputSchema, StrictInteger
 from shop.storage.transactions import Context
 
-MAX_PAGE = 1_000_000
+MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
 MANY_ROWS = 2000  # above this total, scanning in sort order finds a page fast enough
 CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NO_FILTERS = ("page", "per_page", "sort", "order", "fields")  # members of a search that leave out no row
@@ -92,13 +92,16 @@ class PageInput(InputSchema):
     page = PageField(
         load_default=1,
         metadata={
+            "description": "The number of a page, or a cursor from a link.",
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+                {"type": "integer", "format": "int32", "minimum": 1, "maximum": MAX_PAGE},
                 {"type": "string", "pattern": CURSOR_PATTERN, "description": "A cursor; it comes in links."},
-            ]
+            ],
         },
     )
-    per_page = StrictInteger(1, 100, load_default=20)
+    per_page = StrictInteger(
+        1, MAX_PER_PAGE, load_default=20, metadata={"description": "How many items a page has."}
+    )
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,27 @@ def test_a_cursor_of_another_list_is_not_found(staff, customer, product):
     assert staff.get(f"/api/v1/orders?per_page=1&status=placed&{cursor}").status_code == 404
 
 
+def test_a_list_of_members_may_be_repeated_and_the_links_keep_it(anonymous, product):
+    product("Walnut desk"), product("Brass lamp")
+    page = anonymous.get("/api/v1/products?fields=name&fields=price&per_page=1").json
+    for each in (page, anonymous.get(page["_links"]["next"]["href"]).json):
+        assert set(each["_embedded"]["item"][0]) == {"name", "price", "_etag", "_links"}
+
+
 class TestOneProduct:
     def test_has_the_members_that_were_asked_for(self, anonymous, desk):
         assert set(anonymous.get(f"{desk}?fields=name,price").json) == {"name", "price", "_etag", "_links"}
 
-    @pytest.mark.parametrize("query", ["fields=colour", "fields=", "page=1", "fields=name&fields=price"])
+    @pytest.mark.parametrize("query", ["fields=colour", "fields=", "page=1", "fields=name&fields=colour"])
     def test_takes_no_other_parameters(self, anonymous, desk, query):
         assert anonymous.get(f"{desk}?{query}").status_code == 400
+
+    def test_takes_a_list_in_either_form(self, anonymous, desk):
+        joined, repeated = (
+            anonymous.get(f"{desk}?{query}").json
+            for query in ("fields=name,price", "fields=name&fields=price")
+        )
+        assert joined == repeated
 
     def test_is_remembered_for_each_choice(self, anonymous, desk):
         answers = [

@@ -101,7 +101,9 @@ class TestTemplates:
         page = anonymous.get("/api/v1/products", headers=FORMS).json
         linked = re.search(r"{\?(.*)}", page["_links"]["search"]["href"])[1].split(",")
         spec = anonymous.get("/openapi/v1.json").json["paths"]["/api/v1/products"]["get"]["parameters"]
-        assert names(page["_templates"]["search"]) == linked == [each["name"] for each in spec]
+        assert (
+            names(page["_templates"]["search"]) == linked == [each["name"] for each in spec if "name" in each]
+        )
 
 
 class TestSubmitting:

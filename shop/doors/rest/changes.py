@@ -29,11 +29,17 @@ changes = Blueprint("changes", __name__, description="What changed in the catalo
 
 
 class ChangeSearch(feed.ChangeSearch):
-    wait = StrictInteger(0, MAX_WAIT, metadata={"description": "Seconds to wait where there is nothing new."})
+    wait = StrictInteger(
+        0,
+        MAX_WAIT,
+        metadata={"description": "Seconds to wait where there is nothing new.", "examples": [20]},
+    )
 
 
 class ChangeRepresentation(Schema):
-    seq = fields.Integer(metadata=describe("The number of the change, and the cursor to go on from."))
+    seq = fields.Integer(
+        metadata=describe("The number of the change, and the cursor to go on from.", example=42)
+    )
     kind = fields.String(metadata={"enum": CHANGE_KINDS, **describe("created, changed, stocked or retired.")})
     product_id = fields.Integer(
         metadata=describe("The number of the product.", title="Product", means="identifier")
@@ -49,7 +55,7 @@ class ChangeRepresentation(Schema):
 
 
 class ChangesRepresentation(Schema):
-    item = fields.List(fields.Nested(ChangeRepresentation))
+    item = fields.List(fields.Nested(ChangeRepresentation), metadata={"maxItems": feed.MAX_CHANGES})
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class HomeRepresentation(home.HomeRepresentation):
 
     currency = fields.Function(
         lambda _: str(get_settings().currency),
-        metadata={"type": "string", **describe("The currency of all prices, by ISO 4217.")},
+        metadata={"type": "string", **describe("The currency of all prices, by ISO 4217.", example="USD")},
     )
 
     def extra_links(self, frame: RenderContext) -> Links:

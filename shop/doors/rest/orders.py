@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from shop.domain.order import ORDER_STATES, Item, Order
+from shop.domain.order import MAX_LINES, ORDER_STATES, Item, Order
 from shop.domain.user import User
 from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
@@ -24,9 +24,9 @@ class ItemRepresentation(Schema):
     product_id = fields.Integer(
         metadata=describe("The number of the product.", title="Product", means="identifier")
     )
-    name = fields.String(metadata=describe("What it was called then.", means="name"))
+    name = fields.String(metadata=describe("What it was called then.", means="name", example="Walnut desk"))
     unit_price = Price(metadata=describe("What one cost then, exact.", means="price"))
-    quantity = fields.Integer(metadata=describe("How many."))
+    quantity = fields.Integer(metadata=describe("How many.", example=1))
     total = Price(metadata=describe("What they cost together, exact.", means="price"))
     _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
@@ -36,8 +36,10 @@ class ItemRepresentation(Schema):
 
 
 class StepRepresentation(Schema):
-    move = fields.String(metadata=describe("What was done."))
-    by = fields.Integer(metadata=describe("The id of the account; 0 is the shop itself.", means="identifier"))
+    move = fields.String(metadata=describe("What was done.", example="create"))
+    by = fields.Integer(
+        metadata=describe("The id of the account; 0 is the shop itself.", means="identifier", example=7)
+    )
     at = Time(metadata=describe("When, in UTC.", title="When"))
 
 
@@ -51,7 +53,7 @@ class OrderRepresentation(Representation):
         }
     )
     total = Price(metadata=describe("What all items cost together, exact.", means="price"))
-    currency = fields.String(metadata=describe("By ISO 4217.", means="priceCurrency"))
+    currency = fields.String(metadata=describe("By ISO 4217.", means="priceCurrency", example="USD"))
     reference = fields.String(metadata=describe("Of the payment, once it is recorded.", optional=True))
     tracking = fields.String(metadata=describe("Of the parcel, once it is shipped.", optional=True))
     created_at = Time(metadata=CREATED)
@@ -60,10 +62,14 @@ class OrderRepresentation(Representation):
     )
     items = fields.List(
         fields.Nested(ItemRepresentation),
-        metadata=describe("What was bought, with the name and the unit_price of then."),
+        metadata={
+            "maxItems": MAX_LINES,
+            **describe("What was bought, with the name and the unit_price of then."),
+        },
     )
     history = fields.List(
-        fields.Nested(StepRepresentation), metadata=describe("Each move: which, by whom, when.")
+        fields.Nested(StepRepresentation),
+        metadata={"maxItems": len(ORDER_STATES), **describe("Each move: which, by whom, when.")},
     )
 
     def serialize(self, obj: Order, frame: RenderContext) -> Node:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import request
 
+from shop.domain.order import MAX_LINES
 from shop.domain.product import Purchase
 from shop.doors.rest.tokens import build_login_form
 from shop.hypermedia.forms import build_form, build_form_key
@@ -15,12 +16,13 @@ WAYS_OUT = {
     401: WayOut({"login": "/tokens"}, lambda: {"login": build_login_form()}),
     410: WayOut({"changes": "/changes", "products": "/products"}),
 }
+INTEGER = {"type": "integer", "format": "int64"}
 SHORT_LINE_SCHEMA = {
     "type": "object",
     "required": ["product_id", "quantity", "left"],
-    "properties": {name: {"type": "integer"} for name in ("product_id", "quantity", "left")},
+    "properties": dict.fromkeys(("product_id", "quantity", "left"), INTEGER),
 }
-LINES_SCHEMA = {"lines": {"type": "array", "items": SHORT_LINE_SCHEMA}}
+LINES_SCHEMA = {"lines": {"type": "array", "maxItems": MAX_LINES, "items": SHORT_LINE_SCHEMA}}
 
 
 def build_shortage(error: DomainError) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def build_smaller_purchase(product_id: int, left: int) -> dict[str, Any]:
     return build_form("Buy what is left", "POST", here, Purchase(), quantity=left, **hidden)
 
 
-STOCK_SCHEMA = {"stock": {"type": "integer"}}
+STOCK_SCHEMA = {"stock": INTEGER}
 SHOP_PROBLEM_TYPES = {
     **PROBLEM_TYPES,
     "conflict": ProblemType(409, PROBLEM_TYPES["conflict"].title, STOCK_SCHEMA),

@@ -13,7 +13,9 @@ from shop.services.products import ProductSearch, get_product, list_products
 
 
 class ProductRepresentation(Representation):
-    name = fields.String(metadata=describe("One line, 1 to 100 characters.", means="name"))
+    name = fields.String(
+        metadata=describe("One line, 1 to 100 characters.", means="name", example="Walnut desk")
+    )
     description = fields.String(metadata=describe("Up to 5000 characters."))
     price = Price(metadata=describe("Exact, in the currency that the home names.", means="price"))
     stock = fields.Integer(metadata=describe("How many there are."))

@@ -18,6 +18,8 @@ from shop.runtime import get_signer
 from shop.services import tokens as service
 from shop.storage.transactions import Actor
 
+JWT_EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
+
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
 
 
@@ -45,10 +47,14 @@ class TokenRepresentation(LinkedSchema):
         "logout": "DELETE ends the login.",
     }
 
-    access_token = fields.String(metadata=describe("Send it as Authorization: Bearer."))
+    access_token = fields.String(metadata=describe("Send it as Authorization: Bearer.", example=JWT_EXAMPLE))
     token_type = fields.Constant("Bearer", metadata=describe("How to send it."))
-    expires_in = fields.Integer(metadata=describe("How long the access token lives, in seconds."))
-    refresh_token = fields.String(metadata=describe("Good for one new pair; spent twice, it ends the login."))
+    expires_in = fields.Integer(
+        metadata=describe("How long the access token lives, in seconds.", example=900)
+    )
+    refresh_token = fields.String(
+        metadata=describe("Good for one new pair; spent twice, it ends the login.", example=JWT_EXAMPLE)
+    )
 
     def links(self, obj: service.TokenPair, frame: RenderContext) -> Links:
         return {
