@@ -278,6 +278,12 @@ def test_every_parameter_has_a_description_and_an_example_that_is_valid(document
     assert (flaws, [each["name"] for each in parameters if not each["description"]]) == ([], [])
 
 
+def test_every_text_has_a_believable_example(document):
+    """A member without its own example would get its name."""
+    examples = [node for each in list_media_types(document) for node in within(each["example"])]
+    assert [name for node in examples for name, value in node.items() if value in (name, "text")] == []
+
+
 def test_one_media_type_is_documented_for_bodies(document):
     types = {
         (*operation["requestBody"]["content"],)
