@@ -35,7 +35,7 @@ from shop.settings import Settings, read_settings
 from shop.storage.migration_state import list_revisions
 from shop.storage.transactions import Actor, Context
 from tests import servers
-from tests.second import SecondVersion
+from tests.v2_client import SecondVersion
 
 EVERYWHERE, ALIKE = ["sqlite", "postgresql", "v2"], ("promises", "graphql")
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
@@ -371,7 +371,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[Callable[[str], Any]]:
     """A line to the `shop grpc` of a database, begun when the first one calls."""
-    from tests.calls import Line, calling
+    from tests.grpc_client import Line, calling
 
     with ExitStack() as open_:
         yield cache(lambda url: Line(open_.enter_context(calling(url)).port))

@@ -212,7 +212,7 @@ def test_every_reader_gets_every_change_once_and_in_order(app, ctx, watcher):
 
 def writer(url, staff, product):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.writers", url, *map(str, (staff, product, COMMITS))]
+        [sys.executable, "-m", "tests.stock_writer", url, *map(str, (staff, product, COMMITS))]
     )
 
 

@@ -30,7 +30,7 @@ HIDDEN = GET + HOST + b"\r\n"
 @pytest.fixture(scope="module")
 def shop(migrated, database_url) -> Iterator[Process]:
     """A server that loses patience after a second."""
-    process = Process(database_url, module="tests.hurried", settings={"SHOP_THREADS": "2"}).start()
+    process = Process(database_url, module="tests.short_timeouts", settings={"SHOP_THREADS": "2"}).start()
     yield process
     process.stop()
 

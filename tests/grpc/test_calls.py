@@ -9,8 +9,8 @@ from redis import Redis
 
 from shop.app import create_app
 from shop.doors.grpc import shop_pb2 as pb
-from tests.calls import Line, Refused, calling, money
 from tests.conftest import PASSWORD, settings_for
+from tests.grpc_client import Line, Refused, calling, money
 
 BUF = Path(sys.executable).with_name("buf")
 

@@ -16,7 +16,7 @@ from shop.doors.grpc.methods import UNARY_METHODS, build_unary_methods, get_meth
 from shop.doors.resources import RESOURCES, find_resource
 from shop.doors.rest.orders import ItemRepresentation, StepRepresentation
 from shop.model.moves import get_moves
-from tests.calls import METHODS
+from tests.grpc_client import METHODS
 from tests.reviews import reviews
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ import grpc
 import pytest
 
 from shop.doors.grpc import shop_pb2 as pb
-from tests.calls import METHODS, Line, Refused, bearer, calling, end, money
 from tests.conftest import KEY, PASSWORD
+from tests.grpc_client import METHODS, Line, Refused, bearer, calling, end, money
 from tests.servers import free_port
 from tests.test_tracing import SPAN, TRACE, Collector
 

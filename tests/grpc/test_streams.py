@@ -15,7 +15,7 @@ from sqlalchemy import text
 from shop.doors.grpc import shop_pb2 as pb
 from shop.model.moves import STAFF
 from shop.storage.transactions import Actor, Context
-from tests.calls import Line, Refused, calling, end, money
+from tests.grpc_client import Line, Refused, calling, end, money
 from tests.load import until
 from tests.test_feed import purge
 
@@ -184,7 +184,7 @@ class TestLivePrices:
 def test_who_is_cut_off_again_and_again_loses_nothing(app, staff, boss, product):
     """Three writers in processes of their own; a watcher whose server is killed under it."""
     goods, url = [product(stock=0) for _ in range(WRITERS)], app.extensions["shop"].settings.database_url
-    command = [sys.executable, "-m", "tests.writers", url, str(staff.id)]
+    command = [sys.executable, "-m", "tests.stock_writer", url, str(staff.id)]
     writers = [subprocess.Popen([*command, str(id), str(COMMITS)]) for id in goods]
     stocks, cursor = {id: [] for id in goods}, 0
     with calling(url) as shop:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.promises.drivers import DOORS
+from tests.promises.door_clients import DOORS
 
 LAMP = {"name": "Lamp", "price": 89.5, "stock": 3}
 EVE = {"username": "eve", "email": "eve@shop.example", "password": "correct horse"}

@@ -9,8 +9,8 @@ import requests
 
 from examples.grpc_client import ProductClient
 from shop.client import Client
-from tests.calls import calling
 from tests.conftest import enrolled, fresh_postgres
+from tests.grpc_client import calling
 from tests.load import STOCK, stage, until
 from tests.running import PATIENCE, call, serving
 from tests.test_feed import COMMITS, writer

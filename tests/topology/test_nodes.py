@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from tests.conftest import PASSWORD, fresh_postgres
-from tests.fronts import nginx
 from tests.load import STOCK, left, lines, rush, shopping, sold, stage
+from tests.nginx import nginx
 from tests.running import call, serving
 from tests.servers import free_port, own_redis
 

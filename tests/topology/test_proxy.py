@@ -10,8 +10,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from tests.fronts import CONF, nginx
 from tests.load import stage
+from tests.nginx import CONF, nginx
 from tests.running import serving
 
 SPOOFED = {

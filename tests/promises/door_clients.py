@@ -15,8 +15,8 @@ from shop.doors.grpc.methods import get_method_name as called
 from shop.doors.resources import find_resource
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.model.moves import get_moves
-from tests.calls import Line, Refused, money, plainly
 from tests.conftest import Person
+from tests.grpc_client import Line, Refused, money, plainly
 
 KINDS = {"products": Product, "users": User, "orders": Order}
 State = dict[str, Any]

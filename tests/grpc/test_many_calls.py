@@ -12,7 +12,7 @@ import pytest
 from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia.callers import group_address
-from tests.calls import Line, Refused, calling, end
+from tests.grpc_client import Line, Refused, calling, end
 from tests.running import Process
 
 GET, WATCH = "/shop.v1.ProductService/GetProduct", "/shop.v1.ProductService/WatchProducts"

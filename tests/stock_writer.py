@@ -1,6 +1,6 @@
 """A process that changes the stock again and again, and now and then thinks better of it.
 
-python -m tests.writers URL STAFF PRODUCT COUNT
+python -m tests.stock_writer URL STAFF PRODUCT COUNT
 """
 
 import sys
