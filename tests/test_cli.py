@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from shop.cli.serve import SAMPLE_CATALOGUE
-from tests.conftest import HEAD, KEY, PASSWORD, Ran, fresh_postgres
-from tests.servers import free_port, listening
+from tests.conftest import HEAD, KEY, PASSWORD, CommandResult, fresh_postgres
+from tests.servers import find_free_port, wait_for_port
 
 SHOP = Path(sys.executable).with_name("shop")
 LINE = re.compile(r"shop: [^\n]+\n")
@@ -40,13 +40,13 @@ def ada(ready):
 
 
 @pytest.fixture
-def real(bare_environment, here, monkeypatch):
+def real(bare_environment, empty_folder, monkeypatch):
     """The command as a process of its own."""
     monkeypatch.setenv("SHOP_SECRET_KEY", KEY)
 
-    def call(*args: str) -> Ran:
+    def call(*args: str) -> CommandResult:
         ran = subprocess.run([SHOP, *args], capture_output=True, text=True, timeout=30)
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
+        return CommandResult(ran.returncode, ran.stdout, ran.stderr)
 
     return call
 
@@ -80,7 +80,7 @@ def test_a_wrong_database_url_stops_every_command(run, command):
 
 @pytest.mark.parametrize("command", [["serve"], ["db", "upgrade"], ADD, ["export", "a.csv"], ["init"]])
 def test_a_postgresql_that_does_not_answer_is_one_line_with_its_reason(run, command):
-    url = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/shop"
+    url = f"postgresql://u:hunter2@127.0.0.1:{find_free_port()}/shop"
     ran = run(*command, database_url=url)
     assert refused(ran, "the database refuses: connection failed")
     assert "hunter2" not in ran.err
@@ -91,8 +91,10 @@ def test_a_database_in_no_folder_is_one_line(run, command):
     assert refused(run(*command, database_url="sqlite:////no/folder/shop.db"), "unable to open database file")
 
 
-def test_a_folder_cannot_be_the_database(run, here):
-    assert refused(run("db", "upgrade", database_url=f"sqlite:///{here}"), "unable to open database file")
+def test_a_folder_cannot_be_the_database(run, empty_folder):
+    assert refused(
+        run("db", "upgrade", database_url=f"sqlite:///{empty_folder}"), "unable to open database file"
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,15 +160,15 @@ def test_a_file_that_cannot_be_made_is_one_line(ready, name):
     assert refused(ready("export", name), name)
 
 
-def test_an_export_never_overwrites(ready, here):
-    (here / "a.csv").write_text("mine")
+def test_an_export_never_overwrites(ready, empty_folder):
+    (empty_folder / "a.csv").write_text("mine")
     assert refused(ready("export", "a.csv"), "a.csv already exists; it was not changed")
-    assert (here / "a.csv").read_text() == "mine"
+    assert (empty_folder / "a.csv").read_text() == "mine"
 
 
-def test_an_export_that_fails_leaves_no_file_behind(ready, here):
+def test_an_export_that_fails_leaves_no_file_behind(ready, empty_folder):
     assert ready("export", "a.txt").code == 1
-    assert not (here / "a.txt").exists()
+    assert not (empty_folder / "a.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -219,9 +221,9 @@ def test_init_makes_a_shop_with_a_staff_account(init):
     assert (init().code, rows("SELECT username, role FROM users")) == (0, [("grace", "staff")])
 
 
-def test_init_writes_a_key_that_only_the_owner_may_read(init, here):
+def test_init_writes_a_key_that_only_the_owner_may_read(init, empty_folder):
     init()
-    assert (here / ".env").stat().st_mode & 0o777 == 0o600
+    assert (empty_folder / ".env").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_init_wrote_is_enough_for_the_other_commands(init, run):
@@ -229,10 +231,10 @@ def test_what_init_wrote_is_enough_for_the_other_commands(init, run):
     assert run("check", secret_key=None).code == 0
 
 
-def test_init_leaves_a_dotenv_that_is_there_as_it_is(init, here):
-    (here / ".env").write_text("SHOP_THREADS=3\n")
+def test_init_leaves_a_dotenv_that_is_there_as_it_is(init, empty_folder):
+    (empty_folder / ".env").write_text("SHOP_THREADS=3\n")
     assert refused(init(), ".env already exists; it was not changed")
-    assert (here / ".env").read_text() == "SHOP_THREADS=3\n"
+    assert (empty_folder / ".env").read_text() == "SHOP_THREADS=3\n"
 
 
 @pytest.mark.parametrize("answers", [b"", b"grace\n", b"grace\ngrace@shop.example\nshort\n", b"\xff\n"])
@@ -240,9 +242,9 @@ def test_init_that_was_broken_off_can_be_run_again(init, answers):
     assert (init(answers).code, init().code) == (1, 0)
 
 
-def test_init_says_whether_the_name_is_taken(init, here):
+def test_init_says_whether_the_name_is_taken(init, empty_folder):
     init()
-    (here / ".env").unlink()
+    (empty_folder / ".env").unlink()
     assert refused(init(ANSWERS.replace(b"@shop", b"@other")), "This username is taken.")
 
 
@@ -286,17 +288,17 @@ def test_check_finds_a_database_that_is_behind(run):
     assert f"schema     the database is at step none, not {HEAD}: run `shop db upgrade`\n" in ran.out
 
 
-def test_check_finds_a_file_that_is_no_database(run, here):
-    (here / "shop.db").write_text("not a database, whatever its name says\n" * 100)
+def test_check_finds_a_file_that_is_no_database(run, empty_folder):
+    (empty_folder / "shop.db").write_text("not a database, whatever its name says\n" * 100)
     ran = run("check")
     assert refused(ran, "the check found errors")
     assert "file is not a database" in ran.out
 
 
-def test_check_finds_a_damaged_page(ada, here):
+def test_check_finds_a_damaged_page(ada, empty_folder):
     rows("PRAGMA wal_checkpoint(TRUNCATE)")
     [(page,)] = rows("SELECT rootpage FROM sqlite_schema WHERE name = 'ix_products_live_price'")
-    with (here / "shop.db").open("r+b") as file:
+    with (empty_folder / "shop.db").open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
     ran = ada("check")
@@ -323,7 +325,7 @@ def test_check_finds_a_row_that_refers_to_nothing(ready):
 
 
 def test_check_says_when_postgresql_does_not_answer(run):
-    ran = run("check", database_url=f"postgresql://127.0.0.1:{free_port()}/shop")
+    ran = run("check", database_url=f"postgresql://127.0.0.1:{find_free_port()}/shop")
     assert refused(ran, "the check found errors")
     assert "schema     the database refuses: connection failed" in ran.out
 
@@ -344,34 +346,34 @@ def started(*args: str, port: int) -> Iterator[subprocess.Popen[str]]:
         watch = Timer(30, process.kill)
         watch.start()
         try:
-            listening(port)
+            wait_for_port(port)
             yield process
         finally:
             watch.cancel()
             process.kill()
 
 
-def stopped(process: subprocess.Popen[str], number: int) -> Ran:
+def stopped(process: subprocess.Popen[str], number: int) -> CommandResult:
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    return Ran(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_serves_until_it_is_told_to_stop(here, bare_environment, monkeypatch, number):
-    monkeypatch.setenv("TMPDIR", str(here))
-    port = free_port()
+def test_a_demo_serves_until_it_is_told_to_stop(empty_folder, bare_environment, monkeypatch, number):
+    monkeypatch.setenv("TMPDIR", str(empty_folder))
+    port = find_free_port()
     with started("demo", port=port) as process:
         total = requests.get(f"http://127.0.0.1:{port}/api/v1/products", timeout=5).json()["total"]
         ran = stopped(process, number)
     assert (ran.code, total) == (0, len(SAMPLE_CATALOGUE.read_text().splitlines()) - 1)
     assert f"Begin at http://127.0.0.1:{port}/" in ran.out
     assert "Traceback" not in ran.err
-    assert list(here.iterdir()) == []  # nothing of the demo is left
+    assert list(empty_folder.iterdir()) == []  # nothing of the demo is left
 
 
-def test_the_accounts_of_a_demo_can_log_in(here, bare_environment):
-    port = free_port()
+def test_the_accounts_of_a_demo_can_log_in(empty_folder, bare_environment):
+    port = find_free_port()
     with started("demo", port=port) as process:
         ran = stopped_after_logins(process, port)
     assert ran == [200, 200]
@@ -388,16 +390,16 @@ def stopped_after_logins(process: subprocess.Popen[str], port: int) -> list[int]
     ]
 
 
-def test_a_demo_needs_no_settings_and_heeds_none(here, monkeypatch, bare_environment):
+def test_a_demo_needs_no_settings_and_heeds_none(empty_folder, monkeypatch, bare_environment):
     monkeypatch.setenv("SHOP_DATABASE_URL", "nonsense")
-    port = free_port()
+    port = find_free_port()
     with started("demo", port=port) as process:
         assert stopped(process, signal.SIGINT).code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_says_where_it_listens_and_stops_when_told(ready, number):
-    port = free_port()
+    port = find_free_port()
     with started("serve", port=port) as process:
         status = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code
         ran = stopped(process, number)
@@ -409,7 +411,7 @@ def test_a_server_says_where_it_listens_and_stops_when_told(ready, number):
 
 def test_an_option_of_serve_leaves_the_dotenv_file_in_force(init, monkeypatch):
     init(b"grace\ngrace@shop.example\n" + SECRET)
-    port = free_port()
+    port = find_free_port()
     with started("serve", "--threads", "2", port=port) as process:
         assert stopped(process, signal.SIGINT).code == 0
 

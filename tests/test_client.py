@@ -22,7 +22,7 @@ import shop.client.client
 from shop.app import create_app
 from shop.client import Client, Problem
 from tests.conftest import PASSWORD, settings_for
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "rest_client.py"
 HAL, FORMS, PROBLEM = "application/hal+json", "application/prs.hal-forms+json", "application/problem+json"
@@ -35,7 +35,7 @@ def database_url(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def migrated(database_url):
+def migrated_app(database_url):
     app = create_app(settings_for(database_url))
     with app.app_context():
         upgrade()
@@ -828,12 +828,12 @@ def test_the_client_loads_nothing_else_of_the_shop():
 
 
 def test_the_example_searches_logs_in_buys_and_cancels():
-    port = free_port()
+    port = find_free_port()
     with subprocess.Popen(
         [sys.executable, "-m", "shop.cli", "demo", "--port", str(port)], stdout=subprocess.PIPE, text=True
     ) as demo:
         try:
-            listening(port, 30)
+            wait_for_port(port, 30)
             said = "".join(demo.stdout.readline() for _ in range(3))
             password = re.search(r"customer +password (\S+)", said)[1]
             command = [sys.executable, EXAMPLE, f"http://127.0.0.1:{port}/", "customer", password]

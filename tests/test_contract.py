@@ -14,7 +14,7 @@ from shop.model.moves import STAFF
 from shop.services import tokens
 from shop.storage.transactions import Context
 from tests.conftest import HASH, KEY
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 BIN = Path(sys.executable).parent
 Judge = Callable[..., tuple[int, str]]
@@ -24,7 +24,7 @@ Judge = Callable[..., tuple[int, str]]
 def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[str]:
     """The root of a shop in a process of its own."""
     product()
-    port, settings = free_port(), app.extensions["shop"].settings
+    port, settings = find_free_port(), app.extensions["shop"].settings
     environment = {
         "PATH": os.environ["PATH"],
         "SHOP_SECRET_KEY": KEY,
@@ -38,7 +38,7 @@ def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[
         [BIN / "shop", "serve", "--port", str(port)], cwd=tmp_path, env=environment
     ) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

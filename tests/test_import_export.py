@@ -19,7 +19,7 @@ from shop.cli import product_files
 from shop.domain.product import MAX_STOCK, Product
 from shop.model.money import MAX_MONEY, Currency
 from shop.services import imports
-from tests.conftest import empty
+from tests.conftest import empty_database
 
 SHOP = Path(sys.executable).with_name("shop")
 USD = Currency("USD")
@@ -27,11 +27,11 @@ HEADER = "name,description,price,stock\n"
 
 
 @pytest.fixture
-def take(run, here, app, database_url):
+def take(run, empty_folder, app, database_url):
     """Import a file of this content into an empty catalogue, of either database."""
 
     def call(content: str | bytes, *options: str, name: str = "goods.csv"):
-        (here / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (empty_folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         return run("import", name, *options, database_url=database_url)
 
     return call
@@ -123,8 +123,8 @@ def test_products_that_were_imported_can_be_found(take, client):
     assert client.get("/api/v1/products?q=WÄLNUT").json["total"] == 1
 
 
-def test_a_price_is_read_in_the_currency_of_the_shop(run, here, app, database_url, shelf):
-    (here / "a.csv").write_text("name,price\nTea,300\n")
+def test_a_price_is_read_in_the_currency_of_the_shop(run, empty_folder, app, database_url, shelf):
+    (empty_folder / "a.csv").write_text("name,price\nTea,300\n")
     run("import", "a.csv", database_url=database_url, currency="JPY")
     assert shelf() == [("Tea", "", 300, 0)]
 
@@ -135,7 +135,7 @@ def test_what_is_exported_can_be_imported_again(run, take, shelf, app, database_
          name="odd.jsonl")  # fmt: skip
     before = shelf()
     run("export", name, database_url=database_url)
-    empty(app)
+    empty_database(app)
     run("import", name, database_url=database_url)
     assert (len(before), shelf()) == (len(ODD), before)
 
@@ -146,10 +146,10 @@ ODD = [
 ]  # fmt: skip
 
 
-def test_retired_products_are_not_exported(run, staff, desk, database_url, here):
+def test_retired_products_are_not_exported(run, staff, desk, database_url, empty_folder):
     staff.delete(desk)
     run("export", "out.jsonl", database_url=database_url)
-    assert (here / "out.jsonl").read_text() == ""
+    assert (empty_folder / "out.jsonl").read_text() == ""
 
 
 # ---- There and back, whatever the words ------------------------------------------------------------
@@ -356,16 +356,16 @@ def peak(run, path: Path) -> tuple[int, float]:
     return int(ran.stderr) // 1024, time.monotonic() - began
 
 
-def test_a_hundred_thousand_products_take_no_more_memory_than_a_thousand(run, here):
-    few, _ = peak(run, goods(here / "few.csv", 1_000))
-    many, seconds = peak(run, goods(here / "many.csv", 100_000))
+def test_a_hundred_thousand_products_take_no_more_memory_than_a_thousand(run, empty_folder):
+    few, _ = peak(run, goods(empty_folder / "few.csv", 1_000))
+    many, seconds = peak(run, goods(empty_folder / "many.csv", 100_000))
     assert many - few < 60
     assert seconds < 60
 
 
-def test_a_terminal_shows_how_far_an_import_is(run, here):
+def test_a_terminal_shows_how_far_an_import_is(run, empty_folder):
     run("db", "upgrade")
-    goods(here / "some.csv", 3_000)
+    goods(empty_folder / "some.csv", 3_000)
     ours, theirs = pty.openpty()
     with subprocess.Popen([SHOP, "import", "some.csv"], stderr=theirs, stdout=subprocess.DEVNULL) as process:
         os.close(theirs)
@@ -382,7 +382,7 @@ def everything(terminal: int) -> str:
     return shown.decode()
 
 
-def test_a_log_file_shows_no_progress_bar(run, here):
+def test_a_log_file_shows_no_progress_bar(run, empty_folder):
     run("db", "upgrade")
-    goods(here / "some.csv", 10)
+    goods(empty_folder / "some.csv", 10)
     assert run("import", "some.csv").err == ""

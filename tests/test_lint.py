@@ -20,9 +20,9 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import PASSWORD, Person, enrolled, settings_for
+from tests.conftest import PASSWORD, Person, enroll_user, settings_for
 from tests.running import serving
-from tests.servers import free_port
+from tests.servers import find_free_port
 
 SHOP = Path(sys.executable).with_name("shop")
 HAL, PROBLEM = "application/prs.hal-forms+json", "application/problem+json"
@@ -45,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         session.commit()
     customer, staff = (
-        Person(app.test_client(), tokens=enrolled(app, role, role)[1]) for role in (CUSTOMER, STAFF)
+        Person(app.test_client(), tokens=enroll_user(app, role, role)[1]) for role in (CUSTOMER, STAFF)
     )
     for number, moves in enumerate(([], ["cancel"], ["pay", "ship", "deliver"], ["pay", "refund"]), 1):
         items = [{"product_id": number, "quantity": 2}, {"product_id": 20, "quantity": 1}]
@@ -475,8 +475,8 @@ def test_it_stops_after_so_many_pages(run, notes):
     assert (ran.out[:11], "--pages" in ran.err) == ("2 documents", True)
 
 
-def test_a_service_that_is_not_there_is_named(run, here):
-    url = f"http://127.0.0.1:{free_port()}/"
+def test_a_service_that_is_not_there_is_named(run, empty_folder):
+    url = f"http://127.0.0.1:{find_free_port()}/"
     ran = run("lint", url)
     assert (ran.code, ran.out.splitlines()[0]) == (1, f"{url}: no answer (ConnectionError)")
 

@@ -11,7 +11,7 @@ from flask import Flask, request
 from sqlalchemy import text
 
 from shop.observability.logging import JSONFormatter, TextFormatter
-from tests.conftest import KEY, PASSWORD, enrolled
+from tests.conftest import KEY, PASSWORD, enroll_user
 
 ID = "request-id-of-the-caller"
 
@@ -35,7 +35,7 @@ def logged(paper):
 
 
 @pytest.fixture
-def failing(paper, own_logs, variant):
+def failing(paper, isolated_logging, variant):
     """A shop that logs every request, and has a few places that fail."""
 
     def make(**settings: str) -> Flask:
@@ -226,7 +226,7 @@ def test_a_database_that_is_away_is_a_warning_with_the_number_of_the_request(log
 @pytest.fixture
 def day(loud, logged) -> tuple[str, list[str]]:
     """All that is logged on a day on which everything happens that has to do with secrets, and they."""
-    enrolled(loud, "ada", "customer")
+    enroll_user(loud, "ada", "customer")
     client, api = loud.test_client(), "/api/v1"
     secrets = [KEY, PASSWORD, "wrong-password", "another-secret", "ada@shop.example", "query-token"]
 

@@ -18,9 +18,9 @@ from sqlalchemy import event
 from shop.app import create_app
 from shop.domain.product import Product
 from shop.observability import metrics
-from tests.conftest import KEY, enrolled, settings_for
-from tests.running import call, serving
-from tests.servers import free_port
+from tests.conftest import KEY, enroll_user, settings_for
+from tests.running import post_json, serving
+from tests.servers import find_free_port
 
 SERIES = {
     "requests", "server_errors", "request_seconds", "requests_in_flight", "queue_depth", "db_connections_in_use",
@@ -60,14 +60,14 @@ def token(url):
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=5))
         session.commit()
-    return enrolled(app, "grace", "staff")[1]["access_token"]
+    return enroll_user(app, "grace", "staff")[1]["access_token"]
 
 
 @pytest.fixture(scope="module")
 def day(url, token):
     """What is told after a day on which everything happened once."""
-    port = free_port()
-    settings = {"SHOP_METRICS_PORT": str(port), "SHOP_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    port = find_free_port()
+    settings = {"SHOP_METRICS_PORT": str(port), "SHOP_REDIS_URL": f"redis://127.0.0.1:{find_free_port()}/0"}
     with serving(url, SHOP_LOGIN_RATE_LIMIT="1/hour", **settings) as (shop,):
         happen(shop.root, token)
         yield until(port, lambda found: found[("shop_limiter_fallback",)])
@@ -76,9 +76,9 @@ def day(url, token):
 def happen(root, token):
     bearer = {"Authorization": f"Bearer {token}"}
     for _ in range(2):
-        call(root, "/orders", {"items": [{"product_id": 1, "quantity": 1}]}, token, "one")
+        post_json(root, "/orders", {"items": [{"product_id": 1, "quantity": 1}]}, token, "one")
         requests.post(f"{root}/tokens", json={"username": "grace", "password": "wrong"}, timeout=30)
-    call(root, "/orders", {"items": [{"product_id": 1, "quantity": 99}]}, token)
+    post_json(root, "/orders", {"items": [{"product_id": 1, "quantity": 99}]}, token)
     requests.patch(
         f"{root}/products/1", json={"stock": 7}, headers={**bearer, "If-Match": '"1-99"'}, timeout=30
     )
@@ -180,7 +180,7 @@ for line in sys.stdin:
 @pytest.fixture
 def family(url, token):
     """A parent and two workers, each of which has answered three requests and is busy with a fourth."""
-    port = free_port()
+    port = find_free_port()
     environ = {
         **os.environ,
         "SHOP_SECRET_KEY": KEY,
@@ -224,7 +224,7 @@ def test_what_a_dead_worker_counted_stays_and_what_it_held_is_let_go(family):
 
 def test_all_workers_of_a_server_are_told_together(url, token):
     port, looked = (
-        free_port(),
+        find_free_port(),
         ("shop_requests_total", ("method", "GET"), ("route", "/api/v1/products/<id:id>")),
     )
     with serving(url, SHOP_WORKERS="2", SHOP_METRICS_PORT=str(port)) as (shop,):
@@ -239,7 +239,7 @@ def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
     environ = {
         **os.environ,
         "SHOP_SECRET_KEY": KEY,
-        "SHOP_METRICS_PORT": str(free_port()),
+        "SHOP_METRICS_PORT": str(find_free_port()),
         metrics.FOLDER_VARIABLE: str(tmp_path),
     }
     code = "from shop import settings; from shop.observability import metrics; metrics.start_exporter(settings.read_settings())"
@@ -251,7 +251,7 @@ def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
 
 
 @pytest.fixture
-def watched(url, token, own_logs):
+def watched(url, token, isolated_logging):
     """A shop in this process, which counts."""
     app = create_app(settings_for(url, metrics_port="9", threads="1"))
     with app.app_context():
@@ -288,7 +288,7 @@ def test_a_pool_that_has_nothing_left_is_counted(watched, token, monkeypatch):
     assert (status, count("db_pool_timeouts") - before) == (503, 1)
 
 
-def test_a_shop_that_nobody_asks_does_not_count(url, token, own_logs):
+def test_a_shop_that_nobody_asks_does_not_count(url, token, isolated_logging):
     code = f"""
 import sys
 from shop.app import create_app

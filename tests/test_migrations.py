@@ -19,9 +19,9 @@ from shop.app import create_app, migrations
 from shop.model.entity import Base
 from shop.services.search import catch_up_index
 from shop.storage.migration_state import is_model_table
-from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
-from tests.load import until
-from tests.running import call, serving
+from tests.conftest import HEAD, KEY, enroll_user, fresh_postgres, login, settings_for
+from tests.load import wait_until
+from tests.running import post_json, serving
 
 TABLES = set(Base.metadata.tables)
 STEP = '''"""Step {number}."""
@@ -64,7 +64,7 @@ def url(request, tmp_path) -> Iterator[str]:
 
 
 @pytest.fixture
-def shop(url, own_logs) -> Iterator[Flask]:
+def shop(url, isolated_logging) -> Iterator[Flask]:
     """A shop on that database, before its first step."""
     app = create_app(settings_for(url))
     with app.app_context():
@@ -81,7 +81,7 @@ def engine(shop) -> Engine:
 def furnished(shop) -> Flask:
     """The shop at its newest step, with one row in every table at least."""
     upgrade()
-    enrolled(shop, "grace", "staff")
+    enroll_user(shop, "grace", "staff")
     token = login(shop.test_client(), "grace")["access_token"]
     run(shop.extensions["shop"].engine, """INSERT INTO products
         (name, name_key, description, words, price, stock, created_at, updated_at, version)
@@ -302,7 +302,7 @@ def test_what_was_there_before_is_taken_into_the_index(shop, engine):
     upgrade(revision="0002")
     run(engine, GOODS)
     upgrade()
-    assert until(lambda: catch_up_index(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
+    assert wait_until(lambda: catch_up_index(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
 
 
 def test_a_step_back_and_up_again_counts_anew(shop, engine):
@@ -331,7 +331,7 @@ def test_a_table_rebuilt_without_our_care_would_lose_its_triggers(furnished, eng
     assert one(engine, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == 0
 
 
-def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, own_logs):
+def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, isolated_logging):
     with fresh_postgres(postgres) as url:
         own, who = create_engine(url), f"plain_{uuid4().hex[:8]}"
         run(own, f"CREATE ROLE {who} LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO {who}")
@@ -368,8 +368,13 @@ CONTRACT = """with op.batch_alter_table("orders") as table:
 def orders(root: str, token: str) -> list[int]:
     """What a purchase, and all that is done with it after that, is answered by."""
     lines = {"items": [{"product_id": 2, "quantity": 1}]}
-    words = [("", lines), ("/2/pay", {"reference": "r"}), ("/2/ship", {"tracking": "t"}), ("/2/deliver", {})]
-    return [call(root, f"/orders{path}", body, token).status_code for path, body in words]
+    words = [
+        ("", lines),
+        ("/2/pay", {"reference": "r"}),
+        ("/2/ship", {"tracking": "t"}),
+        ("/2/deliver", {}),
+    ]
+    return [post_json(root, f"/orders{path}", body, token).status_code for path, body in words]
 
 
 @pytest.fixture

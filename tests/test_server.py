@@ -16,10 +16,10 @@ import requests
 from waitress.buffers import OverflowableBuffer
 
 from shop.serving.http_parser import ChunkReader
-from tests.load import lines, until
-from tests.running import Process, call, serving
+from tests.load import build_order, wait_until
+from tests.running import Process, post_json, serving
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 SOON = 8
 HOST = b"Host: shop.example\r\n"
 GET = b"GET /health/live HTTP/1.1\r\n"
@@ -28,7 +28,7 @@ HIDDEN = GET + HOST + b"\r\n"
 
 
 @pytest.fixture(scope="module")
-def shop(migrated, database_url) -> Iterator[Process]:
+def shop(migrated_app, database_url) -> Iterator[Process]:
     """A server that loses patience after a second."""
     process = Process(database_url, module="tests.short_timeouts", settings={"SHOP_THREADS": "2"}).start()
     yield process
@@ -203,7 +203,7 @@ def test_who_sends_a_byte_now_and_then_is_not_waited_for(shop, begun):
 def test_who_does_not_read_is_not_waited_for(shop):
     with connected(shop) as sock:
         sock.sendall((b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n") * 9)
-        assert until(lambda: established(shop, sock) == 0)
+        assert wait_until(lambda: established(shop, sock) == 0)
 
 
 def established(shop: Process, sock: socket.socket) -> int:
@@ -216,7 +216,7 @@ def established(shop: Process, sock: socket.socket) -> int:
     )
 
 
-def test_fifteen_hundred_who_say_nothing_do_not_keep_others_waiting(migrated, database_url):
+def test_fifteen_hundred_who_say_nothing_do_not_keep_others_waiting(migrated_app, database_url):
     with serving(database_url) as (shop,):
         idle = [socket.create_connection(("127.0.0.1", shop.port), SOON) for _ in range(1500)]
         began = time.monotonic()
@@ -240,11 +240,13 @@ def test_who_waited_too_long_for_a_thread_is_told_to_come_again(shop, session, c
     token, answers = customer.tokens["access_token"], []
     with writing(session):
         threads = [
-            threading.Thread(target=lambda: answers.append(call(shop.root, "/orders", lines((1, 1)), token)))
+            threading.Thread(
+                target=lambda: answers.append(post_json(shop.root, "/orders", build_order((1, 1)), token))
+            )
             for _ in range(5)
         ]
         [thread.start() for thread in threads]
-        assert until(lambda: len(answers) == 5, 12)
+        assert wait_until(lambda: len(answers) == 5, 12)
     [thread.join() for thread in threads]
     assert [(each.status_code, "Retry-After" in each.headers) for each in answers] == [(503, True)] * 5
     assert "Too many requests are waiting." in {each.json()["detail"] for each in answers}
@@ -255,14 +257,14 @@ def test_who_waited_too_long_for_a_thread_is_told_to_come_again(shop, session, c
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun(
-    workers, migrated, database_url, session, customer, product
+    workers, migrated_app, database_url, session, customer, product
 ):
     product()
     found = {}
 
     def buy():
-        found["order"] = call(
-            shop.root, "/orders", lines((1, 1)), customer.tokens["access_token"]
+        found["order"] = post_json(
+            shop.root, "/orders", build_order((1, 1)), customer.tokens["access_token"]
         ).status_code
 
     with serving(database_url, SHOP_WORKERS=workers) as (shop,), requests.Session() as kept:
@@ -272,7 +274,7 @@ def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun(
             buyer.start()
             time.sleep(0.5)
             shop.popen.send_signal(signal.SIGTERM)
-            assert until(lambda: refuses(shop))
+            assert wait_until(lambda: refuses(shop))
             last = kept.get(f"{shop.home}/health/ready", timeout=SOON)
             found["kept"] = last.status_code, last.headers["Connection"]
         buyer.join()
@@ -285,23 +287,23 @@ def refuses(shop: Process) -> bool:
         return probe.connect_ex(("127.0.0.1", shop.port)) == 111
 
 
-def test_a_worker_that_dies_is_replaced(migrated, database_url):
+def test_a_worker_that_dies_is_replaced(migrated_app, database_url):
     with serving(database_url, SHOP_WORKERS="2") as (shop,):
-        assert until(lambda: len(shop.workers()) == 2)
+        assert wait_until(lambda: len(shop.workers()) == 2)
         before = shop.workers()
         os.kill(before[0], signal.SIGKILL)
-        assert until(lambda: len(set(shop.workers()) - set(before)) == 1)
+        assert wait_until(lambda: len(set(shop.workers()) - set(before)) == 1)
 
 
-def test_workers_end_with_their_parent(migrated, database_url):
+def test_workers_end_with_their_parent(migrated_app, database_url):
     with serving(database_url, SHOP_WORKERS="2") as (shop,):
-        assert until(lambda: len(shop.workers()) == 2)
+        assert wait_until(lambda: len(shop.workers()) == 2)
         requests.get(f"{shop.home}/health/ready", timeout=SOON)
         shop.popen.kill()
-        assert until(lambda: refuses(shop))
+        assert wait_until(lambda: refuses(shop))
 
 
-def test_every_worker_has_the_same_accounts(migrated, database_url, customer):
+def test_every_worker_has_the_same_accounts(migrated_app, database_url, customer):
     with serving(database_url, SHOP_WORKERS="3") as (shop,):
         me = f"{shop.root}/users/{customer.id}"
         statuses = {requests.get(me, headers=customer.headers, timeout=SOON).status_code for _ in range(12)}
@@ -316,7 +318,7 @@ def seconds(root: str, path: str) -> float:
 
 
 @pytest.fixture
-def waiters(migrated, database_url) -> Iterator[tuple[str, list[Future[float]]]]:
+def waiters(migrated_app, database_url) -> Iterator[tuple[str, list[Future[float]]]]:
     """A server half of whose threads wait for changes."""
     with serving(database_url, SHOP_THREADS="6") as (one,), ThreadPoolExecutor(3) as pool:
         yield one.root, [pool.submit(seconds, one.root, "/changes?wait=3") for _ in range(3)]
@@ -328,7 +330,7 @@ def test_those_who_wait_keep_nobody_from_an_answer(waiters):
     assert (slowest < 1, min(each.result() for each in waiting) >= 3) == (True, True)
 
 
-def test_as_many_are_at_work_as_have_to_wait(migrated, database_url):
+def test_as_many_are_at_work_as_have_to_wait(migrated_app, database_url):
     with serving(database_url, SHOP_THREADS="8") as (one,), ThreadPoolExecutor(4) as pool:
         began = time.monotonic()
         list(pool.map(lambda _: seconds(one.root, "/changes?wait=2"), range(4)))

@@ -191,35 +191,37 @@ except SettingsError as error:
     assert said == f"{variable}: this needs an extra that is not installed: pip install '.[{extra}]'"
 
 
-def test_a_relative_database_is_a_file_of_the_folder_one_stands_in(here):
-    assert read(database_url="sqlite:///shop.db").database_url == f"sqlite:///{here}/shop.db"
+def test_a_relative_database_is_a_file_of_the_folder_one_stands_in(empty_folder):
+    assert read(database_url="sqlite:///shop.db").database_url == f"sqlite:///{empty_folder}/shop.db"
 
 
-def test_a_dotenv_file_is_read(here):
-    (here / ".env").write_text(f"SHOP_SECRET_KEY='{KEY}'  # mine\nexport SHOP_THREADS=3\n")
+def test_a_dotenv_file_is_read(empty_folder):
+    (empty_folder / ".env").write_text(f"SHOP_SECRET_KEY='{KEY}'  # mine\nexport SHOP_THREADS=3\n")
     assert (read_settings().secret_key, read_settings().threads) == ((KEY,), 3)
 
 
-def test_the_environment_wins_over_a_dotenv_file(here, monkeypatch):
-    (here / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_THREADS=3\n")
+def test_the_environment_wins_over_a_dotenv_file(empty_folder, monkeypatch):
+    (empty_folder / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_THREADS=3\n")
     monkeypatch.setenv("SHOP_THREADS", "4")
     assert read_settings().threads == 4
 
 
-def test_nothing_in_a_dotenv_file_is_expanded(here, monkeypatch):
+def test_nothing_in_a_dotenv_file_is_expanded(empty_folder, monkeypatch):
     monkeypatch.setenv("w", "expanded")
-    (here / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_DATABASE_URL=postgresql://u:p${{w}}@db/shop\n")
+    (empty_folder / ".env").write_text(
+        f"SHOP_SECRET_KEY={KEY}\nSHOP_DATABASE_URL=postgresql://u:p${{w}}@db/shop\n"
+    )
     assert "expanded" not in read_settings().database_url
 
 
-def test_an_unknown_setting_in_a_dotenv_file_is_refused(here):
-    (here / ".env").write_text("SHOP_TREADS=3\n")
+def test_an_unknown_setting_in_a_dotenv_file_is_refused(empty_folder):
+    (empty_folder / ".env").write_text("SHOP_TREADS=3\n")
     with pytest.raises(SettingsError, match="SHOP_TREADS is not a setting"):
         read_settings()
 
 
-def test_a_dotenv_file_that_is_not_text_is_refused(here):
-    (here / ".env").write_bytes(b"SHOP_SECRET_KEY=\xff\xfe\n")
+def test_a_dotenv_file_that_is_not_text_is_refused(empty_folder):
+    (empty_folder / ".env").write_bytes(b"SHOP_SECRET_KEY=\xff\xfe\n")
     with pytest.raises(SettingsError, match=r"^\.env is not text in UTF-8$"):
         read_settings()
 
@@ -233,6 +235,6 @@ def test_the_example_has_one_line_of_comment_above_every_setting():
     assert [line[:1] for line in lines] == ["#", "S"] * len(DEFAULTS)
 
 
-def test_the_example_works_once_a_key_is_filled_in(here):
-    (here / ".env").write_text(EXAMPLE.read_text().replace("SECRET_KEY=", f"SECRET_KEY={KEY}"))
+def test_the_example_works_once_a_key_is_filled_in(empty_folder):
+    (empty_folder / ".env").write_text(EXAMPLE.read_text().replace("SECRET_KEY=", f"SECRET_KEY={KEY}"))
     assert read_settings() == read_settings({"SHOP_SECRET_KEY": KEY})

@@ -16,8 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from shop.app import create_app
 from shop.domain.product import Product
-from tests.conftest import KEY, enrolled, settings_for
-from tests.running import call, serving
+from tests.conftest import KEY, enroll_user, settings_for
+from tests.running import post_json, serving
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -59,7 +59,7 @@ def token(url):
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=5))
         session.commit()
-    return enrolled(app, "grace", "staff")[1]["access_token"]
+    return enroll_user(app, "grace", "staff")[1]["access_token"]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def day(url, token, redis):
         answers = [
             requests.get(f"{shop.root}/products/1?fields=name,secret-of-a-query", headers=parent, timeout=30),
             requests.get(f"{shop.root}/products?q=secret-of-a-query", headers=parent, timeout=30),
-            call(shop.root, "/orders", {"items": [{"product_id": 1, "quantity": 3}]}, token),
+            post_json(shop.root, "/orders", {"items": [{"product_id": 1, "quantity": 3}]}, token),
             requests.get(f"http://127.0.0.1:{shop.port}/health/ready", timeout=30),
             requests.get(f"{shop.root}/secret-of-a-path", timeout=30),
         ]
@@ -166,7 +166,7 @@ def test_the_service_has_a_name(day):
 
 
 @pytest.fixture
-def traced(own_logs, monkeypatch):
+def traced(isolated_logging, monkeypatch):
     """A shop in this process, whose collector answers; what it logs goes to the test's stderr."""
     collector = Collector()
     threading.Thread(target=collector.serve_forever, args=(0.02,), daemon=True).start()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.load import stage
+from tests.load import build_shop
 from tests.running import Process, serving
 
 FEW, MANY = 300, 1500  # requests of each kind: to warm up, and to measure
@@ -54,8 +54,8 @@ def memory(process: Process) -> float:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    scene = stage(f"sqlite:///{tmp_path_factory.mktemp('memory') / 'shop.db'}")
-    with serving(scene.url) as (process,):
+    stocked_shop = build_shop(f"sqlite:///{tmp_path_factory.mktemp('memory') / 'shop.db'}")
+    with serving(stocked_shop.url) as (process,):
         fill_response_cache(process)
         yield process
 
@@ -79,8 +79,8 @@ def test_memory_stays_flat(server: Process, kind: str) -> None:
 
 
 def test_logins_on_all_threads_keep_the_memory_of_a_few_hashes(tmp_path: Path) -> None:
-    scene = stage(f"sqlite:///{tmp_path / 'shop.db'}")
-    with serving(scene.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
+    stocked_shop = build_shop(f"sqlite:///{tmp_path / 'shop.db'}")
+    with serving(stocked_shop.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
         body = {"username": "ada", "password": "wrong-password"}
         before = memory(process)
         with ThreadPoolExecutor(12) as clients:

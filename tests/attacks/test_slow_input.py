@@ -32,7 +32,7 @@ REQUESTS = [
     ("OPTIONS", "/api/v1/products"), ("GET", "/static/swagger-ui.css"), ("GET", "/graphql"), ("POST", "/graphql"),
     ("GET", "/profile"), ("GET", "/api/v1/changes"),
 ]  # fmt: skip
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 def hostile(length: int = LONG) -> Iterator[str]:

@@ -15,15 +15,15 @@ from shop.services.housekeeping import Housekeeper
 from shop.storage import idempotency
 from shop.storage.idempotency import Replay
 from shop.storage.transactions import OPERATOR, Context
-from tests.load import lines, stage, until
-from tests.running import call, serving
+from tests.load import build_order, build_shop, wait_until
+from tests.running import post_json, serving
 
-GROUNDS = ["sqlite", "postgresql"]
+BACKENDS = ["sqlite", "postgresql"]
 HOURS = 24
 
 
 def place(customer, product_id=1, quantity=5, **headers):
-    return customer.post("/api/v1/orders", lines((product_id, quantity)), headers=headers)
+    return customer.post("/api/v1/orders", build_order((product_id, quantity)), headers=headers)
 
 
 def make_older(app, hours=HOURS):
@@ -91,12 +91,14 @@ class TestAnOrderThatIsNotPaid:
 
 
 def test_a_server_cancels_what_is_overdue_by_itself(tmp_path):
-    scene = stage(f"sqlite:///{tmp_path / 'shop.db'}")
-    with serving(scene.url) as (shop,):
-        order = call(shop.root, "/orders", lines((1, 5)), scene.token).json()["_links"]["self"]["href"]
-        make_older(scene.app)
-        token = {"Authorization": f"Bearer {scene.token}"}
-        assert until(
+    stocked_shop = build_shop(f"sqlite:///{tmp_path / 'shop.db'}")
+    with serving(stocked_shop.url) as (shop,):
+        order = post_json(shop.root, "/orders", build_order((1, 5)), stocked_shop.token).json()["_links"][
+            "self"
+        ]["href"]
+        make_older(stocked_shop.app)
+        token = {"Authorization": f"Bearer {stocked_shop.token}"}
+        assert wait_until(
             lambda: requests.get(order, headers=token, timeout=5).json()["status"] == "cancelled",
             housekeeping.FIRST_RUN_SECONDS + 10,
         )

@@ -17,8 +17,8 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import PASSWORD, enrolled, settings_for
-from tests.running import Process, call, serving
+from tests.conftest import PASSWORD, enroll_user, settings_for
+from tests.running import Process, post_json, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIETLY = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -53,7 +53,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> str:
         session.add_all([Product(description="Made to last.", **each) for each in goods])
         session.commit()
     for name, role in PEOPLE.items():
-        enrolled(app, name, role)
+        enroll_user(app, name, role)
     return url
 
 
@@ -156,7 +156,7 @@ def goods(served: Process, logins: Callable[[str], dict[str, Any]]) -> Callable[
     """Adds a product to the shop that is served; tells where it is."""
 
     def add(name: str, price: float = 10, stock: int = 5) -> str:
-        made = call(
+        made = post_json(
             served.root,
             "/products",
             {"name": name, "price": price, "stock": stock},

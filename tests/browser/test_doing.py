@@ -4,7 +4,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.running import call
+from tests.running import post_json
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ class TestALostNetwork:
 
 def test_every_order_can_be_driven_to_its_end_by_the_forms(reader, served, goods, logins):
     place = goods("Long story").removeprefix(served.root)
-    order = call(served.root, f"{place}/buy", {"quantity": 1}, logins("ada")["access_token"])
+    order = post_json(served.root, f"{place}/buy", {"quantity": 1}, logins("ada")["access_token"])
     reader.known(logins("grace")).open(order.headers["Location"])
     reader.form("Mark as paid").get_by_label("Reference").fill("P-1")
     reader.button("Mark as paid").click()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shop.client.client import Client, Problem, Resource
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 BIN, EXAMPLE = Path(sys.executable).parent, Path("examples/library.py")
 MEMBER, LIBRARIAN = "ada-likes-to-read", "grace-keeps-the-books"
@@ -20,12 +20,12 @@ TITLES = ["Emma", "Middlemarch", "Walden"]
 @contextmanager
 def serving(app: Path, folder: Path) -> Iterator[str]:
     """Serve a library from an empty folder; gives the first URL, when there are three books."""
-    port = free_port()
+    port = find_free_port()
     command = [BIN / "flask", "--app", app.absolute(), "run", "--port", str(port)]
     log = (folder / "log").open("w")
     with subprocess.Popen(command, cwd=folder, stderr=log, env={"PATH": os.environ["PATH"]}) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             home = f"http://127.0.0.1:{port}/"
             for title in TITLES:
                 connect(home, LIBRARIAN).home().submit("create", title=title)

@@ -7,7 +7,7 @@ import pytest
 
 from tests import servers
 from tests.conftest import fresh_postgres
-from tests.load import Stage, stage
+from tests.load import StockedShop, build_shop
 from tests.servers import Cluster
 
 
@@ -19,16 +19,16 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def scene(cluster: Cluster) -> Iterator[Stage]:
+def stocked_shop(cluster: Cluster) -> Iterator[StockedShop]:
     """An open shop on that PostgreSQL."""
     with fresh_postgres(cluster.url) as url:
-        made = stage(url)
+        made = build_shop(url)
         yield made
         with made.app.app_context():
             made.app.extensions["shop"].engine.dispose()
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Stage:
+def sqlite_shop(tmp_path: Path) -> StockedShop:
     """An open shop on SQLite."""
-    return stage(f"sqlite:///{tmp_path / 'shop.db'}")
+    return build_shop(f"sqlite:///{tmp_path / 'shop.db'}")

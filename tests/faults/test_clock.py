@@ -8,20 +8,20 @@ import pytest
 import requests
 
 from tests.conftest import PASSWORD
-from tests.load import lines, shopping
-from tests.running import Process, call, serving
+from tests.load import build_order, buying
+from tests.running import Process, post_json, serving
 
 FASTER = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
 @pytest.fixture
-def skewed(small):
+def skewed(sqlite_shop):
     """Two nodes of one shop, the second of them an hour ahead."""
     if not shutil.which("faketime"):
         pytest.skip("faketime is not installed")
-    ahead = Process(small.url, settings=FASTER, before=("faketime", "-f", "+1h")).start()
+    ahead = Process(sqlite_shop.url, settings=FASTER, before=("faketime", "-f", "+1h")).start()
     try:
-        with serving(small.url) as (right,):
+        with serving(sqlite_shop.url) as (right,):
             yield right, ahead
     finally:
         ahead.kill()  # faketime stands between, and hands no signal on
@@ -35,21 +35,25 @@ def login(node: Process) -> str:
 def test_a_token_of_one_is_refused_by_the_other_and_nothing_breaks(skewed):
     tokens = [login(node) for node in skewed]
     answers = [
-        [call(node.root, "/orders", lines((1, 1)), token).status_code for token in tokens] for node in skewed
+        [post_json(node.root, "/orders", build_order((1, 1)), token).status_code for token in tokens]
+        for node in skewed
     ]
     assert answers == [[201, 401], [401, 201]]
 
 
 def test_a_key_is_known_to_both(skewed):
-    orders = [call(node.root, "/orders", lines((1, 1)), login(node), "one").json()["id"] for node in skewed]
+    orders = [
+        post_json(node.root, "/orders", build_order((1, 1)), login(node), "one").json()["id"]
+        for node in skewed
+    ]
     assert orders[0] == orders[1]
 
 
-def test_a_node_that_is_ahead_sells_each_thing_once(skewed, small):
+def test_a_node_that_is_ahead_sells_each_thing_once(skewed, sqlite_shop):
     _, ahead = skewed
-    with shopping([ahead.root], login(ahead)) as load:
-        assert load.goes_on()
-    assert load.flaws(small) == []
+    with buying([ahead.root], login(ahead)) as buyers:
+        assert buyers.can_buy()
+    assert buyers.find_flaws(sqlite_shop) == []
 
 
 BEFORE_AND_AFTER = """

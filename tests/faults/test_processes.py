@@ -7,15 +7,15 @@ import threading
 
 import psutil
 
-from tests.load import shopping, until
+from tests.load import buying, wait_until
 from tests.running import serving
 
 CLIENTS = 12
 
 
-def test_a_worker_that_is_killed_fails_no_request_of_another(small):
-    with serving(small.url, SHOP_WORKERS="2") as (shop,):
-        assert until(lambda: len(shop.workers()) == 2)
+def test_a_worker_that_is_killed_fails_no_request_of_another(sqlite_shop):
+    with serving(sqlite_shop.url, SHOP_WORKERS="2") as (shop,):
+        assert wait_until(lambda: len(shop.workers()) == 2)
         over, failed, clients = threading.Event(), set(), []
         for _ in range(CLIENTS):
             clients.append(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=5))
@@ -25,7 +25,7 @@ def test_a_worker_that_is_killed_fails_no_request_of_another(small):
         victim, survivor = sorted(shop.workers(), key=lambda pid: len(served(pid)))
         spared = served(survivor) & {each.sock.getsockname()[1] for each in clients}
         os.kill(victim, signal.SIGKILL)
-        assert until(lambda: len(shop.workers()) == 2 and victim not in shop.workers())
+        assert wait_until(lambda: len(shop.workers()) == 2 and victim not in shop.workers())
         over.set()
         [thread.join() for thread in threads]
     assert spared
@@ -53,19 +53,25 @@ def keep_asking(client: http.client.HTTPConnection, over: threading.Event, faile
             return
 
 
-def test_workers_killed_one_after_the_other_lose_no_order(small):
-    with serving(small.url, SHOP_WORKERS="2") as (shop,), shopping([shop.root], small.token) as load:
+def test_workers_killed_one_after_the_other_lose_no_order(sqlite_shop):
+    with (
+        serving(sqlite_shop.url, SHOP_WORKERS="2") as (shop,),
+        buying([shop.root], sqlite_shop.token) as buyers,
+    ):
         for _ in range(3):
-            assert until(lambda: len(shop.workers()) == 2)
+            assert wait_until(lambda: len(shop.workers()) == 2)
             os.kill(shop.workers()[0], signal.SIGKILL)
-            assert load.goes_on()
-    assert load.flaws(small, cut=True) == []
+            assert buyers.can_buy()
+    assert buyers.find_flaws(sqlite_shop, cut=True) == []
 
 
-def test_a_server_that_is_told_to_stop_fails_no_request_in_flight(small):
-    with serving(small.url, SHOP_WORKERS="2") as (shop,), shopping([shop.root], small.token) as load:
+def test_a_server_that_is_told_to_stop_fails_no_request_in_flight(sqlite_shop):
+    with (
+        serving(sqlite_shop.url, SHOP_WORKERS="2") as (shop,),
+        buying([shop.root], sqlite_shop.token) as buyers,
+    ):
         assert shop.stop() == 0
         shop.start()
-        assert load.goes_on()
-    assert [each for each in load.broken if "refused" not in each] == []
-    assert load.flaws(small, cut=True) == []
+        assert buyers.can_buy()
+    assert [each for each in buyers.broken if "refused" not in each] == []
+    assert buyers.find_flaws(sqlite_shop, cut=True) == []

@@ -8,36 +8,36 @@ from pathlib import Path
 
 import requests
 
-from tests.load import shopping
+from tests.load import buying
 from tests.running import serving
 
 
-def test_while_another_process_holds_the_database_it_is_read_and_writers_come_again(small):
-    with serving(small.url) as (shop,), shopping([shop.root], small.token, clients=7) as load:
-        with closing(sqlite3.connect(file(small), isolation_level=None)) as other:
+def test_while_another_process_holds_the_database_it_is_read_and_writers_come_again(sqlite_shop):
+    with serving(sqlite_shop.url) as (shop,), buying([shop.root], sqlite_shop.token, clients=7) as buyers:
+        with closing(sqlite3.connect(file(sqlite_shop), isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             time.sleep(9)
-            assert load.refused() > 0
+            assert buyers.count_refused() > 0
             assert requests.get(f"{shop.root}/products", timeout=1).status_code == 200
-        assert load.goes_on()
-    assert load.flaws(small) == []
+        assert buyers.can_buy()
+    assert buyers.find_flaws(sqlite_shop) == []
 
 
-def file(scene) -> Path:
-    return Path(scene.url.removeprefix("sqlite:///"))
+def file(stocked_shop) -> Path:
+    return Path(stocked_shop.url.removeprefix("sqlite:///"))
 
 
-def test_while_the_disk_is_full_the_shop_is_read_and_takes_orders_again_when_it_is_not(small):
-    with serving(small.url) as (shop,), shopping([shop.root], small.token) as load:
+def test_while_the_disk_is_full_the_shop_is_read_and_takes_orders_again_when_it_is_not(sqlite_shop):
+    with serving(sqlite_shop.url) as (shop,), buying([shop.root], sqlite_shop.token) as buyers:
         limit(shop, 4096)
-        before = len(load.acknowledged)
-        while load.refused() < 16:
+        before = len(buyers.acknowledged)
+        while buyers.count_refused() < 16:
             time.sleep(0.05)
         assert requests.get(f"{shop.root}/products", timeout=1).status_code == 200
-        assert len(load.acknowledged) <= before + 8
+        assert len(buyers.acknowledged) <= before + 8
         limit(shop, resource.RLIM_INFINITY)
-        assert load.goes_on()
-    assert load.flaws(small) == []
+        assert buyers.can_buy()
+    assert buyers.find_flaws(sqlite_shop) == []
 
 
 def limit(shop, size: int) -> None:

@@ -10,7 +10,7 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import Person, enrolled, settings_for
+from tests.conftest import Person, enroll_user, settings_for
 from tests.running import Process, serving
 
 GRAPHQL = "application/graphql-response+json"
@@ -61,6 +61,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Laptop", description="", price=99900, stock=50))
         session.commit()
-    enrolled(app, "ada", CUSTOMER), enrolled(app, "grace", STAFF)
+    enroll_user(app, "ada", CUSTOMER), enroll_user(app, "grace", STAFF)
     with serving(url, login_rate_limit="1000000/second") as (process,):
         yield process

@@ -10,7 +10,7 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.model.entity import now
 
-GROUNDS = ["sqlite", "postgresql"]
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture

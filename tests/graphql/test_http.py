@@ -252,7 +252,7 @@ print("graphql" in shop.get("/").text + shop.get("/docs").text + shop.get("/prof
 """
 
 
-def test_without_the_extra_the_shop_says_nothing_of_it(here, app):
+def test_without_the_extra_the_shop_says_nothing_of_it(empty_folder, app):
     environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": app.extensions["shop"].settings.database_url}
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT], env=environ, capture_output=True, text=True, timeout=60

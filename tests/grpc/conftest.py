@@ -15,7 +15,7 @@ def kind():
 
 
 @pytest.fixture(scope="module")
-def migrated(kind, request, tmp_path_factory):
+def migrated_app(kind, request, tmp_path_factory):
     if kind == "sqlite":
         yield made(f"sqlite:///{tmp_path_factory.mktemp('grpc') / 'shop.db'}")
     else:

@@ -12,7 +12,7 @@ import pytest
 from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia.callers import group_address
-from tests.grpc_client import Line, Refused, calling, end
+from tests.grpc_client import CallError, GrpcClient, read_error, serving_grpc
 from tests.running import Process
 
 GET, WATCH = "/shop.v1.ProductService/GetProduct", "/shop.v1.ProductService/WatchProducts"
@@ -28,7 +28,7 @@ def url(app):
 @pytest.fixture
 def proxied(url):
     """A server that takes this machine for its proxy, so that a call can come from any address."""
-    with calling(url, SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+    with serving_grpc(url, SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
         yield shop
 
 
@@ -120,11 +120,11 @@ class TestCallsUnderWay:
             codes, _ = run(open_many(proxied.port, [WATCH], MAX_STREAMS_PER_CALLER, "198.51.100.1", b""))
             assert codes == {}
 
-    def test_too_many_are_told_so(self, line, lamp):
-        streams = [line.follow("WatchProducts") for _ in range(MAX_STREAMS_PER_CALLER)]
+    def test_too_many_are_told_so(self, grpc_client, lamp):
+        streams = [grpc_client.follow("WatchProducts") for _ in range(MAX_STREAMS_PER_CALLER)]
         for each in streams:
             next(each)
-        refused = end(line.follow("WatchProducts"))
+        refused = read_error(grpc_client.follow("WatchProducts"))
         for each in streams:
             each.cancel()
         assert (refused.code, refused.reason, refused.details["RetryInfo"].retry_delay.seconds) == (
@@ -142,22 +142,22 @@ class TestTheAddress:
         )
 
     def test_that_a_client_claims_counts_for_nothing_without_a_proxy(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute") as shop:
             codes = [self.call(shop.port, f"198.51.100.{n}") for n in range(3)]
         assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
 
     def test_that_the_proxy_names_is_counted(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
             codes = [self.call(shop.port, f"spoofed, 198.51.100.{n}") for n in range(3)]
         assert codes == ["OK", "OK", "OK"]
 
     def test_that_is_none_is_that_of_the_proxy(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
             codes = [self.call(shop.port, f"nowhere-{n}") for n in range(3)]
         assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
 
     def call(self, port, address):
-        method = Line(port).method("GetProduct", raw=True)
+        method = GrpcClient(port).method("GetProduct", raw=True)
         try:
             method(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", address),))
         except grpc.RpcError as error:
@@ -167,10 +167,10 @@ class TestTheAddress:
 
 class TestACallWithoutAMessage:
     def test_is_counted_when_it_comes(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="5/minute") as shop:
             run(open_many(shop.port, [GET], 5))
-            with pytest.raises(Refused, match="RESOURCE_EXHAUSTED"):
-                Line(shop.port).call("GetProduct", id=lamp)
+            with pytest.raises(CallError, match="RESOURCE_EXHAUSTED"):
+                GrpcClient(shop.port).call("GetProduct", id=lamp)
 
     @pytest.mark.parametrize("path", [GET, WATCH, CHECK, WATCH_HEALTH])
     def test_is_not_waited_for_long(self, url, lamp, path):
@@ -180,24 +180,24 @@ class TestACallWithoutAMessage:
 
 
 class TestAnOldStream:
-    def test_ends_and_tells_where_to_go_on(self, url, line, boss, lamp):
+    def test_ends_and_tells_where_to_go_on(self, url, grpc_client, boss, lamp):
         with serve_with_short_timeouts(url) as shop:
-            stream = Line(shop.port).follow("WatchProducts")
+            stream = GrpcClient(shop.port).follow("WatchProducts")
             cursor = next(stream).cursor
-            refused = end(stream)
+            refused = read_error(stream)
         assert (refused.code, refused.reason, refused.trailers["shop-cursor"]) == (
             "UNAVAILABLE",
             "STREAM_TOO_OLD",
             str(cursor),
         )
 
-    def test_goes_on_without_a_loss(self, url, line, boss, lamp):
+    def test_goes_on_without_a_loss(self, url, grpc_client, boss, lamp):
         with serve_with_short_timeouts(url) as shop:
-            follower = Line(shop.port)
+            follower = GrpcClient(shop.port)
             first = follower.follow("WatchProducts")
             next(first)
-            cursor = int(end(first).trailers["shop-cursor"])
-            line.call("RestockProduct", boss, id=lamp, amount=1)
+            cursor = int(read_error(first).trailers["shop-cursor"])
+            grpc_client.call("RestockProduct", boss, id=lamp, amount=1)
             second = follower.follow("WatchProducts", cursor=cursor)
             changes = [next(second).cursor, next(second).cursor]
         assert changes == [cursor, cursor + 1]
@@ -206,27 +206,29 @@ class TestAnOldStream:
     def test_of_any_kind_ends(self, url, boss, lamp, name):
         silent = iter(lambda: time.sleep(5), 0) if name == "LivePriceUpdates" else None
         with serve_with_short_timeouts(url) as shop:
-            assert end(Line(shop.port).follow(name, boss, given=silent)).reason == "STREAM_TOO_OLD"
+            assert (
+                read_error(GrpcClient(shop.port).follow(name, boss, given=silent)).reason == "STREAM_TOO_OLD"
+            )
 
 
 def test_each_request_of_reflection_is_counted(url):
-    with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
-        channel = Line(shop.port).channel
+    with serving_grpc(url, SHOP_RATE_LIMIT="5/minute") as shop:
+        channel = GrpcClient(shop.port).channel
         answers = channel.stream_stream(REFLECT)(iter([b"\x3a\x00"] * 9), timeout=5)
         with pytest.raises(grpc.RpcError) as caught:
             list(answers)
     assert caught.value.code().name == "RESOURCE_EXHAUSTED"
 
 
-def test_health_of_a_service_that_is_not_there_is_not_found(line):
+def test_health_of_a_service_that_is_not_there_is_not_found(grpc_client):
     with pytest.raises(grpc.RpcError) as caught:
-        line.channel.unary_unary(CHECK)(b"\x0a\x01x", timeout=5)
+        grpc_client.channel.unary_unary(CHECK)(b"\x0a\x01x", timeout=5)
     assert caught.value.code().name == "NOT_FOUND"
 
 
 def test_health_is_watched_until_it_changes(url):
-    with calling(url) as shop:
-        states = Line(shop.port).channel.unary_stream(WATCH_HEALTH)(b"", timeout=10)
+    with serving_grpc(url) as shop:
+        states = GrpcClient(shop.port).channel.unary_stream(WATCH_HEALTH)(b"", timeout=10)
         first = next(states)
         shop.popen.terminate()
         second = next(states)
@@ -234,8 +236,8 @@ def test_health_is_watched_until_it_changes(url):
 
 
 def test_health_costs_nothing(url):
-    with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
-        check = Line(shop.port).channel.unary_unary(CHECK)
+    with serving_grpc(url, SHOP_RATE_LIMIT="2/minute") as shop:
+        check = GrpcClient(shop.port).channel.unary_unary(CHECK)
         assert [check(b"", timeout=5) for _ in range(5)] == [b"\x08\x01"] * 5
 
 

@@ -1,6 +1,6 @@
-"""The doors, driven alike: what comes back is the code of a refusal, or what the thing is now.
+"""One client for each door, with the same methods: they return the state of the entity, or the code of an error.
 
-A door that joins needs these five words and a column of codes; the cases are for all.
+A new door needs a class with these methods; the test cases are the same for all doors.
 """
 
 from typing import Any
@@ -11,48 +11,50 @@ from shop.domain.user import User
 from shop.doors.graphql.conversions import to_camel_case
 from shop.doors.graphql.errors import RENAMED_CODES
 from shop.doors.graphql.mutations import get_mutation_name
-from shop.doors.grpc.methods import get_method_name as called
+from shop.doors.grpc.methods import get_method_name
 from shop.doors.resources import find_resource
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
 from shop.model.moves import get_moves
 from tests.conftest import Person
-from tests.grpc_client import Line, Refused, money, plainly
+from tests.grpc_client import CallError, GrpcClient, build_money, to_dict
 
-KINDS = {"products": Product, "users": User, "orders": Order}
+ENTITIES = {"products": Product, "users": User, "orders": Order}
 State = dict[str, Any]
 
 
-class Rest:
-    """By links and methods; a problem says its code in its type."""
+class RestClient:
+    """REST: the code of a problem is in its type."""
 
-    def look(self, who: Person, kind: str, id: int) -> str | State:
-        return self.outcome(who.get(f"/api/v1/{kind}/{id}"))
+    def get(self, who: Person, kind: str, id: int) -> str | State:
+        return self.read_outcome(who.get(f"/api/v1/{kind}/{id}"))
 
-    def many(self, who: Person, kind: str) -> str | list[State]:
-        found = self.outcome(who.get(f"/api/v1/{kind}"))
-        return found if isinstance(found, str) else [self.plain(each) for each in found["_embedded"]["item"]]
+    def list_all(self, who: Person, kind: str) -> str | list[State]:
+        found = self.read_outcome(who.get(f"/api/v1/{kind}"))
+        return (
+            found if isinstance(found, str) else [self.normalize(each) for each in found["_embedded"]["item"]]
+        )
 
-    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
-        return self.outcome(
+    def create(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+        return self.read_outcome(
             who.post(f"/api/v1/{kind}", words, headers={"Idempotency-Key": key} if key else {})
         )
 
-    def move(
+    def perform(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
-        move = get_moves(KINDS[kind])[name]
+        move = get_moves(ENTITIES[kind])[name]
         method, url = MOVE_METHODS.get(name, ("POST",))[-1], f"/api/v1/{kind}/{id}{get_move_path(move)}"
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         headers |= {"Idempotency-Key": key} if key else {}
-        return self.outcome(who.call(method, url, json=words, headers=headers))
+        return self.read_outcome(who.call(method, url, json=words, headers=headers))
 
-    def outcome(self, answer: Any) -> str | State:
+    def read_outcome(self, answer: Any) -> str | State:
         if answer.status_code < 400:
-            return self.plain(answer.json or {})
+            return self.normalize(answer.json or {})
         return answer.json["type"].rpartition("#")[2]
 
-    def plain(self, state: State) -> State:
-        """What every door says, spelled the same."""
+    def normalize(self, state: State) -> State:
+        """Return the state in the spelling that is the same for all doors."""
         named = {name: value for name, value in state.items() if name != "_etag"}
         return {**named, **({"etag": state["_etag"].strip('"')} if "_etag" in state else {})}
 
@@ -63,98 +65,107 @@ FIELDS = {
     "orders": "id status total currency reference tracking etag can items { productId quantity total }",
 }
 TYPES = {"str": "String!", "int": "Int!", "float": "Money!", "list": "[LineInput!]!"}
-NAMED = {"id": "ID!", "price": "Money!"}
+TYPES_BY_NAME = {"id": "ID!", "price": "Money!"}
 
 
-class GraphQL:
-    """By queries and mutations; an error says its code in its extensions."""
+class GraphQLClient:
+    """GraphQL: the code of an error is in its extensions."""
 
-    def look(self, who: Person, kind: str, id: int) -> str | State:
+    def get(self, who: Person, kind: str, id: int) -> str | State:
         one = kind.removesuffix("s")
-        return self.outcome(who, f"{{ {one}(id: {id}) {{ {FIELDS[kind]} }} }}", one)
+        return self.read_outcome(who, f"{{ {one}(id: {id}) {{ {FIELDS[kind]} }} }}", one)
 
-    def many(self, who: Person, kind: str) -> str | list[State]:
-        found = self.outcome(who, f"{{ {kind} {{ nodes {{ {FIELDS[kind]} }} }} }}", kind)
-        return found if isinstance(found, str) else [self.plain(each) for each in found["nodes"]]
+    def list_all(self, who: Person, kind: str) -> str | list[State]:
+        found = self.read_outcome(who, f"{{ {kind} {{ nodes {{ {FIELDS[kind]} }} }} }}", kind)
+        return found if isinstance(found, str) else [self.normalize(each) for each in found["nodes"]]
 
-    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+    def create(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
         name = {"users": "register", "orders": "placeOrder", "products": "createProduct"}[kind]
-        return self.mutate(who, kind, name, self.spelled(words), key)
+        return self.mutate(who, kind, name, self.to_graphql(words), key)
 
-    def move(
+    def perform(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
         made = "orders" if name == "buy" else kind
-        said = {"id": str(id), **self.spelled(words), **({"etag": etag} if etag else {})}
+        said = {"id": str(id), **self.to_graphql(words), **({"etag": etag} if etag else {})}
         return self.mutate(
-            who, made, get_mutation_name(find_resource(KINDS[kind]), get_moves(KINDS[kind])[name]), said, key
+            who,
+            made,
+            get_mutation_name(find_resource(ENTITIES[kind]), get_moves(ENTITIES[kind])[name]),
+            said,
+            key,
         )
 
     def mutate(self, who: Person, kind: str, name: str, words: State, key: str) -> str | State:
         words |= {"idempotencyKey": key} if key else {}
         field = kind.removesuffix("s")
         shown = "ok" if name.startswith("delete") else f"{field} {{ {FIELDS[kind]} }}"
-        types = {**{arg: TYPES[type(value).__name__] for arg, value in words.items()}, **NAMED}
+        types = {**{arg: TYPES[type(value).__name__] for arg, value in words.items()}, **TYPES_BY_NAME}
         declared = ", ".join(f"${arg}: {types[arg]}" for arg in words)
         passed = ", ".join(f"{arg}: ${arg}" for arg in words)
         query = f"mutation({declared}) {{ made: {name}({passed}) {{ {shown} }} }}"
-        found = self.outcome(who, query, "made", words)
-        return found if isinstance(found, str) else self.plain(found.get(field, {}))
+        found = self.read_outcome(who, query, "made", words)
+        return found if isinstance(found, str) else self.normalize(found.get(field, {}))
 
-    def outcome(self, who: Person, query: str, name: str, variables: State | None = None) -> str | State:
+    def read_outcome(self, who: Person, query: str, name: str, variables: State | None = None) -> str | State:
         answer = who.post("/graphql", {"query": query, "variables": variables or {}}).json
         if errors := answer.get("errors"):
             word = errors[0]["extensions"]["code"]
             return {name: code for code, name in RENAMED_CODES.items()}.get(word, word.lower())
         found = answer["data"][name]
-        return "not_found" if found is None else self.plain(found)
+        return "not_found" if found is None else self.normalize(found)
 
-    def spelled(self, words: Any) -> Any:
+    def to_graphql(self, words: Any) -> Any:
         if isinstance(words, list):
-            return [self.spelled(each) for each in words]
+            return [self.to_graphql(each) for each in words]
         if isinstance(words, dict):
             return {
-                to_camel_case(name): str(value) if name == "product_id" else self.spelled(value)
+                to_camel_case(name): str(value) if name == "product_id" else self.to_graphql(value)
                 for name, value in words.items()
             }
         return words
 
-    def plain(self, state: Any) -> Any:
+    def normalize(self, state: Any) -> Any:
         if isinstance(state, dict) and isinstance(state.get("id"), str):
             return {**state, "id": int(state["id"].partition(":")[2])}
         return state
 
 
-class Grpc:
-    """By calls; a refusal says its code in its ErrorInfo."""
+class GrpcDoorClient:
+    """gRPC: the code of an error is in its ErrorInfo."""
 
-    line: Line
+    grpc_client: GrpcClient
 
-    def look(self, who: Person, kind: str, id: int) -> str | State:
-        return self.call(who, f"Get{KINDS[kind].__name__}", {"id": id})
+    def get(self, who: Person, kind: str, id: int) -> str | State:
+        return self.call(who, f"Get{ENTITIES[kind].__name__}", {"id": id})
 
-    def many(self, who: Person, kind: str) -> str | list[State]:
-        found = self.call(who, f"List{KINDS[kind].__name__}s", {})
+    def list_all(self, who: Person, kind: str) -> str | list[State]:
+        found = self.call(who, f"List{ENTITIES[kind].__name__}s", {})
         return found if isinstance(found, str) else found[kind]
 
-    def begin(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
-        (move,) = (each for each in get_moves(KINDS[kind]).values() if each.is_creation)
-        return self.call(who, called(find_resource(KINDS[kind]), move), {**words, "request_id": key})
+    def create(self, who: Person, kind: str, words: State, key: str = "") -> str | State:
+        (move,) = (each for each in get_moves(ENTITIES[kind]).values() if each.is_creation)
+        return self.call(
+            who, get_method_name(find_resource(ENTITIES[kind]), move), {**words, "request_id": key}
+        )
 
-    def move(
+    def perform(
         self, who: Person, kind: str, id: int, name: str, words: State, etag: str = "", key: str = ""
     ) -> str | State:
-        name = called(find_resource(KINDS[kind]), get_moves(KINDS[kind])[name])
+        name = get_method_name(find_resource(ENTITIES[kind]), get_moves(ENTITIES[kind])[name])
         return self.call(who, name, {**words, "id": id, "etag": etag, "request_id": key})
 
     def call(self, who: Person, name: str, words: State) -> str | State:
-        said = {field: money(str(value)) if type(value) is float else value for field, value in words.items()}
+        said = {
+            field: build_money(str(value)) if type(value) is float else value
+            for field, value in words.items()
+        }
         try:
-            found = plainly(self.line.call(name, who.tokens.get("access_token", ""), **said))
-        except Refused as refused:
+            found = to_dict(self.grpc_client.call(name, who.tokens.get("access_token", ""), **said))
+        except CallError as refused:
             return refused.reason.lower()
         only = next(iter(found.values()), {})
         return only if isinstance(only, dict) else found
 
 
-DOORS = {"rest": Rest(), "graphql": GraphQL(), "grpc": Grpc()}
+DOORS = {"rest": RestClient(), "graphql": GraphQLClient(), "grpc": GrpcDoorClient()}

@@ -189,7 +189,7 @@ class TestTheEndOfV1:
 @example(prefix="/api/v1/", rest="a\r\nSet-Cookie: a=b")
 @example(prefix="/api/v1/", rest="\u20ac\u0661")
 @example(prefix="/api/", rest="v1x/products")
-def test_the_end_of_v1_links_to_three_places_whatever_the_path(ending, migrated, prefix, rest):
+def test_the_end_of_v1_links_to_three_places_whatever_the_path(ending, migrated_app, prefix, rest):
     path = prefix + quote(rest, safe="")
     answer = ending.get(path)
     links = parse_links(answer.headers.getlist("Link"))

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 
 from shop.app import create_app
 from tests.conftest import HEAD, settings_for
-from tests.servers import free_port
+from tests.servers import find_free_port
 
 pytestmark = pytest.mark.v1  # health stands outside the versions
 
@@ -28,7 +28,7 @@ def asked(shop):
 
 
 @pytest.fixture
-def alone(tmp_path, own_logs):
+def alone(tmp_path, isolated_logging):
     """What a shop that needs no database of ours says of itself."""
     return lambda url=f"sqlite:///{tmp_path}/empty.db", **more: asked(create_app(settings_for(url, **more)))
 
@@ -61,13 +61,13 @@ def test_nobody_keeps_what_was_said(client):
     assert client.get("/health/ready").headers["Cache-Control"] == "no-store"
 
 
-def test_life_needs_no_database(own_logs):
+def test_life_needs_no_database(isolated_logging):
     client = create_app(settings_for("sqlite:////no/folder/shop.db")).test_client()
     assert client.get("/health/live").json == {"status": "up"}
 
 
 def test_a_database_that_is_away_is_told_without_a_word_of_where(alone):
-    answer, _ = alone(f"postgresql://hidden:hidden@127.0.0.1:{(port := free_port())}/hidden")
+    answer, _ = alone(f"postgresql://hidden:hidden@127.0.0.1:{(port := find_free_port())}/hidden")
     assert (answer.status_code, answer.headers["Retry-After"], answer.json["database"]) == (503, "2", "down")
     assert not {"hidden", str(port), "127.0.0.1"} & set(answer.text.replace('"', " ").split())
 
@@ -77,8 +77,8 @@ def test_a_database_that_hangs_is_told_within_a_second(alone, deaf):
     assert (answer.status_code, answer.json["database"], 0.7 < seconds < 1.8) == (503, "down", True)
 
 
-def test_a_table_that_is_locked_is_told_within_a_second(app, ground, database_url):
-    if ground != "postgresql":
+def test_a_table_that_is_locked_is_told_within_a_second(app, backend, database_url):
+    if backend != "postgresql":
         pytest.skip("readers of SQLite wait for nobody")
     with create_engine(database_url).begin() as other:
         other.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
@@ -86,8 +86,8 @@ def test_a_table_that_is_locked_is_told_within_a_second(app, ground, database_ur
     assert (answer.status_code, seconds < 1.8) == (503, True)
 
 
-def test_a_shop_is_ready_again_as_soon_as_its_database_is(app, client, ground, database_url):
-    if ground != "postgresql":
+def test_a_shop_is_ready_again_as_soon_as_its_database_is(app, client, backend, database_url):
+    if backend != "postgresql":
         pytest.skip("readers of SQLite wait for nobody")
     with create_engine(database_url).begin() as other:
         other.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
@@ -95,7 +95,7 @@ def test_a_shop_is_ready_again_as_soon_as_its_database_is(app, client, ground, d
     assert client.get("/health/ready").status_code == 200
 
 
-def test_however_many_ask_the_database_is_asked_once(deaf, own_logs):
+def test_however_many_ask_the_database_is_asked_once(deaf, isolated_logging):
     shop = create_app(settings_for(f"postgresql://127.0.0.1:{port_of(deaf)}/shop"))
     asking = [threading.Thread(target=asked, args=(shop,)) for _ in range(8)]
     [each.start() for each in asking]
@@ -135,7 +135,7 @@ def test_redis_is_reported(variant, redis):
 
 
 def test_a_redis_that_is_away_is_reported_and_not_missed(variant):
-    answer, _ = asked(variant(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    answer, _ = asked(variant(redis_url=f"redis://127.0.0.1:{find_free_port()}/0"))
     assert (answer.status_code, answer.json["redis"]) == (200, "down")
 
 

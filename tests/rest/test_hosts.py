@@ -4,7 +4,7 @@ import pytest
 
 from shop.hypermedia.callers import group_address
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 @pytest.fixture

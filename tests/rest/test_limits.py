@@ -149,9 +149,11 @@ class TestWithoutRedis:
 
     @pytest.fixture
     def orphan(self, variant):
-        from tests.servers import free_port
+        from tests.servers import find_free_port
 
-        return variant(rate_limit="2/minute", redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
+        return variant(
+            rate_limit="2/minute", redis_url=f"redis://127.0.0.1:{find_free_port()}/0"
+        ).test_client()
 
     def test_limits_go_on_in_the_process(self, orphan):
         assert statuses(orphan, 3) == [200, 200, 429]

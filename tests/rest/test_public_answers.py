@@ -14,7 +14,7 @@ from shop.hypermedia.serializers import RenderContext
 from shop.model.errors import Stale
 from shop.model.moves import ANYONE
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 class Count(LinkedSchema):

@@ -5,7 +5,7 @@ import pytest
 from shop.services import tokens
 from shop.storage.transactions import Context
 
-GROUNDS = ["sqlite", "postgresql"]
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture

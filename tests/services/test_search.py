@@ -13,8 +13,8 @@ from shop.model.entity import normalize_text, now
 from shop.services import catalogue, imports, products, search
 from shop.storage import pagination
 from shop.storage.transactions import Context
-from tests.conftest import OPERATOR, empty
-from tests.load import until
+from tests.conftest import OPERATOR, empty_database
+from tests.load import wait_until
 
 PIECES = [
     "oak", "Oak", "walnut", "NEAR", "AND", "OR", "100%", "%", "_", "a_b", "\\", "/", "*", '"', '""', "'", "(",
@@ -129,7 +129,7 @@ RARE = st.sampled_from([0, 1, 3, search.MAX_RARE_MATCHES])  # and no catalogue i
 @given(RARE, st.lists(STEPS, min_size=1, max_size=8), st.lists(SEARCHES, min_size=1, max_size=3))
 @PATIENT
 def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, asked):
-    empty(app)
+    empty_database(app)
     with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
@@ -142,7 +142,7 @@ def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, asked):
 @given(RARE, st.lists(STEPS, min_size=1, max_size=8), SEARCHES)
 @settings(PATIENT, max_examples=25)
 def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
-    empty(app)
+    empty_database(app)
     with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
@@ -154,7 +154,7 @@ def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
 @given(RARE, TEXTS.filter(bool), TEXTS)
 @settings(PATIENT, max_examples=60)
 def test_whoever_searches_for_a_part_of_the_words_finds_them(app, rare, text, around):
-    empty(app)
+    empty_database(app)
     with app.app_context(), thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         change(ctx, "add", f"{around}{text}{around}", "", 1, 1)
@@ -172,7 +172,7 @@ def late(session):
 def test_what_the_index_is_late_with_is_taken_in(app, session):
     session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.INDEX_BATCH + 1))
     session.commit()
-    assert until(lambda: search.catch_up_index(session.get_bind()) or late(session) == 0)
+    assert wait_until(lambda: search.catch_up_index(session.get_bind()) or late(session) == 0)
 
 
 def test_a_search_sees_to_it_that_the_index_catches_up(client, session):
@@ -180,7 +180,7 @@ def test_a_search_sees_to_it_that_the_index_catches_up(client, session):
     session.commit()
     search.SIZE_ESTIMATES.clear()  # what it looked at some seconds ago
     client.get("/api/v1/products?q=oak")
-    assert until(lambda: late(session) == 0)
+    assert wait_until(lambda: late(session) == 0)
 
 
 def test_a_sale_leaves_the_index_alone(session, product):

@@ -52,8 +52,8 @@ def test_the_total_is_what_it_was_when_a_change_is_taken_back(engine):
     assert kept_and_counted(engine) == (0, 0)
 
 
-def test_the_total_is_true_after_many_changes_at_once(engine, ground):
-    if ground == "sqlite":
+def test_the_total_is_true_after_many_changes_at_once(engine, backend):
+    if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
 
     def work(number):
@@ -70,8 +70,8 @@ def test_the_total_is_true_after_many_changes_at_once(engine, ground):
     assert kept_and_counted(engine) == (80, 80)
 
 
-def test_whoever_adds_waits_for_nobody_who_adds(engine, ground):
-    if ground == "sqlite":
+def test_whoever_adds_waits_for_nobody_who_adds(engine, backend):
+    if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with engine.connect() as slow, engine.connect() as quick:
         slow.execute(insert(Product), [ROW] * 2)
@@ -96,14 +96,14 @@ def test_the_parts_of_a_total_stay_few(engine):
         assert connection.scalar(text("SELECT count(*) FROM kept_total")) <= 2
 
 
-def test_a_trigger_that_somebody_dropped_is_noticed(engine, ground):
-    name = "kept_words_update" if ground == "sqlite" else "kept_update"
+def test_a_trigger_that_somebody_dropped_is_noticed(engine, backend):
+    name = "kept_words_update" if backend == "sqlite" else "kept_update"
     with engine.connect() as connection:
         found = "SELECT sql FROM sqlite_master WHERE name = :name"
-        if ground != "sqlite":
+        if backend != "sqlite":
             found = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = :name"
         made = connection.scalar(text(found), {"name": name})
-        connection.execute(text(f"DROP TRIGGER {name}" + (" ON products" if ground != "sqlite" else "")))
+        connection.execute(text(f"DROP TRIGGER {name}" + (" ON products" if backend != "sqlite" else "")))
         connection.commit()
         try:
             assert find_drift(engine) == [f"lost_trigger {name}"]

@@ -10,8 +10,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from tests.load import stage
-from tests.nginx import CONF, nginx
+from tests.load import build_shop
+from tests.nginx import CONF, start_nginx
 from tests.running import serving
 
 SPOOFED = {
@@ -19,16 +19,16 @@ SPOOFED = {
     "X-Forwarded-Port": "99", "X-Real-IP": "10.9.9.9",
     "Forwarded": 'for=10.9.9.9;host=evil.example;proto=https;by="[::1]"',
 }  # fmt: skip
-PATIENCE = 5
+TIMEOUT = 5
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A shop that answers each address three times a minute."""
     folder = tmp_path_factory.mktemp("proxied")
-    scene = stage(f"sqlite:///{folder / 'shop.db'}")
+    stocked_shop = build_shop(f"sqlite:///{folder / 'shop.db'}")
     limits = {"SHOP_TRUSTED_PROXY": "127.0.0.1", "SHOP_RATE_LIMIT": "3/minute"}
-    with serving(scene.url, **limits) as (process,):
+    with serving(stocked_shop.url, **limits) as (process,):
         yield process
 
 
@@ -36,7 +36,7 @@ def shop(tmp_path_factory):
 def front(shop, tmp_path_factory):
     hasty = re.sub(r"timeout (5|10)s", "timeout 1s", CONF.read_text())
     hasty = hasty.replace("rate=50r/s", "rate=1r/s").replace("burst=200", "burst=10")
-    with nginx(tmp_path_factory.mktemp("nginx"), [shop], hasty) as url:
+    with start_nginx(tmp_path_factory.mktemp("nginx"), [shop], hasty) as url:
         yield url
 
 
@@ -54,7 +54,7 @@ class From(HTTPAdapter):
 def asked(url: str, address: str, times: int, **headers: str) -> list[int]:
     with requests.Session() as session:
         session.mount("http://", From(address))
-        return [session.get(f"{url}/", headers=headers, timeout=PATIENCE).status_code for _ in range(times)]
+        return [session.get(f"{url}/", headers=headers, timeout=TIMEOUT).status_code for _ in range(times)]
 
 
 def test_each_client_of_a_proxy_is_counted_by_its_own_address(front):
@@ -78,19 +78,19 @@ def test_what_a_client_claims_to_be_counts_for_nothing_beside_the_proxy(shop):
 def test_links_lead_through_the_proxy(front, spoofed):
     with requests.Session() as session:
         session.mount("http://", From("127.0.4.2" if spoofed else "127.0.4.1"))
-        home = session.get(f"{front}/", headers=spoofed, timeout=PATIENCE).json()
+        home = session.get(f"{front}/", headers=spoofed, timeout=TIMEOUT).json()
     assert home["_links"]["products"]["href"] == f"{front}/api/v1/products"
 
 
 def test_links_of_a_client_beside_the_proxy_lead_where_it_came(shop):
     with requests.Session() as session:
         session.mount("http://", From("127.0.5.1"))
-        home = session.get(f"{shop.home}/", headers=SPOOFED, timeout=PATIENCE).json()
+        home = session.get(f"{shop.home}/", headers=SPOOFED, timeout=TIMEOUT).json()
     assert home["_links"]["products"]["href"] == f"{shop.root}/products"
 
 
 def test_what_is_too_large_is_a_problem_of_the_proxy(front):
-    answer = requests.post(f"{front}/api/v1/tokens", data=b"a" * 2_000_000, timeout=PATIENCE)
+    answer = requests.post(f"{front}/api/v1/tokens", data=b"a" * 2_000_000, timeout=TIMEOUT)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
 
 
@@ -99,19 +99,19 @@ def test_what_is_too_large_is_a_problem_of_the_proxy(front):
 )
 def test_who_is_too_slow_is_not_waited_for(front, begun):
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", int(front.rpartition(":")[2])), PATIENCE) as sock:
+    with socket.create_connection(("127.0.0.1", int(front.rpartition(":")[2])), TIMEOUT) as sock:
         sock.sendall(begun)
         try:
             said = sock.recv(100)
         except ConnectionResetError:
             said = b""
-    assert (b" 200 " in said, time.monotonic() - began < PATIENCE) == (False, True)
+    assert (b" 200 " in said, time.monotonic() - began < TIMEOUT) == (False, True)
 
 
 @pytest.fixture(scope="module")
 def patient(shop, tmp_path_factory):
     """The proxy as it is deployed."""
-    with nginx(tmp_path_factory.mktemp("nginx"), [shop]) as url:
+    with start_nginx(tmp_path_factory.mktemp("nginx"), [shop]) as url:
         yield url
 
 
@@ -123,7 +123,7 @@ def slow_bodies(url: str, address: str, count: int) -> Iterator[list[socket.sock
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
-            sock = stack.enter_context(socket.create_connection(place, PATIENCE, (address, 0)))
+            sock = stack.enter_context(socket.create_connection(place, TIMEOUT, (address, 0)))
             sock.sendall(head)
             opened.append(sock)
         yield opened
@@ -148,7 +148,7 @@ def test_slow_bodies_of_one_address_take_no_more_than_its_places(patient):
 
 def test_one_address_too_many_is_a_problem_that_says_when_to_come_back(patient):
     with slow_bodies(patient, "127.0.6.2", 110) as opened:
-        answer = read_answer(opened[-1], PATIENCE)
+        answer = read_answer(opened[-1], TIMEOUT)
     assert (b"Retry-After: 1" in answer, b"application/problem+json" in answer) == (True, True)
 
 
@@ -157,7 +157,7 @@ def test_slow_bodies_of_one_address_delay_no_other(patient):
         began = time.monotonic()
         answers = [asked(patient, f"127.0.7.{number}", 3) for number in range(1, 11)]
         seconds = time.monotonic() - began
-    assert (answers, seconds < PATIENCE) == ([[200] * 3] * 10, True)
+    assert (answers, seconds < TIMEOUT) == ([[200] * 3] * 10, True)
 
 
 def test_a_body_that_trickles_is_given_up_as_a_whole(patient):
@@ -171,7 +171,7 @@ def test_a_body_that_trickles_is_given_up_as_a_whole(patient):
 def test_a_flood_of_one_address_is_refused_by_the_proxy(front):
     with requests.Session() as session:
         session.mount("http://", From("127.0.6.5"))
-        answers = [session.get(f"{front}/health/live", timeout=PATIENCE) for _ in range(30)]
+        answers = [session.get(f"{front}/health/live", timeout=TIMEOUT) for _ in range(30)]
     assert [each.status_code for each in answers[:11]] == [
         200
     ] * 11  # the shop itself bounds no questions for health

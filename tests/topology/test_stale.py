@@ -3,9 +3,9 @@
 import pytest
 import requests
 
-from tests.conftest import enrolled, fresh_postgres
-from tests.load import stage
-from tests.running import PATIENCE, serving
+from tests.conftest import enroll_user, fresh_postgres
+from tests.load import build_shop
+from tests.running import TIMEOUT, serving
 
 ROUNDS = 8
 
@@ -27,12 +27,12 @@ class Reader:
 
     def get(self, path):
         known = {"If-None-Match": self.tags[path]} if path in self.tags else {}
-        answer = self.session.get(self.root + path, headers=known, timeout=PATIENCE)
+        answer = self.session.get(self.root + path, headers=known, timeout=TIMEOUT)
         self.tags[path] = answer.headers["ETag"]
         return answer
 
     def total(self, path):
-        return self.session.get(self.root + path, timeout=PATIENCE).json()["total"]
+        return self.session.get(self.root + path, timeout=TIMEOUT).json()["total"]
 
 
 class Writer:
@@ -41,7 +41,7 @@ class Writer:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method, path, **words):
-        answer = self.session.request(method, self.root + path, json=words, timeout=PATIENCE)
+        answer = self.session.request(method, self.root + path, json=words, timeout=TIMEOUT)
         assert answer.ok, answer.text
         return answer
 
@@ -57,12 +57,12 @@ def written(writer, reader, number):
     seen += [reader.get(path).json()["price"], reader.total(f"/products?q={number:05}x+mended")]
     seen += [reader.total(f"/products?q=no{number:05}x&min_price=6&sort=price")]
     writer("DELETE", path)
-    seen += [reader.session.get(reader.root + path, timeout=PATIENCE).status_code]
+    seen += [reader.session.get(reader.root + path, timeout=TIMEOUT).status_code]
     return [*seen, reader.total("/products") - before, reader.total(f"/products?q=no{number:05}x")]
 
 
 def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url):
-    token = enrolled(stage(url).app, "grace", "staff")[1]["access_token"]
+    token = enroll_user(build_shop(url).app, "grace", "staff")[1]["access_token"]
     with serving(url, 2) as (one, other):
         pairs = [
             (Writer(here.root, token), Reader(there.root)) for here, there in ((one, other), (other, one))
