@@ -203,14 +203,14 @@ def test_every_reader_gets_every_change_once_and_in_order(app, ctx, watcher):
     url, last = app.extensions["shop"].settings.database_url, WRITERS * (1 + COMMITS)
     with ThreadPoolExecutor(READERS) as pool:
         readers = [pool.submit(follow, app, watcher, last) for _ in range(READERS)]
-        writers = [writer(url, ctx.actor.id, id) for id in goods]
+        writers = [start_writer(url, ctx.actor.id, id) for id in goods]
         ended = [each.wait(PATIENCE) for each in writers]
         found = [each.result() for each in readers]
     each_once = {id: [LAMP["stock"] + number for number in range(1 + COMMITS)] for id in goods}
     assert (ended, found) == ([0] * WRITERS, [each_once] * READERS)
 
 
-def writer(url, staff, product):
+def start_writer(url, staff, product):
     return subprocess.Popen(
         [sys.executable, "-m", "tests.stock_writer", url, *map(str, (staff, product, COMMITS))]
     )

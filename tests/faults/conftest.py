@@ -1,4 +1,4 @@
-"""What the faults happen to."""
+"""The servers and shops that the faults happen to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,22 +13,22 @@ from tests.servers import Cluster
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL of its own: others must not be in the way when it is stopped."""
+    """A separate PostgreSQL, because these tests stop it."""
     with servers.cluster() as server:
         yield server
 
 
 @pytest.fixture
 def stocked_shop(cluster: Cluster) -> Iterator[StockedShop]:
-    """An open shop on that PostgreSQL."""
+    """A shop with stock on that PostgreSQL."""
     with fresh_postgres(cluster.url) as url:
-        made = build_shop(url)
-        yield made
-        with made.app.app_context():
-            made.app.extensions["shop"].engine.dispose()
+        shop = build_shop(url)
+        yield shop
+        with shop.app.app_context():
+            shop.app.extensions["shop"].engine.dispose()
 
 
 @pytest.fixture
 def sqlite_shop(tmp_path: Path) -> StockedShop:
-    """An open shop on SQLite."""
+    """A shop with stock on SQLite."""
     return build_shop(f"sqlite:///{tmp_path / 'shop.db'}")

@@ -1,4 +1,4 @@
-"""PostgreSQL restarted, stopped, frozen, without room for writing and without a place in the pool."""
+"""PostgreSQL is restarted, stopped, frozen, read-only, or all its connections are in use."""
 
 import time
 
@@ -42,18 +42,18 @@ def test_while_it_hangs_nobody_hangs_with_it(cluster, stocked_shop):
 def test_a_primary_that_may_only_be_read_takes_no_orders_and_is_read(cluster, stocked_shop):
     with serving(stocked_shop.url) as (shop,), buying([shop.root], stocked_shop.token) as buyers:
         try:
-            read_only(cluster, "on")
+            set_read_only(cluster, "on")
             before = buyers.count_refused()
             while buyers.count_refused() < before + 8:
                 time.sleep(0.05)
             assert requests.get(f"{shop.root}/products", timeout=5).status_code == 200
         finally:
-            read_only(cluster, "off")
+            set_read_only(cluster, "off")
         assert buyers.can_buy(RECOVERY_SECONDS)
     assert buyers.find_flaws(stocked_shop) == []
 
 
-def read_only(cluster, value):
+def set_read_only(cluster, value):
     engine = create_engine(
         cluster.url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
     )
@@ -65,7 +65,7 @@ def read_only(cluster, value):
 
 
 def test_when_all_connections_are_in_use_nobody_waits_long(stocked_shop):
-    """A table that somebody holds: each request waits for it with a connection in its hand."""
+    """Another session locks a table: each request waits for it while holding a connection."""
     with (
         serving(stocked_shop.url, SHOP_THREADS="2") as (shop,),
         buying([shop.root], stocked_shop.token, clients=4) as buyers,

@@ -1,4 +1,4 @@
-"""A worker that is killed, and a server that is told to stop, while many buy."""
+"""Workers are killed and the server is stopped while many clients buy."""
 
 import http.client
 import os
@@ -19,11 +19,11 @@ def test_a_worker_that_is_killed_fails_no_request_of_another(sqlite_shop):
         over, failed, clients = threading.Event(), set(), []
         for _ in range(CLIENTS):
             clients.append(http.client.HTTPConnection("127.0.0.1", shop.port, timeout=5))
-            ask(clients[-1])
-        threads = [threading.Thread(target=keep_asking, args=(each, over, failed)) for each in clients]
+            send_request(clients[-1])
+        threads = [threading.Thread(target=keep_sending, args=(each, over, failed)) for each in clients]
         [thread.start() for thread in threads]
-        victim, survivor = sorted(shop.workers(), key=lambda pid: len(served(pid)))
-        spared = served(survivor) & {each.sock.getsockname()[1] for each in clients}
+        victim, survivor = sorted(shop.workers(), key=lambda pid: len(find_client_ports(pid)))
+        spared = find_client_ports(survivor) & {each.sock.getsockname()[1] for each in clients}
         os.kill(victim, signal.SIGKILL)
         assert wait_until(lambda: len(shop.workers()) == 2 and victim not in shop.workers())
         over.set()
@@ -32,22 +32,22 @@ def test_a_worker_that_is_killed_fails_no_request_of_another(sqlite_shop):
     assert failed & spared == set()
 
 
-def served(pid: int) -> set[int]:
-    """The ports of those who are connected to this worker."""
+def find_client_ports(pid: int) -> set[int]:
+    """Return the ports of the clients that are connected to this worker."""
     connections = psutil.Process(pid).net_connections("tcp")
     return {each.raddr.port for each in connections if each.raddr}
 
 
-def ask(client: http.client.HTTPConnection) -> None:
+def send_request(client: http.client.HTTPConnection) -> None:
     client.request("GET", "/api/v1/products")
     client.getresponse().read()
 
 
-def keep_asking(client: http.client.HTTPConnection, over: threading.Event, failed: set[int]) -> None:
+def keep_sending(client: http.client.HTTPConnection, over: threading.Event, failed: set[int]) -> None:
     port = client.sock.getsockname()[1]
     while not over.is_set():
         try:
-            ask(client)
+            send_request(client)
         except (OSError, http.client.HTTPException):
             failed.add(port)
             return

@@ -1,4 +1,4 @@
-"""Checkout when many come at once, from several processes, and when the plug is pulled."""
+"""Many checkouts at once, on several processes, and while a server is killed."""
 
 import itertools
 import threading
@@ -77,13 +77,13 @@ SECONDS, CLIENTS = 15, 8
 def test_what_was_acknowledged_survives_a_server_that_is_killed_every_second(
     database_url, product, token, session
 ):
-    """Clients retry under their keys until they have an answer; each answer's order exists, and once."""
+    """Clients retry under their keys until they have an answer; each acknowledged order exists exactly once."""
     product(stock=100_000)
-    acknowledged, numbers, over = {}, itertools.count(), time.monotonic() + SECONDS
+    acknowledged, numbers, end = {}, itertools.count(), time.monotonic() + SECONDS
     with serving(database_url) as (shop,):
 
         def buy_until_over():
-            while time.monotonic() < over:
+            while time.monotonic() < end:
                 key = f"key-{next(numbers)}"
                 while key not in acknowledged:
                     try:
@@ -95,7 +95,7 @@ def test_what_was_acknowledged_survives_a_server_that_is_killed_every_second(
 
         clients = [threading.Thread(target=buy_until_over) for _ in range(CLIENTS)]
         [client.start() for client in clients]
-        while time.monotonic() < over - 1:
+        while time.monotonic() < end - 1:
             time.sleep(1)
             shop.kill()
             shop.start()

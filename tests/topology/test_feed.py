@@ -1,4 +1,4 @@
-"""The feed through every door at once: each reader gets each change once and in order, whatever is cut."""
+"""The feed through every door at once: each reader gets each change once and in order, despite cut connections."""
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.conftest import enroll_user, fresh_postgres
 from tests.grpc_client import serving_grpc
 from tests.load import STOCK, build_shop, wait_until
 from tests.running import TIMEOUT, post_json, serving
-from tests.test_feed import COMMITS, writer
+from tests.test_feed import COMMITS, start_writer
 
 WRITERS, CUT = 3, 40
 QUERY = """query ($after: String!) { changes(after: $after, first: 7) {
@@ -30,72 +30,73 @@ def stocked_shop(request, tmp_path):
 
 
 @pytest.fixture
-def boss(stocked_shop):
+def staff_login(stocked_shop):
     id, tokens = enroll_user(stocked_shop.app, "grace", "staff")
     return id, tokens["access_token"]
 
 
-def by_rest(root, cursor):
+def read_by_rest(root, cursor):
     with Client(root) as client:
         for change in client.changes(cursor, wait=5):
             yield change["seq"], change["product_id"], change["stock"]
 
 
-def by_graphql(root, cursor):
-    after, place = str(cursor), root.replace("/api/v1", "/graphql")
+def read_by_graphql(root, cursor):
+    after, address = str(cursor), root.replace("/api/v1", "/graphql")
     while True:
         words = {"query": QUERY, "variables": {"after": after}}
-        found = requests.post(place, json=words, timeout=TIMEOUT).json()["data"]["changes"]
+        found = requests.post(address, json=words, timeout=TIMEOUT).json()["data"]["changes"]
         after = found["pageInfo"]["endCursor"]
         for each in found["nodes"]:
             yield int(each["seq"]), int(each["productId"].partition(":")[2]), each["stock"]
 
 
-def by_grpc(place, cursor):
-    for each in ProductClient(place).watch(cursor):
+def read_by_grpc(address, cursor):
+    for each in ProductClient(address).watch(cursor):
         if each.HasField("change"):
             yield each.cursor, each.change.product_id, each.change.stock
 
 
-def follow(door, place, count):
-    """So many changes; every now and then the reader is cut off, and goes on from the last that was read."""
+def read_with_cuts(door, address, count):
+    """Read this many changes; after CUT changes, connect again and continue after the last one."""
     seen = []
     while len(seen) < count:
         cursor = seen[-1][0] if seen else 0
-        seen += islice(door(place, cursor), min(CUT, count - len(seen)))
+        seen += islice(door(address, cursor), min(CUT, count - len(seen)))
     return seen
 
 
-def stocks(seen):
+def group_stocks(seen):
     found = defaultdict(list)
     for _, product, stock in seen:
         found[product].append(stock)
     return found
 
 
-def test_every_reader_gets_every_change_once_and_in_order(stocked_shop, boss):
-    staff, _ = boss
+def test_every_reader_gets_every_change_once_and_in_order(stocked_shop, staff_login):
+    staff, _ = staff_login
     with serving(stocked_shop.url, 2) as (one, other), serving_grpc(stocked_shop.url) as grpc_server:
-        place = f"127.0.0.1:{grpc_server.port}"
+        address = f"127.0.0.1:{grpc_server.port}"
         doors = [
-            (by_rest, one.root),
-            (by_rest, other.root),
-            (by_graphql, one.root),
-            (by_grpc, place),
-            (by_grpc, place),
+            (read_by_rest, one.root),
+            (read_by_rest, other.root),
+            (read_by_graphql, one.root),
+            (read_by_grpc, address),
+            (read_by_grpc, address),
         ]
         with ThreadPoolExecutor(len(doors)) as pool:
-            readers = [pool.submit(follow, *door, WRITERS * COMMITS) for door in doors]
+            readers = [pool.submit(read_with_cuts, *door, WRITERS * COMMITS) for door in doors]
             ended = [
-                each.wait(TIMEOUT) for each in [writer(stocked_shop.url, staff, 1) for _ in range(WRITERS)]
+                each.wait(TIMEOUT)
+                for each in [start_writer(stocked_shop.url, staff, 1) for _ in range(WRITERS)]
             ]
-            found = [stocks(each.result(TIMEOUT)) for each in readers]
+            found = [group_stocks(each.result(TIMEOUT)) for each in readers]
     every = {1: [STOCK + number for number in range(1, WRITERS * COMMITS + 1)]}
     assert (ended, found) == ([0] * WRITERS, [every] * len(doors))
 
 
-def test_a_client_outlives_the_server_and_misses_nothing(stocked_shop, boss):
-    _, token = boss
+def test_a_client_outlives_the_server_and_misses_nothing(stocked_shop, staff_login):
+    _, token = staff_login
     with serving(stocked_shop.url) as (node,), Client(node.root) as client:
         changes, seen = client.changes(0, wait=5), []
         for number in range(3):

@@ -1,4 +1,4 @@
-"""Two machines of two workers each, one PostgreSQL, one Redis, and nginx in front where there is one."""
+"""Two nodes of two workers each, one PostgreSQL, one Redis, and nginx in front if it is installed."""
 
 import shutil
 
@@ -17,9 +17,9 @@ WRONG = {"username": "grace", "password": "wrong-password"}
 
 @pytest.fixture(scope="module")
 def url(postgres):
-    with fresh_postgres(postgres) as made:
-        build_shop(made)
-        yield made
+    with fresh_postgres(postgres) as database_url:
+        build_shop(database_url)
+        yield database_url
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def nodes(url):
 
 @pytest.fixture(scope="module")
 def roots(nodes, tmp_path_factory):
-    """Where clients come in: by the proxy, or where there is none, by each node in turn."""
+    """The URLs that clients use: the proxy, or each node in turn if nginx is not installed."""
     if not shutil.which("nginx"):
         yield [node.root for node in nodes]
         return
@@ -46,7 +46,7 @@ def roots(nodes, tmp_path_factory):
         yield [f"{front}/api/v1"]
 
 
-def get(node, token):
+def get_status(node, token):
     return requests.get(
         f"{node.root}/orders", headers={"Authorization": f"Bearer {token}"}, timeout=5
     ).status_code
@@ -55,9 +55,9 @@ def get(node, token):
 def test_a_token_of_one_node_opens_the_other_until_it_is_given_back(nodes, stocked_shop):
     one, other = nodes
     token = requests.post(f"{one.root}/tokens", json=ADA, timeout=5).json()["access_token"]
-    before = get(other, token)
+    before = get_status(other, token)
     requests.delete(f"{other.root}/tokens/current", headers={"Authorization": f"Bearer {token}"}, timeout=5)
-    assert (before, get(one, token)) == (200, 401)
+    assert (before, get_status(one, token)) == (200, 401)
 
 
 def test_limits_are_counted_by_all_nodes_together(nodes, stocked_shop):

@@ -1,4 +1,4 @@
-"""Nothing stale: what one process has written, the next read of another one sees."""
+"""No stale answers: the next read of one process sees what another process has written."""
 
 import pytest
 import requests
@@ -15,19 +15,19 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'shop.db'}"
     else:
-        with fresh_postgres(request.getfixturevalue("postgres")) as made:
-            yield made
+        with fresh_postgres(request.getfixturevalue("postgres")) as database_url:
+            yield database_url
 
 
 class Reader:
-    """Somebody who always asks the other process, over one connection, and remembers what it got."""
+    """A client that sends its requests to one process over one connection and keeps the ETags."""
 
     def __init__(self, root):
         self.root, self.session, self.tags = root, requests.Session(), {}
 
     def get(self, path):
-        known = {"If-None-Match": self.tags[path]} if path in self.tags else {}
-        answer = self.session.get(self.root + path, headers=known, timeout=TIMEOUT)
+        validators = {"If-None-Match": self.tags[path]} if path in self.tags else {}
+        answer = self.session.get(self.root + path, headers=validators, timeout=TIMEOUT)
         self.tags[path] = answer.headers["ETag"]
         return answer
 
@@ -46,8 +46,8 @@ class Writer:
         return answer
 
 
-def written(writer, reader, number):
-    """What the other says of a product just added, changed, and retired here."""
+def write_and_read(writer, reader, number):
+    """Add, change and retire a product with the writer; return what the reader gets after each step."""
     name, seen = f"cabinet no{number:05}x", []
     before = reader.total("/products")
     path = f"/products/{writer('POST', '/products', name=name, price=5, stock=1).json()['id']}"
@@ -65,7 +65,8 @@ def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url):
     token = enroll_user(build_shop(url).app, "grace", "staff")[1]["access_token"]
     with serving(url, 2) as (one, other):
         pairs = [
-            (Writer(here.root, token), Reader(there.root)) for here, there in ((one, other), (other, one))
+            (Writer(writing_node.root, token), Reader(reading_node.root))
+            for writing_node, reading_node in ((one, other), (other, one))
         ]
         for number in range(ROUNDS):
-            assert written(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]
+            assert write_and_read(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]
