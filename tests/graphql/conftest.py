@@ -1,4 +1,4 @@
-"""Asking over GraphQL, in the process or over a socket."""
+"""Running GraphQL queries, in this process or over a socket."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,12 +15,12 @@ from tests.running import Process, serving
 
 GRAPHQL = "application/graphql-response+json"
 
-Ask = Callable[..., Any]
+RunQuery = Callable[..., Any]
 
 
 @pytest.fixture
-def ask() -> Ask:
-    """A document and its variables, by POST."""
+def run_query() -> RunQuery:
+    """Sends a document and its variables with POST and returns the response."""
 
     def post(who: Person, query: str, **variables: Any) -> Any:
         words = {"query": query, "variables": variables}
@@ -30,30 +30,32 @@ def ask() -> Ask:
 
 
 @pytest.fixture
-def data(ask: Ask) -> Ask:
-    """What was asked for, where nothing went wrong."""
+def fetch_data(run_query: RunQuery) -> RunQuery:
+    """Runs a query and returns its data; fails if there are errors."""
 
-    def found(who: Person, query: str, **variables: Any) -> dict[str, Any]:
-        answer = ask(who, query, **variables).json
+    def run(who: Person, query: str, **variables: Any) -> dict[str, Any]:
+        answer = run_query(who, query, **variables).json
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    return found
+    return run
 
 
 @pytest.fixture
-def codes(ask: Ask) -> Ask:
-    """The codes of what went wrong."""
+def fetch_codes(run_query: RunQuery) -> RunQuery:
+    """Runs a query and returns the codes of its errors."""
 
-    def found(who: Person, query: str, **variables: Any) -> list[str]:
-        return [each["extensions"]["code"] for each in ask(who, query, **variables).json.get("errors", [])]
+    def run(who: Person, query: str, **variables: Any) -> list[str]:
+        return [
+            each["extensions"]["code"] for each in run_query(who, query, **variables).json.get("errors", [])
+        ]
 
-    return found
+    return run
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A shop in a process of its own, with a laptop and a customer."""
+def shop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A shop in a separate process, with a laptop, a customer and a member of staff."""
     url = f"sqlite:///{tmp_path_factory.mktemp('graphql') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():

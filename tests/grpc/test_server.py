@@ -1,4 +1,4 @@
-"""The server itself: what it takes, how it stops, with whom it speaks, and that no stranger breaks it."""
+"""The gRPC server: hostile input, shutdown, TLS, logs and traces."""
 
 import os
 import random
@@ -26,7 +26,7 @@ from tests.servers import find_free_port
 from tests.test_tracing import SPAN, TRACE, Collector
 
 ROOT = Path(__file__).parent.parent.parent
-NEVER = {"UNKNOWN", "INTERNAL"}
+SERVER_FAULTS = {"UNKNOWN", "INTERNAL"}
 
 
 @pytest.fixture
@@ -34,17 +34,17 @@ def url(app):
     return app.extensions["shop"].settings.database_url
 
 
-def outcome(grpc_client, name, given, token="", **how):
-    """The code that a call of any kind ends with."""
-    known = METHODS[name]
-    said = iter([given]) if known.client_streaming else given
+def get_final_code(grpc_client, name, given, token="", **how):
+    """Make a call of any kind and return the code that it ends with."""
+    descriptor = METHODS[name]
+    messages = iter([given]) if descriptor.client_streaming else given
     try:
         found = grpc_client.method(name, raw=True)(
-            said, timeout=how.pop("timeout", 5), metadata=build_metadata(token)
+            messages, timeout=how.pop("timeout", 5), metadata=build_metadata(token)
         )
-        if known.server_streaming:
+        if descriptor.server_streaming:
             next(found)
-            found.cancel() if not known.client_streaming else list(found)
+            found.cancel() if not descriptor.client_streaming else list(found)
     except grpc.RpcError as error:
         return error.code().name
     return "OK"
@@ -52,7 +52,7 @@ def outcome(grpc_client, name, given, token="", **how):
 
 class TestHostileInput:
     @pytest.mark.parametrize("name", METHODS)
-    def test_of_any_bytes_breaks_no_call(self, grpc_client, boss, lamp, name):
+    def test_of_any_bytes_breaks_no_call(self, grpc_client, staff_token, lamp, name):
         dice = random.Random(name)
         bodies = [
             b"\xff" * 20,
@@ -61,49 +61,54 @@ class TestHostileInput:
             *(dice.randbytes(n) for n in (1, 9, 64, 500)),
         ]
         bodies += [b"\x08" + b"\xff" * 9 + b"\x01", b"\xf8\xff\x03\x01", b"", b"\x08" + b"\xff" * 8 + b"\x7f"]
-        token = "" if name == "Logout" else boss
-        found = {outcome(grpc_client, name, body, token) for body in bodies}
-        assert found & (NEVER | {"DEADLINE_EXCEEDED"}) == set()
+        token = "" if name == "Logout" else staff_token
+        found = {get_final_code(grpc_client, name, body, token) for body in bodies}
+        assert found & (SERVER_FAULTS | {"DEADLINE_EXCEEDED"}) == set()
 
     @pytest.mark.parametrize("id", [0, -1, 2**63 - 1, -(2**63)])
     @pytest.mark.parametrize(
         "name", ["GetProduct", "GetOrder", "DeleteProduct", "CancelOrder", "DisableUser", "DeliverOrder"]
     )
-    def test_of_any_number_finds_nothing(self, grpc_client, boss, name, id):
+    def test_of_any_number_finds_nothing(self, grpc_client, staff_token, name, id):
         with pytest.raises(CallError, match="NOT_FOUND"):
-            grpc_client.call(name, boss, id=id)
+            grpc_client.call(name, staff_token, id=id)
 
     @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 0])
-    def test_of_any_amount_is_refused_by_name(self, grpc_client, boss, ada, lamp, number):
+    def test_of_any_amount_is_refused_by_name(self, grpc_client, staff_token, customer_token, lamp, number):
         with pytest.raises(CallError) as caught:
-            grpc_client.call("PlaceOrder", ada, items=[{"product_id": lamp, "quantity": number}])
+            grpc_client.call("PlaceOrder", customer_token, items=[{"product_id": lamp, "quantity": number}])
         assert caught.value.fields == ["items[0].quantity"]
 
     def test_of_what_is_not_known_yet_is_let_be(self, grpc_client, lamp):
         raw = pb.GetProductRequest(id=lamp).SerializeToString() + b"\xfa\x3e\x03new"
-        assert outcome(grpc_client, "GetProduct", raw) == "OK"
+        assert get_final_code(grpc_client, "GetProduct", raw) == "OK"
 
-    def test_that_is_huge_is_not_read(self, grpc_client, boss):
-        assert outcome(grpc_client, "CreateProduct", b"\x12" + b"x" * 2_000_000, boss) == "RESOURCE_EXHAUSTED"
+    def test_that_is_huge_is_not_read(self, grpc_client, staff_token):
+        assert (
+            get_final_code(grpc_client, "CreateProduct", b"\x12" + b"x" * 2_000_000, staff_token)
+            == "RESOURCE_EXHAUSTED"
+        )
 
-    def test_that_is_long_is_refused_in_short(self, grpc_client, boss, lamp):
+    def test_that_is_long_is_refused_in_short(self, grpc_client, staff_token, lamp):
         with pytest.raises(CallError, match="INVALID_ARGUMENT"):
-            grpc_client.call("UpdateProduct", boss, id=lamp, update_mask={"paths": ["x" * 500_000]})
+            grpc_client.call("UpdateProduct", staff_token, id=lamp, update_mask={"paths": ["x" * 500_000]})
 
-    def test_of_many_flaws_names_some(self, grpc_client, ada):
+    def test_of_many_flaws_names_some(self, grpc_client, customer_token):
         with pytest.raises(CallError) as caught:
-            grpc_client.call("PlaceOrder", ada, items=[{"product_id": 0, "quantity": 0}] * 100)
+            grpc_client.call("PlaceOrder", customer_token, items=[{"product_id": 0, "quantity": 0}] * 100)
         assert len(caught.value.fields) == 20
 
     @pytest.mark.parametrize("key", ["a b", "x" * 256, "ключ", "\0"])
-    def test_of_a_key_that_is_none_is_refused_by_name(self, grpc_client, ada, lamp, key):
+    def test_of_a_key_that_is_none_is_refused_by_name(self, grpc_client, customer_token, lamp, key):
         with pytest.raises(CallError) as caught:
-            grpc_client.call("BuyProduct", ada, id=lamp, quantity=1, request_id=key)
+            grpc_client.call("BuyProduct", customer_token, id=lamp, quantity=1, request_id=key)
         assert caught.value.fields == ["request_id"]
 
-    def test_with_no_time_left_is_late_and_harmless(self, grpc_client, boss, lamp):
-        late = {outcome(grpc_client, "GetProduct", b"\x08\x01", timeout=0.001) for _ in range(20)} - {"OK"}
-        assert (late <= {"DEADLINE_EXCEEDED"}, outcome(grpc_client, "GetProduct", b"\x08\x01")) == (
+    def test_with_no_time_left_is_late_and_harmless(self, grpc_client, staff_token, lamp):
+        late = {get_final_code(grpc_client, "GetProduct", b"\x08\x01", timeout=0.001) for _ in range(20)} - {
+            "OK"
+        }
+        assert (late <= {"DEADLINE_EXCEEDED"}, get_final_code(grpc_client, "GetProduct", b"\x08\x01")) == (
             True,
             "OK",
         )
@@ -116,7 +121,7 @@ class TestHostileInput:
 
 
 class TestTheEnd:
-    def test_comes_at_once_and_tells_where_to_go_on(self, url, grpc_client, boss, lamp):
+    def test_comes_at_once_and_tells_where_to_go_on(self, url, grpc_client, staff_token, lamp):
         with serving_grpc(url) as shop:
             streams = [GrpcClient(shop.port).follow("WatchProducts", cursor=0) for _ in range(20)]
             cursors = [next(each).cursor for each in streams]
@@ -127,76 +132,79 @@ class TestTheEnd:
         assert (code, lasted < 2, cursors) == (0, True, [0] * 20)
         assert {(each.code, each.trailers["shop-cursor"]) for each in ends} == {("UNAVAILABLE", "0")}
 
-    def test_does_not_wait_for_a_client_that_reads_nothing(self, url, grpc_client, boss, product):
+    def test_does_not_wait_for_a_client_that_reads_nothing(self, url, grpc_client, staff_token, product):
         id = product()
         for number in range(30):
-            grpc_client.call("RestockProduct", boss, id=id, amount=number + 1)
+            grpc_client.call("RestockProduct", staff_token, id=id, amount=number + 1)
         with serving_grpc(url) as shop:
             given = iter(
                 lambda: time.sleep(0.1) or pb.LivePriceUpdatesRequest(product_id=id, price=build_money("1")),
                 None,
             )
-            stream = GrpcClient(shop.port).follow("LivePriceUpdates", boss, given=given)
+            stream = GrpcClient(shop.port).follow("LivePriceUpdates", staff_token, given=given)
             next(stream)
             began = time.monotonic()
             assert (shop.stop(), time.monotonic() - began < 2.5) == (0, True)
             stream.cancel()
 
 
-def openssl(folder, *words):
+def run_openssl(folder, *words):
     subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=30)
 
 
 @pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    """A certificate for localhost that vouches for itself."""
+def certificate_folder(tmp_path_factory):
+    """The folder of a self-signed certificate for localhost."""
     folder = tmp_path_factory.mktemp("papers")
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+    run_openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem")  # fmt: skip
     return folder
 
 
-def settings(papers, **more):
+def build_tls_settings(certificate_folder, **more):
     return {
-        "SHOP_GRPC_CERTIFICATE": str(papers / "cert.pem"),
-        "SHOP_GRPC_KEY": str(papers / "key.pem"),
+        "SHOP_GRPC_CERTIFICATE": str(certificate_folder / "cert.pem"),
+        "SHOP_GRPC_KEY": str(certificate_folder / "key.pem"),
         **more,
     }
 
 
-def test_tls_is_spoken_where_there_is_a_certificate(url, papers, lamp):
-    cert, key = ((papers / name).read_bytes() for name in ("cert.pem", "key.pem"))
-    with serving_grpc(url, **settings(papers, SHOP_GRPC_CLIENT_CA=str(papers / "cert.pem"))) as shop:
-        known = GrpcClient(shop.port, grpc.ssl_channel_credentials(cert, key, cert))
+def test_tls_is_spoken_where_there_is_a_certificate(url, certificate_folder, lamp):
+    cert, key = ((certificate_folder / name).read_bytes() for name in ("cert.pem", "key.pem"))
+    with serving_grpc(
+        url,
+        **build_tls_settings(certificate_folder, SHOP_GRPC_CLIENT_CA=str(certificate_folder / "cert.pem")),
+    ) as shop:
+        trusted = GrpcClient(shop.port, grpc.ssl_channel_credentials(cert, key, cert))
         strangers = [GrpcClient(shop.port, grpc.ssl_channel_credentials(cert)), GrpcClient(shop.port)]
-        found = [outcome(each, "GetProduct", b"\x08\x01", timeout=2) for each in (known, *strangers)]
+        found = [get_final_code(each, "GetProduct", b"\x08\x01", timeout=2) for each in (trusted, *strangers)]
     assert found == ["OK", "UNAVAILABLE", "UNAVAILABLE"]
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"SHOP_GRPC_CERTIFICATE": __file__}, "SHOP_GRPC_CERTIFICATE and SHOP_GRPC_KEY belong together"),
         ({"SHOP_GRPC_CLIENT_CA": __file__}, "SHOP_GRPC_CLIENT_CA needs SHOP_GRPC_CERTIFICATE"),
     ],
 )
-def test_half_of_tls_stops_the_start(run, given, said):
-    ended = run("grpc", **{name.removeprefix("SHOP_").lower(): value for name, value in given.items()})
-    assert (ended.code, ended.err) == (1, f"shop: {said}\n")
+def test_half_of_tls_stops_the_start(run, given, message):
+    result = run("grpc", **{name.removeprefix("SHOP_").lower(): value for name, value in given.items()})
+    assert (result.code, result.err) == (1, f"shop: {message}\n")
 
 
 def test_a_port_that_is_taken_stops_the_start_with_one_line(url, grpc_client):
     environ = {**os.environ, "SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": url}
     command = [sys.executable, "-m", "shop.cli", "grpc", "--port", str(grpc_client.port)]
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30)
-    said = [each for each in ended.stderr.splitlines() if each.startswith("shop: ")]
-    assert (ended.returncode, len(said)) == (1, 1)
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30)
+    messages = [each for each in result.stderr.splitlines() if each.startswith("shop: ")]
+    assert (result.returncode, len(messages)) == (1, 1)
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(run, monkeypatch):
     monkeypatch.setattr("shop.settings.find_spec", lambda name: None)
-    ended = run("grpc")
-    assert (ended.code, ended.err) == (
+    result = run("grpc")
+    assert (result.code, result.err) == (
         1,
         "shop: this needs an extra that is not installed: pip install '.[grpc]'\n",
     )
@@ -218,8 +226,8 @@ def test_a_call_has_one_line_in_the_log(url, lamp):
         method(b"\x08\x01", timeout=5, metadata=[("x-request-id", "mine-0001")])
         process.terminate()
         lines = process.stderr.read().splitlines()
-    (told,) = [each for each in lines if "GetProduct" in each]
-    assert all(word in told for word in ('"request_id": "mine-0001"', '"status": "OK"', '"user": null'))
+    (line,) = [each for each in lines if "GetProduct" in each]
+    assert all(word in line for word in ('"request_id": "mine-0001"', '"status": "OK"', '"user": null'))
 
 
 def test_a_call_is_a_span_and_its_statements_are_in_it(url, lamp):
