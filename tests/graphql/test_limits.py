@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.rest.test_limits import flush
+from tests.rest.test_limits import flush_redis
 
 LAYERS = 30
 CHAIN = "{ me { ...F0 } } " + " ".join(
@@ -56,7 +56,7 @@ def build_caller(request, variant, person):
     def build(**settings):
         if request.param == "redis":
             settings["redis_url"] = request.getfixturevalue("redis")
-            flush(settings["redis_url"])
+            flush_redis(settings["redis_url"])
         return person("lim" + str(time.monotonic_ns()), at=variant(**settings))
 
     return build

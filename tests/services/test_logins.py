@@ -1,4 +1,4 @@
-"""How many logins of an account stay open, and which of its addresses are known."""
+"""The number of open logins of an account, and its known addresses."""
 
 import pytest
 

@@ -11,7 +11,7 @@ from shop.storage.transactions import Actor, Context
 
 
 @pytest.fixture
-def rows(session):
+def entities(session):
     """Two users, one of them erased, an order of each, and a product that is sold and one that is not."""
     users = [User(id=1, username="ada"), User(id=2, erased_at=now())]
     products = [
@@ -34,12 +34,12 @@ def rows(session):
         (Actor(3, STAFF, ""), ["user 1", "Desk", "order of 1", "order of 2"]),
     ],
 )
-def test_a_caller_sees_the_same_in_a_list_and_one_by_one(session, rows, actor, visible):
+def test_a_caller_sees_the_same_in_a_list_and_one_by_one(session, entities, actor, visible):
     ctx = Context(session, actor)
     listed = [
         entity for kind in (User, Product, Order) for entity in session.scalars(ctx.select_visible(kind))
     ]
-    assert [entity for entity in rows if ctx.can_see(entity)] == listed
+    assert [entity for entity in entities if ctx.can_see(entity)] == listed
     assert [describe(entity) for entity in listed] == visible
 
 
