@@ -1,4 +1,4 @@
-"""A kind of entity that this shop does not have, to see what a door asks of a new one."""
+"""An entity that this shop does not have, to test what a door requires for a new one."""
 
 from shop.hypermedia.representations import Representation
 from shop.hypermedia.resources import Resource

@@ -1,4 +1,4 @@
-"""`shop backup`: a copy of a live database that is whole, and that a shop can be opened on."""
+"""`shop backup`: a consistent copy of a live database, which a shop can use."""
 
 import sqlite3
 import threading
@@ -12,14 +12,14 @@ from shop.app import create_app
 from shop.domain.product import Product
 from tests.conftest import enroll_user, fresh_postgres, settings_for
 from tests.running import post_json, serving
-from tests.test_cli import refused
+from tests.test_cli import is_refused
 
 STOCK = 10_000
 
 
 @pytest.fixture
 def token(empty_folder, isolated_logging):
-    """That of staff, in a shop with one product."""
+    """The token of staff in a shop with one product."""
     app = create_app(settings_for(f"sqlite:///{empty_folder}/shop.db"))
     with app.app_context():
         upgrade()
@@ -29,11 +29,11 @@ def token(empty_folder, isolated_logging):
     return enroll_user(app, "grace", "staff")[1]["access_token"]
 
 
-def rows(file, statement):
+def query(file, statement):
     with sqlite3.connect(file) as connection:
-        found = connection.execute(statement).fetchall()
+        rows = connection.execute(statement).fetchall()
     connection.close()
-    return found
+    return rows
 
 
 def buy(root, token):
@@ -45,11 +45,11 @@ def test_what_is_taken_while_many_buy_is_whole_and_opens_a_shop(run, token, empt
     url, bought, over = f"sqlite:///{empty_folder}/shop.db", [], threading.Event()
     with serving(url) as (shop,):
 
-        def shopping():
+        def buy_until_over():
             while not over.is_set():
                 bought.append(buy(shop.root, token))
 
-        clients = [threading.Thread(target=shopping) for _ in range(4)]
+        clients = [threading.Thread(target=buy_until_over) for _ in range(4)]
         [client.start() for client in clients]
         while len(bought) < 10 and any(client.is_alive() for client in clients):
             over.wait(0.01)
@@ -58,8 +58,8 @@ def test_what_is_taken_while_many_buy_is_whole_and_opens_a_shop(run, token, empt
         after = len(bought)
         over.set()
         [client.join() for client in clients]
-    [(sold, left)] = rows("1.db", "SELECT (SELECT SUM(quantity) FROM order_items), stock FROM products")
-    assert (codes, rows("1.db", "PRAGMA integrity_check")) == ([0, 0], [("ok",)])
+    [(sold, left)] = query("1.db", "SELECT (SELECT SUM(quantity) FROM order_items), stock FROM products")
+    assert (codes, query("1.db", "PRAGMA integrity_check")) == ([0, 0], [("ok",)])
     assert (sold + left, before <= sold <= after + 4, before < after) == (STOCK, True, True)
     with serving(f"sqlite:///{empty_folder}/1.db") as (restored,):
         orders = requests.get(
@@ -80,29 +80,29 @@ def test_a_copy_passes_the_check(run, token, empty_folder):
 
 def test_a_copy_never_overwrites(run, token, empty_folder):
     (empty_folder / "copy.db").write_text("mine")
-    assert refused(run("backup", "copy.db"), "copy.db already exists; it was not changed")
+    assert is_refused(run("backup", "copy.db"), "copy.db already exists; it was not changed")
     assert (empty_folder / "copy.db").read_text() == "mine"
 
 
 def test_a_copy_that_fails_leaves_nothing_behind(run, token, empty_folder):
-    rows("shop.db", "PRAGMA wal_checkpoint(TRUNCATE)")
-    [(page,)] = rows("shop.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'products'")
+    query("shop.db", "PRAGMA wal_checkpoint(TRUNCATE)")
+    [(page,)] = query("shop.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'products'")
     with (empty_folder / "shop.db").open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
-    assert refused(run("backup", "copy.db"), "malformed")
+    assert is_refused(run("backup", "copy.db"), "malformed")
     assert not [each for each in empty_folder.iterdir() if "copy" in each.name]
 
 
 @pytest.mark.parametrize("name", ["missing/copy.db", "/sys/copy.db"])
 def test_a_copy_that_cannot_be_made_is_one_line(run, token, name):
-    assert refused(run("backup", name), name.partition("/copy")[0])
+    assert is_refused(run("backup", name), name.partition("/copy")[0])
 
 
 def test_postgresql_is_left_to_its_own_tool_with_the_line_to_say(run, postgres):
     with fresh_postgres(postgres) as url:
         run("db", "upgrade", database_url=url)
         secret = make_url(url).set(password="hunter2").render_as_string(hide_password=False)
-        ran = run("backup", "copy.dump", database_url=secret)
-    assert refused(ran, "for PostgreSQL use pg_dump --format=custom --file=copy.dump postgresql://")
-    assert "hunter2" not in ran.err
+        result = run("backup", "copy.dump", database_url=secret)
+    assert is_refused(result, "for PostgreSQL use pg_dump --format=custom --file=copy.dump postgresql://")
+    assert "hunter2" not in result.err

@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like, and write down what they found."""
+"""All contestants of the benchmarks do the same work, and the reports show the results."""
 
 import json
 import re
@@ -31,67 +31,67 @@ def contestant(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield ready
 
 
-def asked(ready: Ready, shot: Shot) -> requests.Response:
+def send_shot(ready: Ready, shot: Shot) -> requests.Response:
     url = ready.server.root + shot.path
     return requests.request(shot.method, url, headers=shot.headers, data=shot.body, timeout=10)
 
 
-def items(answer: requests.Response) -> list[dict]:
+def get_items(answer: requests.Response) -> list[dict]:
     document = answer.json()
     if isinstance(document, list):
         return document
     return document.get("items") or document.get("results") or document["_embedded"]["item"]
 
 
-def total(answer: requests.Response) -> int:
+def get_total(answer: requests.Response) -> int:
     document = answer.json()
     if isinstance(document, list):
         return json.loads(answer.headers["X-Pagination"])["total"]
     return document.get("total") or document["count"]
 
 
-def plays(ready: Ready, workload: str) -> Shot:
+def build_shot(ready: Ready, workload: str) -> Shot:
     if workload not in ready.contestant.plays:
         pytest.skip(f"{ready.contestant.title} takes no part in this")
     return shots(workload, ready, PRODUCTS)[0]
 
 
 def test_every_contestant_answers_a_product_with_the_same_fields(contestant):
-    assert asked(contestant, plays(contestant, "one product")).json().keys() >= PRODUCT
+    assert send_shot(contestant, build_shot(contestant, "one product")).json().keys() >= PRODUCT
 
 
 def test_every_contestant_lists_twenty_products_with_the_same_fields(contestant):
-    found = items(asked(contestant, plays(contestant, "list of 20")))
+    found = get_items(send_shot(contestant, build_shot(contestant, "list of 20")))
     assert len(found) == 20
     assert all(each.keys() >= PRODUCT for each in found)
 
 
 def test_every_contestant_says_how_many_products_there_are(contestant):
-    assert total(asked(contestant, plays(contestant, "list of 20"))) == PRODUCTS
+    assert get_total(send_shot(contestant, build_shot(contestant, "list of 20"))) == PRODUCTS
 
 
 def test_every_contestant_finds_the_same_products(contestant):
-    answer = asked(contestant, plays(contestant, "filtered search"))
+    answer = send_shot(contestant, build_shot(contestant, "filtered search"))
     goods = [product(number) for number in range(1, PRODUCTS + 1)]
     prices = sorted(each["price"] for each in goods if "oak" in each["name"] and each["price"] <= 40_000)
-    assert total(answer) == len(prices)
-    assert [round(each["price"] * 100) for each in items(answer)] == prices[:20]
+    assert get_total(answer) == len(prices)
+    assert [round(each["price"] * 100) for each in get_items(answer)] == prices[:20]
 
 
 def test_a_conditional_get_is_answered_in_full_only_by_who_has_no_validators(contestant):
-    shot = plays(contestant, "conditional GET")
-    assert asked(contestant, shot).status_code == (304 if shot.headers else 200)
+    shot = build_shot(contestant, "conditional GET")
+    assert send_shot(contestant, shot).status_code == (304 if shot.headers else 200)
 
 
 def test_every_contestant_takes_orders_and_answers_with_the_same_fields(contestant):
-    answer = asked(contestant, plays(contestant, "checkout"))
+    answer = send_shot(contestant, build_shot(contestant, "checkout"))
     assert answer.status_code == 201
     assert answer.json().keys() >= ORDER
     assert [each["quantity"] for each in answer.json()["items"]] == [1, 1]
 
 
 def test_the_read_mix_has_one_order_in_twenty_requests(contestant):
-    plays(contestant, "read mix")
+    build_shot(contestant, "read mix")
     sent = shots("read mix", contestant, PRODUCTS)
     assert sum(shot.method == "POST" for shot in sent) * 20 == len(sent)
 

@@ -1,4 +1,4 @@
-"""`wsgi.py` under a server of somebody else's: gunicorn, with two workers."""
+"""`wsgi.py` on another server: gunicorn with two workers."""
 
 import os
 import subprocess

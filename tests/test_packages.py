@@ -1,4 +1,4 @@
-"""What `pip install` brings along, on whichever Python."""
+"""The packages that `pip install` installs, on every supported Python."""
 
 import re
 import subprocess

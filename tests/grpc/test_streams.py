@@ -17,7 +17,7 @@ from shop.model.moves import STAFF
 from shop.storage.transactions import Actor, Context
 from tests.grpc_client import CallError, GrpcClient, build_money, read_error, serving_grpc
 from tests.load import wait_until
-from tests.test_feed import purge
+from tests.test_feed import purge_up_to
 
 COMMITS, WRITERS, TIMEOUT = 40, 3, 30
 CREATED, CHANGED, STOCKED, RETIRED = range(1, 5)
@@ -71,7 +71,7 @@ class TestWatchingProducts:
     def test_says_when_a_cursor_has_expired(self, grpc_client, staff_token, lamp, session, staff):
         for _ in range(3):
             grpc_client.call("RestockProduct", staff_token, id=lamp, amount=1)
-        purge(Context(session, Actor(staff.id, STAFF, "")), 2)
+        purge_up_to(Context(session, Actor(staff.id, STAFF, "")), 2)
         assert read_error(grpc_client.follow("WatchProducts", cursor=1)).code == "OUT_OF_RANGE"
 
     @pytest.mark.parametrize("cursor", [-1, 10**6, 2**63 - 1, -(2**63)])
