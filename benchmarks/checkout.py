@@ -1,4 +1,4 @@
-"""Checkouts a second on SQLite, as a ratio to the bare sqlite3 module doing the same statements.
+"""Checkouts per second on SQLite, compared with the bare sqlite3 module running the same statements.
 
 python -m benchmarks.checkout
 """

@@ -29,7 +29,7 @@ QUERY = f"""{{ users(first: {USERS}) {{ nodes {{ username orders(first: {ORDERS}
 
 @dataclass
 class Tally:
-    """The cost of reading all data in one way."""
+    """The requests, bytes and statements that one kind of client needs to read all data."""
 
     client: FlaskClient
     headers: dict[str, str]

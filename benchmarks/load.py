@@ -37,8 +37,8 @@ class Result:
     good: int
     failed: int
     seconds: float
-    slow: float  # milliseconds that 99 of 100 stay under
-    work: float = 0  # seconds of processor time that the server spent
+    slow: float  # milliseconds: the 99th percentile
+    work: float = 0  # seconds of processor time of the server
 
     @property
     def rate(self) -> float:

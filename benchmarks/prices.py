@@ -26,7 +26,7 @@ INTROSPECTION = "{ __schema { types { name fields { name type { name kind } } } 
 
 @dataclass
 class Request:
-    """One kind of request; `{n}` in its path and body is another number each time."""
+    """One kind of request; `{n}` in its path and body is replaced by a new number each time."""
 
     name: str
     method: str

@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         url = ours.build_url(Path(folder) / "shop.db")
         goods.fill_shop(url, options.products)
-        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):  # the log is written, as ever
+        # The shop writes its log as usual, but here it is discarded.
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
             app = create_app(read_settings(ours.settings(url)))
             profile_request(build_request(app, options.path, options.uncached), options)
 

@@ -19,12 +19,12 @@ import requests
 
 from benchmarks.checkout import build_shop
 
-CLIENTS, EVERY = 8, 10
+CLIENTS, INTERVAL_SECONDS = 8, 10
 
 
-def buy_repeatedly(root: str, headers: dict[str, str], over: threading.Event, answers: Counter[int]) -> None:
+def buy_repeatedly(root: str, headers: dict[str, str], stop: threading.Event, answers: Counter[int]) -> None:
     with requests.Session() as session:
-        while not over.is_set():
+        while not stop.is_set():
             body = {"items": [{"product_id": 1, "quantity": 1}]}
             keyed = {**headers, "Idempotency-Key": token_hex(8)}
             for answer in (
@@ -36,12 +36,12 @@ def buy_repeatedly(root: str, headers: dict[str, str], over: threading.Event, an
                 answers[answer.status_code] += 1
 
 
-def ask_as_stranger(root: str, over: threading.Event, answers: Counter[int]) -> None:
+def send_unique_requests(root: str, stop: threading.Event, answers: Counter[int]) -> None:
     """Send requests that are all different: refusals, forms, URLs, media types, tokens, hosts and queries."""
     forms = {"Accept": "application/prs.hal-forms+json"}
     with requests.Session() as session:
         for number in itertools.count():
-            if over.is_set():
+            if stop.is_set():
                 return
             query = {"query": f"{{ a{number}: shop {{ name }} }}"}
             for answer in (
@@ -101,19 +101,19 @@ def register_account(root: str) -> dict[str, str]:
 
 
 def soak(root: str, pid: int, seconds: int) -> None:
-    headers, over, answers = register_account(root), threading.Event(), Counter[int]()
+    headers, stop, answers = register_account(root), threading.Event(), Counter[int]()
     threads = [
-        threading.Thread(target=buy_repeatedly, args=(root, headers, over, answers)) for _ in range(CLIENTS)
+        threading.Thread(target=buy_repeatedly, args=(root, headers, stop, answers)) for _ in range(CLIENTS)
     ]
-    threads.append(threading.Thread(target=ask_as_stranger, args=(root, over, answers)))
+    threads.append(threading.Thread(target=send_unique_requests, args=(root, stop, answers)))
     for thread in threads:
         thread.start()
     began, found = time.monotonic(), []
     while time.monotonic() - began < seconds:
-        time.sleep(EVERY)
+        time.sleep(INTERVAL_SECONDS)
         found.append(read_memory(pid))
         print(f"{time.monotonic() - began:5.0f} s {found[-1]:7.1f} MiB {sum(answers.values()):8} answers")  # noqa: T201
-    over.set()
+    stop.set()
     for thread in threads:
         thread.join()
     third = max(1, len(found) // 3)

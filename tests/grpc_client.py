@@ -84,7 +84,7 @@ class GrpcClient:
     def follow(
         self, name: str, token: str = "", /, given: Iterable[Message] | None = None, **words: Any
     ) -> Any:
-        """The messages of a stream; `cancel()` ends it."""
+        """Open a stream and return its messages; `cancel()` ends it."""
         messages = given if given is not None else GetMessageClass(METHODS[name].input_type)(**words)
         return self.method(name)(messages, timeout=TIMEOUT, metadata=build_metadata(token))
 

@@ -126,7 +126,7 @@ class Buyers:
         self.slowest = max(self.slowest, time.monotonic() - began)
 
     def can_buy(self, seconds: float = RECOVERY_SECONDS) -> bool:
-        """Whether one more order for each of eight buyers succeeds within this time."""
+        """Whether eight more orders succeed within this time."""
         wanted = len(self.acknowledged) + 8
         return wait_until(lambda: len(self.acknowledged) >= wanted, seconds)
 

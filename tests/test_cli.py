@@ -63,7 +63,7 @@ def is_refused(result, words: str) -> bool:
     return result.code == 1 and bool(ERROR_LINE.fullmatch(result.err)) and words in result.err
 
 
-# ---- Everything a user can cause -------------------------------------------------------------------
+# ---- Errors that a user can cause ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,7 @@ class Stub(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 10
-    wbufsize = -1  # an answer is one packet
+    wbufsize = -1  # so that an answer is sent as one packet
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()

@@ -69,7 +69,7 @@ def token(app: Flask) -> str:
         return tokens.open_login(Context(session), app.extensions["shop"].signer, 7_777_777).access_token
 
 
-# The long phase, coverage, tries everything once, and money once more: the versions differ in nothing else.
+# The long phase, coverage, runs once for everything, and once more for money, which differs between the versions.
 QUICK = ("--phases", "examples,fuzzing,stateful")
 DEPTH = {("sqlite", "v1"): (), ("postgresql+psycopg", "v2"): ("--include-tag", "products")}
 

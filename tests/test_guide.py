@@ -17,7 +17,7 @@ REST = ("shop/domain", "migrations", "shop/services", "shop/doors/rest", "shop/d
 
 
 def read_blocks() -> list[tuple[str, str, str]]:
-    """The language, the file and the code of each block of the guide."""
+    """Return the language, the path and the code of each block of the guide."""
     return [(language, find_path(language, code), code) for language, code in BLOCK.findall(GUIDE)]
 
 

@@ -41,13 +41,13 @@ def import_file(run, empty_folder, app, database_url):
 def read_catalogue(app):
     """Returns the products of the catalogue. No app context stays open, because the command would use its app."""
 
-    def look():
+    def read():
         columns = select(Product.name, Product.description, Product.price, Product.stock)
         with app.app_context():
             found = app.extensions["sqlalchemy"].session.execute(columns.order_by(Product.id))
             return [tuple(row) for row in found]
 
-    return look
+    return read
 
 
 def find_errors(content: str | bytes, name: str = "goods.csv") -> list[tuple[int, str]]:
@@ -162,7 +162,7 @@ def test_retired_products_are_not_exported(run, staff, desk, database_url, empty
     assert (empty_folder / "out.jsonl").read_text() == ""
 
 
-# ---- There and back, whatever the words ------------------------------------------------------------
+# ---- Export and import of any text -----------------------------------------------------------------
 
 ANY_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 PLAIN_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"])

@@ -88,7 +88,7 @@ def read_terminal(terminal: int) -> str:
     return shown.decode()
 
 
-# ---- A foreign API, of which one thing is wrong ----------------------------------------------------
+# ---- Another API with one error --------------------------------------------------------------------
 
 
 def build_note(number: int, **links: Any) -> dict[str, Any]:
@@ -359,7 +359,7 @@ def test_no_garbage_makes_it_stumble(run, notes, word, garbage):
     assert (result.code, "\x1b" in result.out, len(result.err.splitlines())) == (1, False, 1)
 
 
-# ---- Against its own documentation -----------------------------------------------------------------
+# ---- Comparison with the OpenAPI document ----------------------------------------------------------
 
 
 NOTE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
@@ -428,7 +428,7 @@ def test_what_is_not_as_documented_is_named(run, documented_notes, break_notes, 
     )
 
 
-# ---- Who looks -------------------------------------------------------------------------------------
+# ---- Callers ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -478,7 +478,7 @@ def test_no_other_server_hears_a_password(run, notes_with_login):
     assert (result.code, "has no login" in result.err) == (1, True)
 
 
-# ---- Its bounds ------------------------------------------------------------------------------------
+# ---- Limits ----------------------------------------------------------------------------------------
 
 
 def test_it_waits_when_it_is_asked_to(run, notes):

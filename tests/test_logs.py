@@ -67,7 +67,7 @@ def parse_entries(lines: list[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in lines]
 
 
-# ---- One line a request ----------------------------------------------------------------------------
+# ---- One line for each request ---------------------------------------------------------------------
 
 
 def test_a_request_is_one_line_with_what_is_worth_knowing(logging_shop, read_log, desk):

@@ -201,7 +201,7 @@ def test_a_shop_taken_down_can_be_built_again(full_shop, engine):
 
 def test_every_constraint_has_a_name(shop, engine):
     upgrade()
-    parts = ["foreign", "unique", "checks", "indexes"]  # SQLite cannot name a key that counts by itself
+    parts = ["foreign", "unique", "checks", "indexes"]  # SQLite cannot name an autoincrement key
     found = [table[part] for table in describe_tables(engine).values() for part in parts]
     assert "('name', None)" not in str(found)
 
@@ -222,7 +222,7 @@ def test_two_machines_may_begin_the_same_steps_at_once(shop, engine, url):
     assert ([each.wait(30) for each in both], find_tables(engine)) == ([0, 0], TABLES)
 
 
-# ---- A step that rebuilds a table others refer to --------------------------------------------------
+# ---- A migration that rebuilds a table with foreign keys to it --------------------------------------
 
 
 def test_a_rebuilt_parent_keeps_its_children(full_shop, engine, steps):
@@ -421,7 +421,7 @@ def test_a_step_that_contracts_too_soon_breaks_the_version_before(full_shop, sta
         assert full_shop.test_client().post("/api/v1/orders", json=lines, headers=bearer).status_code == 500
 
 
-# ---- A step that fails half-way --------------------------------------------------------------------
+# ---- A migration that fails half-way ---------------------------------------------------------------
 
 
 @pytest.fixture

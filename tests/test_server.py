@@ -154,7 +154,7 @@ BAD_CHUNKS = {  # none of them is complete: they are refused before the rest arr
 def test_chunks_that_no_honest_client_sends_are_refused_at_once(shop, chunks, status):
     assert (
         send_bytes(shop, BODY + chunks)[9:12] == str(status).encode()
-    )  # and not 408, which is what waiting ends with
+    )  # and not 408, the answer after a timeout
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])

@@ -171,12 +171,12 @@ def test_the_service_has_a_name(traced_requests):
     assert {each["service.name"] for each in traced_requests[0].resources} == {"shop"}
 
 
-# ---- When something is wrong -----------------------------------------------------------------------
+# ---- Faults ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def collector(isolated_logging, monkeypatch):
-    """A running collector, which the settings of the environment name."""
+    """A running collector; the environment variable of OpenTelemetry has its URL."""
     collector = Collector()
     threading.Thread(target=collector.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")

@@ -1,7 +1,7 @@
 """The contestants: each is one module, written as the docs of its framework teach.
 
-Where there is a choice it is made for the peers: no access log, no token to check, prices as floats,
-connections kept open, no warnings of a queue, uvicorn on uvloop. The shop does all that it ships with.
+Every choice favours the other frameworks: no access log, no token to check, prices as floats,
+persistent connections, no warnings about the queue, uvicorn on uvloop. The shop runs with all its features.
 """
 
 from collections.abc import Callable

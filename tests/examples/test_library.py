@@ -91,7 +91,7 @@ def test_the_linter_finds_no_flaw(library, name, key):
 
 
 def test_schemathesis_finds_no_fault_in_its_document(tmp_path):
-    """The limit of requests is higher here, so that other answers than 429 are judged too."""
+    """The rate limit is higher here, so that schemathesis gets other answers than 429."""
     app, folder = tmp_path / "library.py", tmp_path / "empty"
     app.write_text(EXAMPLE.read_text().replace("secret_key=", 'rate_limit="100000/minute", secret_key='))
     folder.mkdir()

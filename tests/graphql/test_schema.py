@@ -142,7 +142,7 @@ def test_can_is_what_the_links_offer(fetch_data, customer, staff, product):
     assert can == [each & set(get_moves(RESOURCES[0].kind)) for each in links]
 
 
-# ---- What clients rely on
+# ---- Breaking changes
 
 
 def find_breaks(before, after):
@@ -161,7 +161,7 @@ def test_what_is_taken_away_is_noticed():
     ]
 
 
-# ---- What a new kind of entity needs
+# ---- A new kind of entity
 
 REVIEW_TYPES = """
 type Review implements Node { id: ID! productId: ID! product: Product text: String! etag: String! can: [ReviewMove!]! }

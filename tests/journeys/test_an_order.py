@@ -11,7 +11,7 @@ MOVES = {"pay", "ship", "deliver", "cancel", "refund"}
 
 @pytest.fixture
 def eve(first_url):
-    """A newcomer who has just registered and logged in."""
+    """A client that has just registered and logged in."""
     with Client(first_url) as client:
         client.home().submit("register", username="eve", email="eve@shop.example", password=PASSWORD)
         client.login("eve", PASSWORD)

@@ -175,7 +175,7 @@ def test_of_twenty_who_register_one_name_one_gets_it(anonymous):
     def register(number):
         body = {"username": "eve", "email": f"eve{number}@shop.example", "password": "correct horse"}
         while (status := anonymous.post("/api/v1/users", body).status_code) == 503:
-            time.sleep(0.1)  # so many passwords at once are too many for a slow machine
+            time.sleep(0.1)  # a slow machine refuses to hash this many passwords at once
         return status
 
     assert sorted(run_at_once(20, register)) == [201] + [409] * 19

@@ -11,7 +11,7 @@ from shop.app import create_app
 from tests.conftest import HEAD, settings_for
 from tests.servers import find_free_port
 
-pytestmark = pytest.mark.v1  # health stands outside the versions
+pytestmark = pytest.mark.v1  # the health checks have no version
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A problem document is short, however long and wrong the request is."""
+"""A problem document is short, even if the request is long."""
 
 import time
 

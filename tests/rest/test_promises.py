@@ -1,4 +1,4 @@
-"""A link is offered exactly when following it now would work: every move, for every kind of caller."""
+"""A link to a move is present exactly when the move would succeed now, for every kind of caller."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One rule says who may see an entity: a row that is found by its id is in the list too, and the other way round."""
+"""One rule decides who may see an entity: it is in a list exactly when it can be read by its id."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from shop.storage.transactions import Actor, Context
 
 @pytest.fixture
 def entities(session):
-    """Two users, one of them erased, an order of each, and a product that is sold and one that is not."""
+    """Two users, one of them erased, an order of each, and two products, one of them retired."""
     users = [User(id=1, username="ada"), User(id=2, erased_at=now())]
     products = [
         Product(name="Desk", description="", price=1, stock=1, retired_at=retired)

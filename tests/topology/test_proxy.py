@@ -24,7 +24,7 @@ TIMEOUT = 5
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop that answers each address three times a minute."""
+    """A shop with a rate limit of three requests per minute for each address."""
     folder = tmp_path_factory.mktemp("proxied")
     stocked_shop = build_shop(f"sqlite:///{folder / 'shop.db'}")
     limits = {"SHOP_TRUSTED_PROXY": "127.0.0.1", "SHOP_RATE_LIMIT": "3/minute"}
@@ -178,6 +178,6 @@ def test_a_flood_of_one_address_is_refused_by_the_proxy(fast_proxy):
         answers = [session.get(f"{fast_proxy}/health/live", timeout=TIMEOUT) for _ in range(30)]
     assert [each.status_code for each in answers[:11]] == [
         200
-    ] * 11  # the shop itself bounds no questions for health
+    ] * 11  # the shop itself does not limit health checks
     refused = {(each.status_code, each.headers["Retry-After"]) for each in answers if each.status_code != 200}
     assert refused == {(429, "1")}
