@@ -1,1 +1,1 @@
-"""What the shop costs beside what it cannot do without. Each module prints its own figures."""
+"""Benchmarks of the shop. Each module prints its own figures."""

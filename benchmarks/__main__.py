@@ -1,4 +1,4 @@
-"""The shop beside its peers and the limit of the machine, in one run.
+"""Compare the shop with other frameworks and with the limit of the server, in one run.
 
 python -m benchmarks [--seconds 2] [--rounds 5] [--only WORKLOAD|CONTESTANT]... [--into docs/benchmarks]
 """
@@ -15,14 +15,14 @@ from click import echo
 from benchmarks import load, report, stage
 from benchmarks.contestants import ALL, CONTESTANTS
 from benchmarks.load import Result
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from benchmarks.stage import Ready, Server
-from benchmarks.workloads import Shot, shots
+from benchmarks.workloads import Shot, build_shots
 
 PRODUCTS = 1000
 
 
-def chosen(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2, help="of each run")
     parser.add_argument("--rounds", type=int, default=5)
@@ -33,57 +33,64 @@ def chosen(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = chosen(arguments)
-    before = machine()
+    options = parse_arguments(arguments)
+    before = describe_machine()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         field = {
-            name: stack.enter_context(stage.ready(name, folder, options.products))
-            for name in picked(options.only, CONTESTANTS)
-            if not absent(name)
+            name: stack.enter_context(stage.start_contestant(name, folder, options.products))
+            for name in select_names(options.only, CONTESTANTS)
+            if not is_absent(name)
         }
-        found = race(field, picked(options.only, ALL), options)
+        found = run_rounds(field, select_names(options.only, ALL), options)
     runs = f"{options.rounds} rounds of {options.seconds:g} s; {options.products:,} products"
-    text = f"{before}\n\n{load.tool()}; {runs}.\n\n{report.tables(found)}"
+    text = f"{before}\n\n{load.describe_tool()}; {runs}.\n\n{report.build_tables(found)}"
     echo(text)
     options.into.mkdir(parents=True, exist_ok=True)
     (options.into / "rates.md").write_text(f"# Rates\n\n{text}")
-    (options.into / "rates.svg").write_text(report.plot(found))
+    (options.into / "rates.svg").write_text(report.draw_plot(found))
 
 
-def picked(only: Sequence[str], known: Sequence[str] | dict[str, object]) -> list[str]:
-    """Those that were asked for; all, if none of this kind was."""
+def select_names(only: Sequence[str], known: Sequence[str] | dict[str, object]) -> list[str]:
+    """Return the selected names of this kind; all, if none is selected."""
     return [each for each in known if each in only] or [*known]
 
 
-def absent(name: str) -> bool:
-    if lacking := stage.missing(name):
-        echo(f"without {name}: {', '.join(lacking)} is not installed (pip install '.[bench]')", err=True)
-    return bool(lacking)
+def is_absent(name: str) -> bool:
+    if missing_modules := stage.find_missing(name):
+        echo(
+            f"without {name}: {', '.join(missing_modules)} is not installed (pip install '.[bench]')",
+            err=True,
+        )
+    return bool(missing_modules)
 
 
-def race(field: dict[str, Ready], workloads: Sequence[str], options: argparse.Namespace) -> report.Found:
-    """Every round has every run once, side by side, so that a slow minute of the machine is everybody's."""
-    lanes = {
-        (workload, name): shots(workload, who, options.products)
+def run_rounds(
+    field: dict[str, Ready], workloads: Sequence[str], options: argparse.Namespace
+) -> report.Results:
+    """Run every workload of every contestant once in each round, so that a slow minute affects all."""
+    shots_by_run = {
+        (workload, name): build_shots(workload, ready, options.products)
         for workload in workloads
-        for name, who in field.items()
-        if workload in who.contestant.plays
+        for name, ready in field.items()
+        if workload in ready.contestant.plays
     }
-    for (_, name), lane in lanes.items():
-        run(field[name].server, lane, min(1, options.seconds))
-    found: report.Found = {workload: {} for workload, _ in lanes}
+    for (_, name), workload_shots in shots_by_run.items():
+        run_workload(field[name].server, workload_shots, min(1, options.seconds))
+    found: report.Results = {workload: {} for workload, _ in shots_by_run}
     for number in range(options.rounds):
         echo(f"round {number + 1} of {options.rounds}", err=True)
-        for (workload, name), lane in lanes.items():
-            result = run(field[name].server, lane, options.seconds)
+        for (workload, name), workload_shots in shots_by_run.items():
+            result = run_workload(field[name].server, workload_shots, options.seconds)
             found[workload].setdefault(name, []).append(result)
     return found
 
 
-def run(server: Server, lane: Sequence[Shot], seconds: float) -> Result:
-    before = server.work()
-    return replace(load.fire(server.root, lane, seconds), work=server.work() - before)
+def run_workload(server: Server, workload_shots: Sequence[Shot], seconds: float) -> Result:
+    before = server.read_processor_time()
+    return replace(
+        load.send_load(server.root, workload_shots, seconds), work=server.read_processor_time() - before
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What simpler code would cost: entities instead of rows, and session.add instead of a bulk insert.
+"""The cost of simpler code: entities instead of rows, and session.add instead of a bulk insert.
 
 python -m benchmarks.alternatives
 """
@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from benchmarks.checkout import LINES, furnished
+from benchmarks.checkout import LINES, build_shop
 from benchmarks.prices import LIMIT, PASSWORD
 from shop.domain.order import Order
 from shop.domain.passwords import hash_password
@@ -48,7 +48,7 @@ def add_order(session: Session, order: Order) -> None:
 
 
 @contextmanager
-def alternatives() -> Iterator[None]:
+def use_alternatives() -> Iterator[None]:
     with (
         patch.object(products, "get_product", get_entity),
         patch.object(products, "list_products", list_entities),
@@ -57,7 +57,7 @@ def alternatives() -> Iterator[None]:
         yield
 
 
-def fill(app: Flask) -> None:
+def fill_catalogue(app: Flask) -> None:
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
         session.get(User, 1).password_hash = hash_password(PASSWORD)
@@ -89,24 +89,24 @@ def measure(request: Request) -> float:
 
 
 def measure_pair(request: Request) -> tuple[float, float]:
-    present = measure(request)
-    with alternatives():
-        return present, measure(request)
+    shop_time = measure(request)
+    with use_alternatives():
+        return shop_time, measure(request)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="alternatives-") as folder:
         limits = {"SHOP_RATE_LIMIT": f"{LIMIT}/day", "SHOP_MAX_UNPAID_ORDERS": str(LIMIT)}
-        app = furnished(folder, **limits)
-        fill(app)
+        app = build_shop(folder, **limits)
+        fill_catalogue(app)
         echo(
             "| answer | milliseconds | with simpler code | ratio of the rates |\n| --- | ---: | ---: | ---: |"
         )
         for name, request in build_requests(app.test_client()).items():
             measure_pair(request)
             pairs = [measure_pair(request) for _ in range(ROUNDS)]
-            present, simpler = (median(times) for times in zip(*pairs, strict=True))
-            echo(f"| {name} | {present:.2f} | {simpler:.2f} | {present / simpler:.2f} |")
+            shop_time, simpler = (median(times) for times in zip(*pairs, strict=True))
+            echo(f"| {name} | {shop_time:.2f} | {simpler:.2f} | {shop_time / simpler:.2f} |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bars in SVG: few lines of our own, where a library for plots would weigh more than all that is measured."""
+"""Bar charts in SVG, without the dependency of a plot library."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,15 +16,15 @@ class Bar(NamedTuple):
     note: str
 
 
-def chart(panels: dict[str, Sequence[Bar]]) -> str:
-    """A panel of bars for each title; a line on each bar shows its spread."""
+def draw_chart(panels: dict[str, Sequence[Bar]]) -> str:
+    """Draw a panel of bars for each title; a line on each bar shows its spread."""
     parts, top = [], 0
     for title, bars in panels.items():
         parts.append(f'<text class="head" x="10" y="{top + 22}">{escape(title)}</text>')
         top += HEAD
         scale = WIDTH / (max(bar.high for bar in bars) or 1)
         for place, bar in enumerate(bars):
-            parts.append(drawn(bar, top, scale, "bar" if place else "first"))
+            parts.append(draw_bar(bar, top, scale, "bar" if place else "first"))
             top += ROW
     size = f'width="{LABELS + WIDTH + 160}" height="{top + 10}"'
     paper = '<rect width="100%" height="100%" fill="#fff"/>'
@@ -35,7 +35,7 @@ def chart(panels: dict[str, Sequence[Bar]]) -> str:
     )
 
 
-def drawn(bar: Bar, top: int, scale: float, kind: str) -> str:
+def draw_bar(bar: Bar, top: int, scale: float, kind: str) -> str:
     middle, end = top + ROW // 2 - 2, LABELS + bar.high * scale
     return (
         f'<text x="{LABELS - 8}" y="{middle + 5}" text-anchor="end">{escape(bar.label)}</text>'

@@ -1,4 +1,4 @@
-"""Checkouts a second on SQLite, as a ratio to the bare sqlite3 module doing the same statements.
+"""Checkouts per second on SQLite, compared with the bare sqlite3 module running the same statements.
 
 python -m benchmarks.checkout
 """
@@ -30,7 +30,7 @@ LINES = {"items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity
 NOW = "2026-01-31 12:00:00.000000"
 
 
-def furnished(folder: str, **settings: str) -> Flask:
+def build_shop(folder: str, **settings: str) -> Flask:
     url = f"sqlite:///{Path(folder) / 'bench.db'}"
     quiet = {"SHOP_LOG_LEVEL": "ERROR", "SHOP_THREADS": str(THREADS), **settings}
     app = create_app(read_settings({"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url, **quiet}))
@@ -45,8 +45,8 @@ def furnished(folder: str, **settings: str) -> Flask:
     return app
 
 
-def bare(path: str) -> Callable[[], None]:
-    """What a checkout of two lines says to the database, and nothing else."""
+def build_bare_checkout(path: str) -> Callable[[], None]:
+    """Return a checkout of two lines that only runs its SQL statements."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -72,7 +72,7 @@ def bare(path: str) -> Callable[[], None]:
     return checkout
 
 
-def ours(app: Flask) -> Callable[[], None]:
+def build_shop_checkout(app: Flask) -> Callable[[], None]:
     db = app.extensions["sqlalchemy"]
 
     def checkout() -> None:
@@ -84,25 +84,25 @@ def ours(app: Flask) -> Callable[[], None]:
     return checkout
 
 
-def rate(checkout: Callable[[], None]) -> float:
+def measure_rate(checkout: Callable[[], None]) -> float:
     began = time.perf_counter()
     for _ in range(CHECKOUTS):
         checkout()
     return CHECKOUTS / (time.perf_counter() - began)
 
 
-def waits(app: Flask, each: int = 20) -> list[float]:
-    """How long each checkout took when so many threads came at once."""
+def measure_waits(app: Flask, each: int = 20) -> list[float]:
+    """Return the time of each checkout when all threads start at once."""
     found: list[float] = []
 
-    def shop() -> None:
+    def repeat_checkout() -> None:
         with app.app_context():
             for _ in range(each):
                 began = time.perf_counter()
-                ours(app)()
+                build_shop_checkout(app)()
                 found.append(time.perf_counter() - began)
 
-    threads = [threading.Thread(target=shop) for _ in range(THREADS)]
+    threads = [threading.Thread(target=repeat_checkout) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -112,15 +112,15 @@ def waits(app: Flask, each: int = 20) -> list[float]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        app = furnished(folder)
-        plain = bare(str(Path(folder) / "bench.db"))
+        app = build_shop(folder)
+        plain = build_bare_checkout(str(Path(folder) / "bench.db"))
         with app.app_context():
-            pairs = [(rate(plain), rate(ours(app))) for _ in range(ROUNDS)]
+            pairs = [(measure_rate(plain), measure_rate(build_shop_checkout(app))) for _ in range(ROUNDS)]
         ratios = sorted(shop / sqlite for sqlite, shop in pairs)
         print(f"bare sqlite3   {statistics.median(each[0] for each in pairs):7.0f} checkouts/s")  # noqa: T201
         print(f"shop services  {statistics.median(each[1] for each in pairs):7.0f} checkouts/s")  # noqa: T201
         print(f"ratio          {statistics.median(ratios):7.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")  # noqa: T201
-        found = waits(app)
+        found = measure_waits(app)
         print(f"{THREADS} threads: median wait {found[len(found) // 2]:.3f} s, worst {found[-1]:.3f} s")  # noqa: T201
 
 

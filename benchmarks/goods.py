@@ -1,4 +1,4 @@
-"""The same goods for everybody: made by counting, so that every run has the same."""
+"""The products of the benchmarks, computed from their numbers, so that every run has the same."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ COMMON, RARE = "oak", "zebrano"
 FINISHES = ("Oiled", "Waxed", "Painted", "Smoked", "Brushed", "Raw", "Lacquered")
 WOODS = ("oak", "ash", "beech", "birch", "cherry", "elm", "larch", "maple", "pine", "walnut")
 THINGS = ("desk", "stool", "bench", "shelf", "table", "chair", "lamp", "box", "frame", "tray", "bowl")
-SCARCE = {7, 499, 983}  # the same three of however many
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+RARE_NUMBERS = {7, 499, 983}  # the same three in a catalogue of any size
+FIRST_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 10_000
 
-PEERS = """
+PEER_TABLES = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE products (
     id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL, description TEXT NOT NULL, price FLOAT NOT NULL,
@@ -42,10 +42,10 @@ CREATE INDEX order_items_order ON order_items (order_id);
 """
 
 
-def product(number: int) -> dict[str, Any]:
-    """The product of this number; its price is in minor units."""
+def build_product(number: int) -> dict[str, Any]:
+    """Build the product of this number; its price is in minor units."""
     mixed = number * 2_654_435_761 % 2**32
-    wood = RARE if number in SCARCE else WOODS[mixed // 97 % len(WOODS)]
+    wood = RARE if number in RARE_NUMBERS else WOODS[mixed // 97 % len(WOODS)]
     thing = THINGS[mixed // 1013 % len(THINGS)]
     return {
         "name": f"{FINISHES[mixed // 31 % len(FINISHES)]} {wood} {thing} {number}",
@@ -55,46 +55,46 @@ def product(number: int) -> dict[str, Any]:
     }
 
 
-def rows(count: int) -> Iterator[list[dict[str, Any]]]:
-    """So many products, in batches."""
+def build_batches(count: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield this many products in batches."""
     numbers = iter(range(1, count + 1))
-    while batch := [product(number) for number in islice(numbers, BATCH)]:
+    while batch := [build_product(number) for number in islice(numbers, BATCH)]:
         yield batch
 
 
-def stocked(url: str, count: int) -> Flask:
-    """A shop with so many products."""
+def fill_shop(url: str, count: int) -> Flask:
+    """Build a shop with this many products."""
     settings = {"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url, "SHOP_LOG_LEVEL": "ERROR"}
     app = create_app(read_settings(settings))
     with app.app_context():
         upgrade()
         with app.extensions["shop"].engine.begin() as connection:
-            moment = BEGINNING
-            for batch in rows(count):
-                moment += timedelta(hours=1)
-                connection.execute(insert(Product.__table__), [entry(each, moment) for each in batch])
+            created_at = FIRST_DATE
+            for batch in build_batches(count):
+                created_at += timedelta(hours=1)
+                connection.execute(insert(Product.__table__), [build_row(each, created_at) for each in batch])
         app.extensions["shop"].engine.dispose()
     return app
 
 
-def entry(goods: dict[str, Any], moment: datetime) -> dict[str, Any]:
-    """What the shop keeps of a product: what its class would write, in bulk."""
+def build_row(goods: dict[str, Any], created_at: datetime) -> dict[str, Any]:
+    """Build the row of a product that the class of the shop would write."""
     keys = {
         "name_key": normalize_text(goods["name"])[:100],
         "words": normalize_text(f"{goods['name']}\n{goods['description']}"),
     }
-    return {**goods, **keys, "version": 1, "created_at": moment, "updated_at": moment}
+    return {**goods, **keys, "version": 1, "created_at": created_at, "updated_at": created_at}
 
 
-def shelved(path: Path, count: int) -> None:
-    """The same products as the peers keep them: in the plain tables that their docs would make."""
+def fill_peer_database(path: Path, count: int) -> None:
+    """Write the same products to the tables of the other frameworks, as their docs would define them."""
     with sqlite3.connect(path) as connection:
-        connection.executescript(PEERS)
-        moment = BEGINNING.strftime("%Y-%m-%d %H:%M:%S.%f")
-        for batch in rows(count):
+        connection.executescript(PEER_TABLES)
+        created_at = FIRST_DATE.strftime("%Y-%m-%d %H:%M:%S.%f")
+        for batch in build_batches(count):
             connection.executemany(
                 "INSERT INTO products (name, description, price, stock, created_at, updated_at) "
                 "VALUES (:name, :description, :price / 100.0, :stock, :moment, :moment)",
-                [{**each, "moment": moment} for each in batch],
+                [{**each, "moment": created_at} for each in batch],
             )
     connection.close()

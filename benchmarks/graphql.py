@@ -1,4 +1,4 @@
-"""A nested question over GraphQL beside the same answer over REST: requests, statements, bytes, milliseconds.
+"""A nested query over GraphQL compared with REST: requests, statements, bytes, milliseconds.
 
 python -m benchmarks.graphql
 """
@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from benchmarks.checkout import furnished
+from benchmarks.checkout import build_shop
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -29,7 +29,7 @@ QUERY = f"""{{ users(first: {USERS}) {{ nodes {{ username orders(first: {ORDERS}
 
 @dataclass
 class Tally:
-    """What a way of asking costs."""
+    """The requests, bytes and statements that one kind of client needs to read all data."""
 
     client: FlaskClient
     headers: dict[str, str]
@@ -38,19 +38,19 @@ class Tally:
     statements: list[str] = field(default_factory=list)
 
     def get(self, url: str, **words: Any) -> Any:
-        return self.heard(self.client.get(url, query_string=words or None, headers=self.headers))
+        return self.record(self.client.get(url, query_string=words or None, headers=self.headers))
 
     def post(self, url: str, body: Any) -> Any:
-        return self.heard(self.client.post(url, json=body, headers=self.headers))
+        return self.record(self.client.post(url, json=body, headers=self.headers))
 
-    def heard(self, answer: Any) -> Any:
+    def record(self, answer: Any) -> Any:
         assert answer.status_code == 200, answer.text  # noqa: S101
         self.requests, self.size = self.requests + 1, self.size + len(answer.data)
         return answer.json
 
 
-def crowded(app: Flask) -> str:
-    """Users with orders of products; the token of one of them, who is staff."""
+def add_orders(app: Flask) -> str:
+    """Add users with orders of products; return the token of one of them, who is staff."""
     with app.app_context():
         session = app.extensions["sqlalchemy"].session()
         goods = [Product(name=f"Product {n}", description="", price=8950, stock=9) for n in range(100)]
@@ -69,13 +69,13 @@ def crowded(app: Flask) -> str:
         return open_login(Context(session), app.extensions["shop"].signer, users[0].id).access_token
 
 
-def by_graphql(tally: Tally) -> None:
+def query_graphql(tally: Tally) -> None:
     tally.post("/graphql", {"query": QUERY})
 
 
-def by_links(tally: Tally, embed: bool = False) -> None:
-    """As a client does it that follows links, each product once."""
-    known: dict[str, Any] = {}
+def follow_links(tally: Tally, embed: bool = False) -> None:
+    """Read the data as a client that follows links and gets each product once."""
+    products: dict[str, Any] = {}
     for user in tally.get("/api/v1/users", per_page=USERS)["_embedded"]["item"]:
         if embed:
             page = tally.get(user["_links"]["self"]["href"], embed="orders")["_embedded"]["orders"]
@@ -84,28 +84,28 @@ def by_links(tally: Tally, embed: bool = False) -> None:
         for order in page["_embedded"]["item"]:
             for item in order["items"]:
                 href = item["_links"]["product"]["href"]
-                if href not in known:
-                    known[href] = tally.get(href)
+                if href not in products:
+                    products[href] = tally.get(href)
 
 
-def by_lists(tally: Tally) -> None:
-    """As a client does it that knows the lists, and how they belong together."""
+def read_lists(tally: Tally) -> None:
+    """Read the data as a client that knows the lists and joins them."""
     tally.get("/api/v1/users", per_page=USERS)
-    for place in ("/api/v1/orders", "/api/v1/products"):
-        page = tally.get(place, per_page=100)
+    for url in ("/api/v1/orders", "/api/v1/products"):
+        page = tally.get(url, per_page=100)
         while following := page["_links"].get("next"):
             page = tally.get(following["href"])
 
 
-WAYS: dict[str, Callable[[Tally], None]] = {
-    "GraphQL": by_graphql,
-    "REST, links": by_links,
-    "REST, embed=orders": lambda tally: by_links(tally, embed=True),
-    "REST, whole lists": by_lists,
+CLIENTS: dict[str, Callable[[Tally], None]] = {
+    "GraphQL": query_graphql,
+    "REST, links": follow_links,
+    "REST, embed=orders": lambda tally: follow_links(tally, embed=True),
+    "REST, whole lists": read_lists,
 }
 
 
-def measured(app: Flask, token: str, way: Callable[[Tally], None]) -> tuple[Tally, float]:
+def measure(app: Flask, token: str, read: Callable[[Tally], None]) -> tuple[Tally, float]:
     times = []
     for _ in range(ROUNDS):
         tally = Tally(app.test_client(), {"Authorization": f"Bearer {token}"})
@@ -117,7 +117,7 @@ def measured(app: Flask, token: str, way: Callable[[Tally], None]) -> tuple[Tall
             engine = app.extensions["shop"].engine
         event.listen(engine, "before_cursor_execute", count)
         began = time.perf_counter()
-        way(tally)
+        read(tally)
         times.append(time.perf_counter() - began)
         event.remove(engine, "before_cursor_execute", count)
     return tally, statistics.median(times) * 1000
@@ -125,11 +125,11 @@ def measured(app: Flask, token: str, way: Callable[[Tally], None]) -> tuple[Tall
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        app = furnished(folder, SHOP_RATE_LIMIT="1000000/second", SHOP_MAX_UNPAID_ORDERS="1000000")
-        token = crowded(app)
+        app = build_shop(folder, SHOP_RATE_LIMIT="1000000/second", SHOP_MAX_UNPAID_ORDERS="1000000")
+        token = add_orders(app)
         print(f"{'':20}{'requests':>10}{'statements':>12}{'bytes':>10}{'ms':>8}")  # noqa: T201
-        for name, way in WAYS.items():
-            tally, ms = measured(app, token, way)
+        for name, read in CLIENTS.items():
+            tally, ms = measure(app, token, read)
             print(f"{name:20}{tally.requests:10}{len(tally.statements):12}{tally.size:10}{ms:8.0f}")  # noqa: T201
 
 

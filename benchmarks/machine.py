@@ -1,4 +1,4 @@
-"""What machine it was: figures mean little without it."""
+"""A description of the machine, because figures mean little without it."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ PACKAGES = ("Flask", "waitress", "SQLAlchemy", "marshmallow", "flask-smorest", "
             "djangorestframework", "gunicorn")  # fmt: skip
 
 
-def processor() -> str:
+def find_processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -19,19 +19,19 @@ def processor() -> str:
     return next(names, platform.machine())
 
 
-def installed(package: str) -> str:
+def describe_package(package: str) -> str:
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         return f"{package} absent"
 
 
-def machine() -> str:
-    """A paragraph; to be asked before the work begins, because of the load."""
+def describe_machine() -> str:
+    """Describe the machine; call this before the benchmark starts, because it includes the load average."""
     load = " ".join(f"{each:.2f}" for each in os.getloadavg())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{processor()}, {cores} cores, {platform.system()}; load average before: {load}. "
+        f"{find_processor()}, {cores} cores, {platform.system()}; load average before: {load}. "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{', '.join(installed(package) for package in PACKAGES)}."
+        f"{', '.join(describe_package(package) for package in PACKAGES)}."
     )

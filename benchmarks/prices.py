@@ -1,4 +1,4 @@
-"""What each kind of answer costs the shop, in processor time, and what it costs the caller, in requests.
+"""The cost of each kind of answer: processor time for the shop, and requests of the caller's quota.
 
 python -m benchmarks.prices
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from benchmarks.checkout import furnished
+from benchmarks.checkout import build_shop
 from shop.domain.passwords import hash_password
 from shop.domain.user import User
 
@@ -26,7 +26,7 @@ INTROSPECTION = "{ __schema { types { name fields { name type { name kind } } } 
 
 @dataclass
 class Request:
-    """One kind of request; `{n}` in its path and body is another number each time."""
+    """One kind of request; `{n}` in its path and body is replaced by a new number each time."""
 
     name: str
     method: str
@@ -42,7 +42,7 @@ class Request:
         )
 
 
-def requests_to_price(client: FlaskClient) -> list[Request]:
+def build_requests(client: FlaskClient) -> list[Request]:
     login = {"username": "ada", "password": PASSWORD}
     own = {"Authorization": f"Bearer {client.post('/api/v1/tokens', json=login).json['access_token']}"}
     tag = client.get("/api/v1/products/1").headers["ETag"]
@@ -68,37 +68,37 @@ def requests_to_price(client: FlaskClient) -> list[Request]:
     ]  # fmt: skip
 
 
-def requests_left(answer: Any) -> int | None:
-    said = answer.headers.get("RateLimit", "")
-    return int(said.partition("r=")[2].partition(";")[0]) if said.startswith('"default"') else None
+def read_remaining(answer: Any) -> int | None:
+    header = answer.headers.get("RateLimit", "")
+    return int(header.partition("r=")[2].partition(";")[0]) if header.startswith('"default"') else None
 
 
-def price(client: FlaskClient, request: Request) -> tuple[float, str]:
-    """Milliseconds of processor time, and requests of the caller's quota."""
-    times, lefts = [], []
+def measure_price(client: FlaskClient, request: Request) -> tuple[float, str]:
+    """Return the milliseconds of processor time and the requests of the caller's quota."""
+    times, remaining = [], []
     for number in range(ROUNDS):
         began = process_time()
         answer = request.send(client, number)
         times.append(process_time() - began)
-        lefts.append(requests_left(answer))
-    if None in lefts:
+        remaining.append(read_remaining(answer))
+    if None in remaining:
         return median(times) * 1000, "0 (the ceiling of the address counts it)"
-    used = [before - after for before, after in pairwise(lefts)]
+    used = [before - after for before, after in pairwise(remaining)]
     return median(times) * 1000, f"{median(used):.0f}"
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="prices-") as folder:
         limits = {"SHOP_RATE_LIMIT": f"{LIMIT}/day", "SHOP_LOGIN_RATE_LIMIT": f"{LIMIT}/day"}
-        app = furnished(folder, SHOP_MAX_UNPAID_ORDERS="1000000", **limits)
+        app = build_shop(folder, SHOP_MAX_UNPAID_ORDERS="1000000", **limits)
         with app.app_context():
             session = app.extensions["sqlalchemy"].session
             session.get(User, 1).password_hash = hash_password(PASSWORD)
             session.commit()
         client = app.test_client()
         print("| answer | milliseconds of ours | requests of the caller's |\n| --- | ---: | ---: |")  # noqa: T201
-        for request in requests_to_price(client):
-            milliseconds, cost = price(client, request)
+        for request in build_requests(client):
+            milliseconds, cost = measure_price(client, request)
             print(f"| {request.name} | {milliseconds:.2f} | {cost} |")  # noqa: T201
 
 

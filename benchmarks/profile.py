@@ -1,6 +1,6 @@
-"""Where the time of a request goes: the shop is asked in this process, without a server or a network.
+"""Profile a request: where its time goes, in this process, without a server or a network.
 
-python -m benchmarks.profile '/api/v1/products?sort=price' [--seconds 5] [--anew] [--tree]
+python -m benchmarks.profile '/api/v1/products?sort=price' [--seconds 5] [--uncached] [--tree]
 """
 
 import argparse
@@ -30,20 +30,20 @@ INTERVAL, SHOWN, WARM = 0.0005, 25, 200
 SHOP, PYTHON = Path(shop.__file__).parent, Path(io.__file__).parent
 
 
-def asker(app: Flask, path: str, anew: bool) -> Any:
+def build_request(app: Flask, path: str, uncached: bool) -> Any:
     environ = EnvironBuilder(path=path).get_environ()
 
-    def ask() -> int:
-        if anew:
+    def send_request() -> int:
+        if uncached:
             app.wsgi_app.known.clear()
         _, status, _ = run_wsgi_app(app, environ | {"wsgi.input": io.BytesIO()}, buffered=True)
         return int(status.split()[0])
 
-    return ask
+    return send_request
 
 
-def part(frame: Frame, caller: str) -> str:
-    """Whose code it is: a library, or a module of the shop. What is built in belongs to who calls it."""
+def find_part(frame: Frame, caller: str) -> str:
+    """Return the library or module that a frame belongs to; built-in code belongs to its caller."""
     place = Path(frame.file_path or "")
     if frame.function.startswith(("Cursor.", "Connection.")) and place.name == "<built-in>":
         return "sqlite3"
@@ -54,13 +54,13 @@ def part(frame: Frame, caller: str) -> str:
     return "python" if place.is_relative_to(PYTHON) else caller
 
 
-def shares(frame: Frame, caller: str, found: Counter[str]) -> Counter[str]:
-    """The time of each part, without that of what it calls."""
+def add_shares(frame: Frame, caller: str, found: Counter[str]) -> Counter[str]:
+    """Add up the time of each part, without the time of what it calls."""
     called = [child for child in frame.children if not child.is_synthetic]
-    name = part(frame, caller)
+    name = find_part(frame, caller)
     found[name] += frame.time - sum(child.time for child in called)
     for child in called:
-        shares(child, name, found)
+        add_shares(child, name, found)
     return found
 
 
@@ -69,36 +69,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("path")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--products", type=int, default=1000)
-    parser.add_argument("--anew", action="store_true", help="as if nobody had asked this before")
-    parser.add_argument("--tree", action="store_true", help="who called whom, as pyinstrument draws it")
+    parser.add_argument(
+        "--uncached", action="store_true", help="clear the response cache before each request"
+    )
+    parser.add_argument("--tree", action="store_true", help="also print the call tree of pyinstrument")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
-        url = ours.url(Path(folder) / "shop.db")
-        goods.stocked(url, options.products)
-        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):  # the log is written, as ever
+        url = ours.build_url(Path(folder) / "shop.db")
+        goods.fill_shop(url, options.products)
+        # The shop writes its log as usual, but here it is discarded.
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
             app = create_app(read_settings(ours.settings(url)))
-            profile(asker(app, options.path, options.anew), options)
+            profile_request(build_request(app, options.path, options.uncached), options)
 
 
-def profile(ask: Any, options: argparse.Namespace) -> None:
-    if (status := ask()) >= 400:
+def profile_request(send_request: Any, options: argparse.Namespace) -> None:
+    if (status := send_request()) >= 400:
         raise SystemExit(f"{options.path} is answered with {status}")
     for _ in range(WARM):
-        ask()
+        send_request()
     count, end = 0, time.monotonic() + options.seconds
     with Profiler(interval=INTERVAL) as profiler:
         while time.monotonic() < end:
-            ask()
+            send_request()
             count += 1
     if options.tree:
         echo(profiler.output_text(unicode=True, show_all=True))
-    show(profiler, options.path, count)
+    print_shares(profiler, options.path, count)
 
 
-def show(profiler: Profiler, path: str, count: int) -> None:
+def print_shares(profiler: Profiler, path: str, count: int) -> None:
     root = profiler.last_session.root_frame(trim_stem=False)
     echo(f"{path}: {root.time / count * 1e6:.0f} microseconds, {count} times\n")
-    for name, seconds in shares(root, "this profile", Counter()).most_common(SHOWN):
+    for name, seconds in add_shares(root, "this profile", Counter()).most_common(SHOWN):
         echo(f"{seconds / count * 1e6:8.1f}  {seconds / root.time:6.1%}  {name}")
 
 

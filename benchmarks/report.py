@@ -1,14 +1,14 @@
-"""What was found, as tables in Markdown: medians, and ratios that were taken run by run."""
+"""The results as tables in Markdown: medians, and ratios of runs in the same round."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.charts import Bar, chart
+from benchmarks.charts import Bar, draw_chart
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.load import Result
 
-Found = dict[str, dict[str, list[Result]]]  # by workload and contestant, a result of each round
+Results = dict[str, dict[str, list[Result]]]  # by workload and contestant, a result of each round
 
 
 class Spread(NamedTuple):
@@ -21,71 +21,71 @@ class Spread(NamedTuple):
         return cls(median(values), min(values), max(values))
 
 
-def rates(runs: Sequence[Result]) -> Spread:
+def get_rates(runs: Sequence[Result]) -> Spread:
     return Spread.of([run.rate for run in runs])
 
 
-def ratio(first: Sequence[Result], other: Sequence[Result]) -> Spread:
-    """How many times the other's rate the first has; only runs that stood side by side are compared."""
+def compare_rates(first: Sequence[Result], other: Sequence[Result]) -> Spread:
+    """Compare the rate of the first with the other; only runs of the same round are compared."""
     return Spread.of([ours.rate / (theirs.rate or 1) for ours, theirs in zip(first, other, strict=True)])
 
 
-def table(corner: str, columns: Sequence[str], rows: dict[str, Sequence[str]]) -> str:
+def build_table(corner: str, columns: Sequence[str], rows: dict[str, Sequence[str]]) -> str:
     lines = [[corner, *columns], ["---", *["---:"] * len(columns)]]
     lines += [[name, *row] for name, row in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def spoken(runs: Sequence[Result]) -> str:
+def format_rate(runs: Sequence[Result]) -> str:
     failed = sum(run.failed for run in runs)
     slow = median(run.slow for run in runs)
-    return f"{rates(runs).middle:,.0f} ({slow:.0f} ms)" + (f" **{failed} failed**" if failed else "")
+    return f"{get_rates(runs).middle:,.0f} ({slow:.0f} ms)" + (f" **{failed} failed**" if failed else "")
 
 
-def costs(first: Sequence[Result], other: Sequence[Result]) -> str:
-    """The processor time of an answer, and as times of the first's."""
+def format_cost(first: Sequence[Result], other: Sequence[Result]) -> str:
+    """Format the processor time of an answer, and its multiple of the first contestant's."""
     mine, theirs = (median(run.cost for run in runs) for runs in (first, other))
     return f"{theirs:,.0f}" if first is other else f"{theirs:,.0f} ({theirs / (mine or 1):.2f})"
 
 
-def compared(first: Sequence[Result], other: Sequence[Result]) -> str:
-    found = ratio(first, other)
-    return f"{found.middle:.2f} ({found.low:.2f}-{found.high:.2f})"
+def format_ratio(first: Sequence[Result], other: Sequence[Result]) -> str:
+    results = compare_rates(first, other)
+    return f"{results.middle:.2f} ({results.low:.2f}-{results.high:.2f})"
 
 
-def cells(
-    found: Found, names: Sequence[str], write: Callable[[dict[str, list[Result]], str], str]
+def build_cells(
+    results: Results, names: Sequence[str], write: Callable[[dict[str, list[Result]], str], str]
 ) -> dict[str, Sequence[str]]:
     return {
         workload: [write(runs, name) if name in runs else "" for name in names]
-        for workload, runs in found.items()
+        for workload, runs in results.items()
     }
 
 
-def tables(found: Found) -> str:
-    names = [name for name in CONTESTANTS if any(name in runs for runs in found.values())]
+def build_tables(results: Results) -> str:
+    names = [name for name in CONTESTANTS if any(name in runs for runs in results.values())]
     titles, first = [CONTESTANTS[name].title for name in names], names[0]
-    beside = {workload: runs for workload, runs in found.items() if first in runs}
-    relative = cells(beside, names[1:], lambda runs, name: compared(runs[first], runs[name]))
-    work = cells(beside, names, lambda runs, name: costs(runs[first], runs[name]))
+    compared_runs = {workload: runs for workload, runs in results.items() if first in runs}
+    relative = build_cells(compared_runs, names[1:], lambda runs, name: format_ratio(runs[first], runs[name]))
+    work = build_cells(compared_runs, names, lambda runs, name: format_cost(runs[first], runs[name]))
     parts = [
         "Answers a second, medians of the rounds; in brackets what 99 of 100 stay under:",
-        table("", titles, cells(found, names, lambda runs, name: spoken(runs[name]))),
+        build_table("", titles, build_cells(results, names, lambda runs, name: format_rate(runs[name]))),
         "Microseconds of the server's processor time for each answer; in brackets as times of the first:",
-        table("", titles, work),
+        build_table("", titles, work),
         f"How many times the rate of each {titles[0]} has, median and spread of the rounds:",
-        table("", titles[1:], relative),
+        build_table("", titles[1:], relative),
     ]
     return "\n\n".join(parts if names[1:] else parts[:-2]) + "\n"
 
 
-def bar(name: str, runs: Sequence[Result]) -> Bar:
-    spread = rates(runs)
+def build_bar(name: str, runs: Sequence[Result]) -> Bar:
+    spread = get_rates(runs)
     return Bar(CONTESTANTS[name].title, *spread, f"{spread.middle:,.0f}")
 
 
-def plot(found: Found) -> str:
-    return chart({
-        f"{workload}, answers a second": [bar(name, runs) for name, runs in by.items()]
-        for workload, by in found.items()
+def draw_plot(results: Results) -> str:
+    return draw_chart({
+        f"{workload}, answers a second": [build_bar(name, runs) for name, runs in by.items()]
+        for workload, by in results.items()
     })  # fmt: skip

@@ -1,4 +1,4 @@
-"""Buyers, readers and strangers for a long time, and whether the memory of the server stays flat.
+"""Send mixed requests for a long time and print whether the memory of the server stays flat.
 
 python -m benchmarks.soak --seconds 600
 """
@@ -17,14 +17,14 @@ from secrets import token_hex
 
 import requests
 
-from benchmarks.checkout import furnished
+from benchmarks.checkout import build_shop
 
-CLIENTS, EVERY = 8, 10
+CLIENTS, INTERVAL_SECONDS = 8, 10
 
 
-def shop(root: str, headers: dict[str, str], over: threading.Event, answers: Counter[int]) -> None:
+def buy_repeatedly(root: str, headers: dict[str, str], stop: threading.Event, answers: Counter[int]) -> None:
     with requests.Session() as session:
-        while not over.is_set():
+        while not stop.is_set():
             body = {"items": [{"product_id": 1, "quantity": 1}]}
             keyed = {**headers, "Idempotency-Key": token_hex(8)}
             for answer in (
@@ -36,12 +36,12 @@ def shop(root: str, headers: dict[str, str], over: threading.Event, answers: Cou
                 answers[answer.status_code] += 1
 
 
-def ask_as_stranger(root: str, over: threading.Event, answers: Counter[int]) -> None:
-    """Never the same request twice: refusals, forms, URLs, media types, tokens, hosts and queries."""
+def send_unique_requests(root: str, stop: threading.Event, answers: Counter[int]) -> None:
+    """Send requests that are all different: refusals, forms, URLs, media types, tokens, hosts and queries."""
     forms = {"Accept": "application/prs.hal-forms+json"}
     with requests.Session() as session:
         for number in itertools.count():
-            if over.is_set():
+            if stop.is_set():
                 return
             query = {"query": f"{{ a{number}: shop {{ name }} }}"}
             for answer in (
@@ -57,13 +57,13 @@ def ask_as_stranger(root: str, over: threading.Event, answers: Counter[int]) -> 
                 answers[answer.status_code] += 1
 
 
-def memory(pid: int) -> float:
-    """MiB of this process that are its own."""
+def read_memory(pid: int) -> float:
+    """Return the anonymous memory of this process in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
-def serve(url: str, port: int, key: str) -> subprocess.Popen[bytes]:
+def start_server(url: str, port: int, key: str) -> subprocess.Popen[bytes]:
     settings = {"SHOP_SECRET_KEY": key, "SHOP_DATABASE_URL": url, "SHOP_LOG_LEVEL": "ERROR",
                 "SHOP_RATE_LIMIT": "1000000/second", "SHOP_MAX_UNPAID_ORDERS": "1000000",
                 "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
@@ -78,8 +78,8 @@ def main() -> None:
     chosen = parser.parse_args()
     root = f"http://127.0.0.1:{chosen.port}/api/v1"
     with tempfile.TemporaryDirectory() as folder:
-        url = furnished(folder).config["SQLALCHEMY_DATABASE_URI"]
-        server = serve(url, chosen.port, token_hex(32))
+        url = build_shop(folder).config["SQLALCHEMY_DATABASE_URI"]
+        server = start_server(url, chosen.port, token_hex(32))
         try:
             soak(root, server.pid, chosen.seconds)
         finally:
@@ -87,7 +87,7 @@ def main() -> None:
             server.wait(30)
 
 
-def account(root: str) -> dict[str, str]:
+def register_account(root: str) -> dict[str, str]:
     body = {"username": "grace", "password": token_hex(12), "email": "grace@shop.example"}
     while True:
         try:
@@ -101,17 +101,19 @@ def account(root: str) -> dict[str, str]:
 
 
 def soak(root: str, pid: int, seconds: int) -> None:
-    headers, over, answers = account(root), threading.Event(), Counter[int]()
-    threads = [threading.Thread(target=shop, args=(root, headers, over, answers)) for _ in range(CLIENTS)]
-    threads.append(threading.Thread(target=ask_as_stranger, args=(root, over, answers)))
+    headers, stop, answers = register_account(root), threading.Event(), Counter[int]()
+    threads = [
+        threading.Thread(target=buy_repeatedly, args=(root, headers, stop, answers)) for _ in range(CLIENTS)
+    ]
+    threads.append(threading.Thread(target=send_unique_requests, args=(root, stop, answers)))
     for thread in threads:
         thread.start()
     began, found = time.monotonic(), []
     while time.monotonic() - began < seconds:
-        time.sleep(EVERY)
-        found.append(memory(pid))
+        time.sleep(INTERVAL_SECONDS)
+        found.append(read_memory(pid))
         print(f"{time.monotonic() - began:5.0f} s {found[-1]:7.1f} MiB {sum(answers.values()):8} answers")  # noqa: T201
-    over.set()
+    stop.set()
     for thread in threads:
         thread.join()
     third = max(1, len(found) // 3)

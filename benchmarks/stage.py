@@ -1,4 +1,4 @@
-"""Servers on loopback: begun, waited for, and ended."""
+"""Start servers on loopback, wait for them and stop them."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ import requests
 
 from benchmarks.contestants import CONTESTANTS, Contestant
 
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -24,47 +24,47 @@ class Server:
     pid: int
     start: float  # seconds until it answered for the first time
 
-    def processes(self) -> list[Path]:
-        """Of the server and its children, what the kernel tells."""
+    def find_processes(self) -> list[Path]:
+        """Return the /proc folders of the server and its children."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [Path("/proc") / str(pid) for pid in (self.pid, *children)]
 
-    def memory(self, field: str = "VmRSS") -> float:
-        """MiB: resident now, or at most so far (VmHWM)."""
-        texts = [(each / "status").read_text() for each in self.processes()]
+    def read_memory(self, field: str = "VmRSS") -> float:
+        """Return the resident memory in MiB: now, or the peak (VmHWM)."""
+        texts = [(each / "status").read_text() for each in self.find_processes()]
         lines = [line.split() for text in texts for line in text.splitlines()]
         return sum(int(words[1]) for words in lines if words[0] == f"{field}:") / 1024
 
-    def work(self) -> float:
-        """Seconds of processor time spent so far."""
-        texts = [(each / "stat").read_text().rpartition(")")[2] for each in self.processes()]
+    def read_processor_time(self) -> float:
+        """Return the seconds of processor time used so far."""
+        texts = [(each / "stat").read_text().rpartition(")")[2] for each in self.find_processes()]
         return sum(int(ticks) for text in texts for ticks in text.split()[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A contestant with its goods, that answers."""
+    """A running contestant with its products."""
 
     contestant: Contestant
     server: Server
     headers: dict[str, str]
 
 
-def missing(name: str) -> list[str]:
+def find_missing(name: str) -> list[str]:
     return [module for module in CONTESTANTS[name].needs if find_spec(module) is None]
 
 
 @contextmanager
-def ready(name: str, folder: Path, products: int) -> Iterator[Ready]:
+def start_contestant(name: str, folder: Path, products: int) -> Iterator[Ready]:
     contestant, path = CONTESTANTS[name], folder / f"{name}.db"
     contestant.fill(path, products)
-    with running(contestant.command, contestant.environ(path), contestant.root, "/products") as server:
+    with start_server(contestant.command, contestant.environ(path), contestant.root, "/products") as server:
         yield Ready(contestant, server, contestant.headers(server.root))
 
 
 @contextmanager
-def running(command: str, environ: dict[str, str], root: str, first: str) -> Iterator[Server]:
-    port = free_port()
+def start_server(command: str, environ: dict[str, str], root: str, first: str) -> Iterator[Server]:
+    port = find_free_port()
     words = [sys.executable, *command.format(port=port).split()]
     began = time.monotonic()
     process = subprocess.Popen(  # noqa: S603
@@ -72,28 +72,28 @@ def running(command: str, environ: dict[str, str], root: str, first: str) -> Ite
     )
     url = f"http://127.0.0.1:{port}{root}"
     try:
-        wait(process, url + first, began + PATIENCE)
+        wait_for_answer(process, url + first, began + TIMEOUT)
         yield Server(url, process.pid, time.monotonic() - began)
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
-def wait(process: subprocess.Popen[bytes], url: str, end: float) -> None:
-    while not answers(url):
+def wait_for_answer(process: subprocess.Popen[bytes], url: str, end: float) -> None:
+    while not is_answering(url):
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"it does not answer: {' '.join(map(str, process.args))}")
         time.sleep(0.02)
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What the shop weighs: memory, the time it takes to start, and to import."""
+"""The memory of the shop, and the time that it takes to start and to import products."""
 
 import csv
 import os
@@ -16,23 +16,26 @@ from benchmarks.stage import Server
 from benchmarks.workloads import Shot
 
 
-def weights(servers: dict[int, Server]) -> dict[str, list[str]]:
-    """To be asked before anything else is: what the shop weighs at rest, and at most under load."""
-    rest = [server.memory() for server in servers.values()]
+def measure_weights(servers: dict[int, Server]) -> dict[str, list[str]]:
+    """Measure the start and the memory, at rest and under load; call this before other requests."""
+    rest = [server.read_memory() for server in servers.values()]
     for server in servers.values():
-        load.fire(server.root, [Shot("/products"), Shot("/products/1")], 1)
+        load.send_load(server.root, [Shot("/products"), Shot("/products/1")], 1)
     return {
         "seconds until it answers": [f"{server.start:.2f}" for server in servers.values()],
         "MiB at rest": [f"{each:.0f}" for each in rest],
-        "MiB at most under load": [f"{server.memory('VmHWM'):.0f}" for server in servers.values()],
+        "MiB at most under load": [f"{server.read_memory('VmHWM'):.0f}" for server in servers.values()],
     }
 
 
-def importing(count: int, rounds: int) -> str:
-    """Rows a second of `shop import`, beside what sqlite3's executemany takes of the same rows."""
+def measure_import(count: int, rounds: int) -> str:
+    """Compare the rows per second of `shop import` with those of sqlite3's executemany."""
     with tempfile.TemporaryDirectory(prefix="import-") as folder:
         pairs = [
-            (taken(Path(folder) / f"{number}.db", count), plain(Path(folder) / f"{number}-plain.db", count))
+            (
+                time_shop_import(Path(folder) / f"{number}.db", count),
+                time_executemany(Path(folder) / f"{number}-plain.db", count),
+            )
             for number in range(rounds)
         ]
     rates = [f"{count / median(each[way] for each in pairs):,.0f}" for way in (0, 1)]
@@ -42,34 +45,36 @@ def importing(count: int, rounds: int) -> str:
     )
 
 
-def taken(path: Path, count: int) -> float:
-    """Seconds that `shop import` takes, without those it takes to start."""
-    goods.stocked(ours.url(path), 0)
-    return command(path, count) - command(path, 1)
+def time_shop_import(path: Path, count: int) -> float:
+    """Return the seconds that `shop import` takes, without its start."""
+    goods.fill_shop(ours.build_url(path), 0)
+    return run_import(path, count) - run_import(path, 1)
 
 
-def command(path: Path, count: int) -> float:
+def run_import(path: Path, count: int) -> float:
     file = path.with_suffix(".csv")
     with file.open("w", newline="") as text:
         sheet = csv.writer(text)
         sheet.writerow(["name", "description", "price", "stock"])
-        for batch in goods.rows(count):
+        for batch in goods.build_batches(count):
             sheet.writerows(
                 [each["name"], each["description"], each["price"] / 100, each["stock"]] for each in batch
             )
     began = time.monotonic()
     subprocess.run(  # noqa: S603
         [sys.executable, "-m", "shop.cli", "import", str(file)],
-        env=os.environ | ours.settings(ours.url(path)), check=True, capture_output=True, timeout=600,
+        env=os.environ | ours.settings(ours.build_url(path)), check=True, capture_output=True, timeout=600,
     )  # fmt: skip
     return time.monotonic() - began
 
 
-def plain(path: Path, count: int) -> float:
-    """Seconds for the same rows, into the same table with the same indexes, in one transaction."""
-    goods.stocked(ours.url(path), 0)
+def time_executemany(path: Path, count: int) -> float:
+    """Return the seconds for the same rows, in the same table with the same indexes, in one transaction."""
+    goods.fill_shop(ours.build_url(path), 0)
     entries = [
-        goods.entry(each, goods.BEGINNING.isoformat(" ")) for batch in goods.rows(count) for each in batch
+        goods.build_row(each, goods.FIRST_DATE.isoformat(" "))
+        for batch in goods.build_batches(count)
+        for each in batch
     ]
     names = [*entries[0]]
     statement = (

@@ -1,6 +1,6 @@
-"""gRPC made right: an end to every wait, tried again where that is safe, and streams that go on after a cut.
+"""A gRPC client with deadlines, safe retries, and streams that continue after a lost connection.
 
-python examples/grpc_client.py 127.0.0.1:50051 staff PASSWORD    (`shop grpc`; it adds and prices, so staff)
+python examples/grpc_client.py 127.0.0.1:50051 staff PASSWORD    (`shop grpc` must run; the user is staff)
 """
 
 # ruff: noqa: T201
@@ -17,10 +17,10 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from google.type.money_pb2 import Money
 
-from shop.doors.grpc import shop_pb2 as pb  # or what protoc makes of proto/shop/v1/shop.proto
+from shop.doors.grpc import shop_pb2 as pb  # or the code that protoc generates from proto/shop/v1/shop.proto
 
-SECONDS = 5
-# UNAVAILABLE alone: nothing was done, or the request_id keeps it from being done twice.
+TIMEOUT_SECONDS = 5
+# Only UNAVAILABLE: either nothing was executed, or the request_id prevents a second execution.
 RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.2s",
@@ -40,9 +40,11 @@ class ProductClient:
         self.channel = grpc.insecure_channel(address, list(OPTIONS.items()))
         self.metadata: list[tuple[str, str]] = []
 
-    def rpc(self, path: str, takes: Any, gives: Any, ways: str = "unary_unary") -> Callable[..., Any]:
-        method = getattr(self.channel, ways)(f"/shop.v1.{path}", takes.SerializeToString, gives.FromString)
-        return lambda given, timeout=SECONDS: method(given, timeout=timeout, metadata=self.metadata)
+    def rpc(self, path: str, takes: Any, gives: Any, kind: str = "unary_unary") -> Callable[..., Any]:
+        method = getattr(self.channel, kind)(f"/shop.v1.{path}", takes.SerializeToString, gives.FromString)
+        return lambda request, timeout=TIMEOUT_SECONDS: method(
+            request, timeout=timeout, metadata=self.metadata
+        )
 
     def login(self, username: str, password: str) -> None:
         words = pb.LoginRequest(username=username, password=password)
@@ -50,40 +52,40 @@ class ProductClient:
         self.metadata = [("authorization", f"Bearer {pair.access_token}")]
 
     def get(self, id: int) -> pb.Product:
-        ask = self.rpc("ProductService/GetProduct", pb.GetProductRequest, pb.GetProductResponse)
-        return ask(pb.GetProductRequest(id=id)).product
+        call = self.rpc("ProductService/GetProduct", pb.GetProductRequest, pb.GetProductResponse)
+        return call(pb.GetProductRequest(id=id)).product
 
     def list(self, **search: Any) -> Iterator[pb.Product]:
-        """All pages, one after the other."""
-        ask = self.rpc("ProductService/ListProducts", pb.ListProductsRequest, pb.ListProductsResponse)
-        page = ask(pb.ListProductsRequest(**search))
+        """Yield the products of all pages."""
+        call = self.rpc("ProductService/ListProducts", pb.ListProductsRequest, pb.ListProductsResponse)
+        page = call(pb.ListProductsRequest(**search))
         yield from page.products
         while page.next_page_token:
-            page = ask(pb.ListProductsRequest(**search, page_token=page.next_page_token))
+            page = call(pb.ListProductsRequest(**search, page_token=page.next_page_token))
             yield from page.products
 
     def create(self, **words: Any) -> pb.Product:
-        ask = self.rpc("ProductService/CreateProduct", pb.CreateProductRequest, pb.CreateProductResponse)
-        return ask(pb.CreateProductRequest(**words, request_id=str(uuid.uuid4()))).product
+        call = self.rpc("ProductService/CreateProduct", pb.CreateProductRequest, pb.CreateProductResponse)
+        return call(pb.CreateProductRequest(**words, request_id=str(uuid.uuid4()))).product
 
     def update(self, seen: pb.Product, **words: Any) -> pb.Product:
-        """Change what was seen, and nothing that somebody has changed since."""
-        ask = self.rpc("ProductService/UpdateProduct", pb.UpdateProductRequest, pb.UpdateProductResponse)
+        """Update a product, unless it has changed since it was read."""
+        call = self.rpc("ProductService/UpdateProduct", pb.UpdateProductRequest, pb.UpdateProductResponse)
         mask = FieldMask(paths=list(words))
-        return ask(pb.UpdateProductRequest(id=seen.id, etag=seen.etag, update_mask=mask, **words)).product
+        return call(pb.UpdateProductRequest(id=seen.id, etag=seen.etag, update_mask=mask, **words)).product
 
     def delete(self, seen: pb.Product) -> None:
-        ask = self.rpc("ProductService/DeleteProduct", pb.DeleteProductRequest, pb.DeleteProductResponse)
-        ask(pb.DeleteProductRequest(id=seen.id, etag=seen.etag))
+        call = self.rpc("ProductService/DeleteProduct", pb.DeleteProductRequest, pb.DeleteProductResponse)
+        call(pb.DeleteProductRequest(id=seen.id, etag=seen.etag))
 
     def watch(self, cursor: int | None = None) -> Iterator[pb.WatchProductsResponse]:
-        """Every change once and in order, for as long as you like; a cut is gone on from where it was."""
-        ask = self.rpc(
+        """Yield every change once and in order, without end; continue after a lost connection."""
+        call = self.rpc(
             "ProductService/WatchProducts", pb.WatchProductsRequest, pb.WatchProductsResponse, "unary_stream"
         )
         while True:
             try:
-                for each in ask(pb.WatchProductsRequest(cursor=cursor), timeout=3600):
+                for each in call(pb.WatchProductsRequest(cursor=cursor), timeout=3600):
                     cursor = each.cursor
                     yield each
             except grpc.RpcError as error:
@@ -92,23 +94,23 @@ class ProductClient:
                 grpc.channel_ready_future(self.channel).result(timeout=60)
 
     def batch(self, products: Iterable[dict[str, Any]]) -> pb.BatchCreateProductsResponse:
-        ask = self.rpc(
+        call = self.rpc(
             "ProductService/BatchCreateProducts", pb.BatchCreateProductsRequest,
             pb.BatchCreateProductsResponse, "stream_unary",
         )  # fmt: skip
         key = str(uuid.uuid4())
-        return ask(pb.BatchCreateProductsRequest(**words, request_id=key) for words in products)
+        return call(pb.BatchCreateProductsRequest(**words, request_id=key) for words in products)
 
     def prices(self, prices: dict[int, Money]) -> Iterator[pb.LivePriceUpdatesResponse]:
-        ask = self.rpc(
+        call = self.rpc(
             "ProductService/LivePriceUpdates", pb.LivePriceUpdatesRequest,
             pb.LivePriceUpdatesResponse, "stream_stream",
         )  # fmt: skip
-        return ask(pb.LivePriceUpdatesRequest(product_id=id, price=price) for id, price in prices.items())
+        return call(pb.LivePriceUpdatesRequest(product_id=id, price=price) for id, price in prices.items())
 
 
-def flaws(error: grpc.RpcError) -> list[str]:
-    """Which fields were wrong, and why."""
+def read_violations(error: grpc.RpcError) -> list[str]:
+    """Return the invalid fields with the reasons."""
     raw = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
     found, request = [], BadRequest()
     for detail in Status.FromString(raw).details:
@@ -117,7 +119,7 @@ def flaws(error: grpc.RpcError) -> list[str]:
     return found
 
 
-def usd(cents: int) -> Money:
+def to_usd(cents: int) -> Money:
     return Money(currency_code="USD", units=cents // 100, nanos=cents % 100 * 10_000_000)
 
 
@@ -125,18 +127,18 @@ def main(address: str, username: str, password: str) -> None:
     shop = ProductClient(address)
     shop.login(username, password)
     changes = shop.watch()
-    next(changes)  # has the cursor of now
-    laptop = shop.create(name="Laptop Pro", price=usd(249999), stock=10)
-    laptop = shop.update(laptop, price=usd(229999))
+    next(changes)  # the first message has the current cursor
+    laptop = shop.create(name="Laptop Pro", price=to_usd(249999), stock=10)
+    laptop = shop.update(laptop, price=to_usd(229999))
     price = f"{laptop.price.units}.{laptop.price.nanos // 10_000_000:02}"
     print(f"{laptop.name}: {price} {laptop.price.currency_code}")
     try:
         shop.create(name="", price=Money(currency_code="EUR", units=1))
     except grpc.RpcError as error:
-        print(error.code().name, *sorted(flaws(error)), sep="\n  ")
-    made = shop.batch({"name": name, "price": usd(9999)} for name in ("Mouse", "Keyboard"))
+        print(error.code().name, *sorted(read_violations(error)), sep="\n  ")
+    made = shop.batch({"name": name, "price": to_usd(9999)} for name in ("Mouse", "Keyboard"))
     print(f"{made.created_count} created at once")
-    for each in shop.prices({laptop.id: usd(219999), 10**9: usd(1)}):
+    for each in shop.prices({laptop.id: to_usd(219999), 10**9: to_usd(1)}):
         if each.HasField("answer"):
             print(each.answer.refusal.message or f"now {each.answer.product.price.units}")
     print(*(f"{product.name} ({product.stock})" for product in shop.list(q="laptop", page_size=1)), sep=", ")

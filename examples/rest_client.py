@@ -1,4 +1,4 @@
-"""A client that knows one URL: it searches, logs in, buys and changes its mind.
+"""A client that knows only one URL: it searches, logs in, buys a product and cancels the order.
 
 python examples/rest_client.py http://127.0.0.1:8000/ customer PASSWORD    (`shop demo` prints one)
 """

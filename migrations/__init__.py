@@ -1,1 +1,1 @@
-"""The schema's history, one readable step a file."""
+"""The migrations of the database, one in each file."""

@@ -1,8 +1,8 @@
-"""How Alembic runs here: one transaction for all steps, and SQLite's foreign keys kept out of the way.
+"""Run Alembic: all migrations in one transaction, and on SQLite without foreign keys.
 
-A batch step copies a table and drops the old one. With foreign keys on, SQLite would then delete
-whatever refers to the old table; so they are off while steps run, and checked before the commit.
-Its triggers go with the old one; they are made again as soon as the new one has its name.
+A batch migration copies a table and drops the old one. With foreign keys on, SQLite would then delete
+all rows that refer to the old table; so they are off during the migrations and checked before the commit.
+The triggers of the old table are dropped with it; they are created again when the new one has its name.
 """
 
 import re
@@ -17,7 +17,7 @@ from shop.storage.migration_state import is_model_table
 DROPPED = re.compile(r'\s*DROP TABLE "?(\w+)')
 RENAMED = re.compile(r'\s*ALTER TABLE "?_alembic_tmp_')
 MADE = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
-LOCK = 7_463_921  # one migration at a time, whichever machine begins it
+LOCK = 7_463_921  # only one machine migrates at a time
 
 
 def run() -> None:
@@ -31,7 +31,7 @@ def run() -> None:
 
 def on_sqlite(connection: Connection, metadata: MetaData) -> None:
     raw: Any = connection.connection.dbapi_connection
-    raw.execute("PRAGMA foreign_keys=OFF")  # does nothing inside a transaction, so it comes before
+    raw.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction, so it comes before
     try:
         keep_triggers(connection)
         migrate(connection.execution_options(sqlite_begin="IMMEDIATE"), metadata)
@@ -71,7 +71,7 @@ def migrate(connection: Connection, metadata: MetaData) -> None:
 
 def prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.connection.dbapi_connection.patience = None  # a step may take as long as it must
+        connection.connection.dbapi_connection.patience = None  # a migration may take any time
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 

@@ -1,4 +1,4 @@
-"""The few things that tests are about: a shop, a client of it, its people and its goods."""
+"""Fixtures of all tests: a shop, clients of it, users and products."""
 
 import io
 import logging
@@ -35,13 +35,13 @@ from shop.settings import Settings, read_settings
 from shop.storage.migration_state import list_revisions
 from shop.storage.transactions import Actor, Context
 from tests import servers
-from tests.second import SecondVersion
+from tests.v2_client import V2Client
 
-EVERYWHERE, ALIKE = ["sqlite", "postgresql", "v2"], ("promises", "graphql")
+ALL_BACKENDS, SQLITE_FOLDERS = ["sqlite", "postgresql", "v2"], ("promises", "graphql")
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
 OPERATOR = Actor(0, STAFF, "")
-HEAD, *BEFORE = list_revisions(migrations())  # the newest step of the database, and those before it
+HEAD, *BEFORE = list_revisions(migrations())  # the newest migration, and those before it
 
 
 def settings_for(url: str, **more: str) -> Settings:
@@ -63,41 +63,43 @@ def redis() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def ground(request: pytest.FixtureRequest) -> str:
-    """What a test that asks for a shop runs on: v1 on both databases, and v2 as well."""
+def backend(request: pytest.FixtureRequest) -> str:
+    """What the shop of a test runs on: v1 on either database, or v2 on SQLite."""
     return request.param
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Where the databases make no difference, a module or its directory names the grounds that do.
+    """Run each test on every backend, unless its module sets BACKENDS or its folder is in SQLITE_FOLDERS.
 
-    It is one fixture for all of them: another one of the same name would leave the shop of the last.
+    There is only one `backend` fixture, because a second one of the same name would keep the shop of the first.
     """
-    if "ground" in metafunc.fixturenames:
+    if "backend" in metafunc.fixturenames:
         folder = metafunc.definition.path.parent.name
-        grounds = getattr(metafunc.module, "GROUNDS", ["sqlite"] if folder in ALIKE else EVERYWHERE)
-        metafunc.parametrize("ground", grounds, indirect=True, scope="session")
+        backends = getattr(
+            metafunc.module, "BACKENDS", ["sqlite"] if folder in SQLITE_FOLDERS else ALL_BACKENDS
+        )
+        metafunc.parametrize("backend", backends, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is said to v2 as well is all that goes through the REST door, but for what is about v1 itself."""
-    items[:] = [item for item in items if not said_to_v2(item) or holds_for_v2(item)]
+    """On v2, run only the tests of the REST door, without those that are about v1 itself."""
+    items[:] = [item for item in items if not is_for_v2(item) or can_run_on_v2(item)]
 
 
-def said_to_v2(item: pytest.Item) -> bool:
-    return hasattr(item, "callspec") and item.callspec.params.get("ground") == "v2"
+def is_for_v2(item: pytest.Item) -> bool:
+    return hasattr(item, "callspec") and item.callspec.params.get("backend") == "v2"
 
 
-def holds_for_v2(item: pytest.Item) -> bool:
+def can_run_on_v2(item: pytest.Item) -> bool:
     return item.path.parent.name in ("rest", "journeys") and not item.get_closest_marker("v1")
 
 
 @pytest.fixture(scope="session")
 def database_url(
-    ground: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """An empty database of either kind."""
-    if ground != "postgresql":
+    """The URL of an empty database."""
+    if backend != "postgresql":
         yield f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}"
     else:
         with fresh_postgres(request.getfixturevalue("postgres")) as url:
@@ -105,7 +107,7 @@ def database_url(
 
 
 class fresh_postgres:  # noqa: N801
-    """A database of its own on a PostgreSQL server, dropped afterwards."""
+    """A new database on a PostgreSQL server, dropped afterwards."""
 
     def __init__(self, server: str) -> None:
         self.server = make_url(server).set(drivername="postgresql+psycopg")
@@ -126,31 +128,31 @@ class fresh_postgres:  # noqa: N801
 
 
 @pytest.fixture(scope="session")
-def shops(database_url: str, ground: str) -> Iterator[Callable[..., Flask]]:
-    """Makes shops with settings of their own."""
-    made = []
+def shops(database_url: str, backend: str) -> Iterator[Callable[..., Flask]]:
+    """Builds shops on this database, with other settings."""
+    apps = []
 
     def make(**settings: str) -> Flask:
         app = create_app(settings_for(database_url, **settings))
-        made.append(app)
-        if ground == "v2":
-            app.test_client_class = SecondVersion
+        apps.append(app)
+        if backend == "v2":
+            app.test_client_class = V2Client
         return app
 
     yield make
-    for app in made:
+    for app in apps:
         app.extensions["shop"].change_listener.stop()
 
 
 @pytest.fixture(scope="session")
-def migrated(shops: Callable[..., Flask]) -> Flask:
+def migrated_app(shops: Callable[..., Flask]) -> Flask:
     app = shops()
     with app.app_context():
         upgrade()
     return app
 
 
-def empty(app: Flask) -> None:
+def empty_database(app: Flask) -> None:
     with app.app_context():
         engine = app.extensions["shop"].engine
         with engine.begin() as connection:
@@ -163,10 +165,10 @@ def empty(app: Flask) -> None:
 
 
 @pytest.fixture
-def app(migrated: Flask) -> Flask:
-    """A shop with nothing in it."""
-    empty(migrated)
-    return migrated
+def app(migrated_app: Flask) -> Flask:
+    """A shop with empty tables."""
+    empty_database(migrated_app)
+    return migrated_app
 
 
 @pytest.fixture
@@ -176,13 +178,13 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def variant(app: Flask, shops: Callable[..., Flask]) -> Callable[..., Flask]:
-    """The same empty shop under other settings."""
+    """Builds the same empty shop with other settings."""
     return shops
 
 
 @dataclass
 class Person:
-    """Somebody at the door, with or without an account."""
+    """A client of the API, with or without an account."""
 
     client: FlaskClient
     id: int = 0
@@ -216,8 +218,8 @@ class Person:
 HASH = passwords.hash_password(PASSWORD)
 
 
-def enrolled(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]:
-    """An account and its tokens, without the time that hashing takes."""
+def enroll_user(app: Flask, username: str, role: str) -> tuple[int, dict[str, Any]]:
+    """Add a user and return its id and tokens; the password is hashed only once for all."""
     with app.app_context():
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         data = {"username": username, "email": f"{username}@shop.example", "password_hash": HASH}
@@ -232,7 +234,7 @@ def login(client: FlaskClient, username: str) -> dict[str, Any]:
 @pytest.fixture
 def person(app: Flask) -> Callable[..., Person]:
     def make(username: str, role: str = CUSTOMER, at: Flask = app) -> Person:
-        id, pair = enrolled(app, username, role)
+        id, pair = enroll_user(app, username, role)
         return Person(at.test_client(), id, username, pair)
 
     return make
@@ -261,22 +263,22 @@ def session(app: Flask) -> Iterator[Session]:
 
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:
-    """Every statement that the database is sent."""
+    """The statements that are sent to the database."""
     with app.app_context():
         engine = app.extensions["shop"].engine
     sent: list[str] = []
 
-    def note(*facts: Any) -> None:
-        sent.append(facts[2])
+    def record(*event_arguments: Any) -> None:
+        sent.append(event_arguments[2])
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", record)
     yield sent
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", record)
 
 
 @pytest.fixture
 def product(app: Flask) -> Callable[..., int]:
-    """Puts a product into the catalogue and tells its id."""
+    """Adds a product to the catalogue and returns its id."""
 
     def make(name: str = "Walnut desk", description: str = "", price: int = 24900, stock: int = 12) -> int:
         with app.app_context():
@@ -302,19 +304,19 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def own_logs() -> Iterator[None]:
-    """A shop that a test opens writes to the test's stderr; afterwards the loggers are as they were."""
+def isolated_logging() -> Iterator[None]:
+    """Lets a shop log to the stderr of the test; restores the loggers afterwards."""
     loggers = [logging.getLogger(name) for name in ("shop", *LIBRARY_LOGGERS)]
-    kept = [(each.handlers, each.propagate, each.level) for each in loggers]
+    saved = [(each.handlers, each.propagate, each.level) for each in loggers]
     yield
-    for each, (handlers, propagate, level) in zip(loggers, kept, strict=True):
+    for each, (handlers, propagate, level) in zip(loggers, saved, strict=True):
         each.handlers, each.propagate = handlers, propagate
         each.setLevel(level)
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a command left behind."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -323,15 +325,15 @@ class Ran:
 
 @pytest.fixture
 def run(
-    here: Path,
+    empty_folder: Path,
     bare_environment: None,
-    own_logs: None,
+    isolated_logging: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Callable[..., Ran]:
-    """The `shop` command as its script calls it, but without the second that a new process takes."""
+) -> Callable[..., CommandResult]:
+    """Runs the `shop` command in this process, because a new one would take a second to start."""
 
-    def call(*args: Any, stdin: bytes = b"", **settings: str | None) -> Ran:
+    def call(*args: Any, stdin: bytes = b"", **settings: str | None) -> CommandResult:
         for name, value in {"secret_key": KEY, **settings}.items():
             monkeypatch.delenv(f"SHOP_{name.upper()}", raising=False)
             if value is not None:
@@ -343,40 +345,40 @@ def run(
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Ran(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     return call
 
 
 @pytest.fixture
-def first_url(app: Flask, ground: str) -> Iterator[str]:
-    """The only URL that a journey knows: of the same shop, on a socket."""
+def first_url(app: Flask, backend: str) -> Iterator[str]:
+    """The only URL that a journey knows: the root of the same shop, served on a socket."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}/" + ("api/v2/" if ground == "v2" else "")
+        yield f"http://127.0.0.1:{server.port}/" + ("api/v2/" if backend == "v2" else "")
     finally:
         server.shutdown()
         thread.join()
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture(scope="session")
-def exchange() -> Iterator[Callable[[str], Any]]:
-    """A line to the `shop grpc` of a database, begun when the first one calls."""
-    from tests.calls import Line, calling
+def grpc_clients() -> Iterator[Callable[[str], Any]]:
+    """Returns the client of a database's `shop grpc`, which is started for the first test that needs it."""
+    from tests.grpc_client import GrpcClient, serving_grpc
 
     with ExitStack() as open_:
-        yield cache(lambda url: Line(open_.enter_context(calling(url)).port))
+        yield cache(lambda url: GrpcClient(open_.enter_context(serving_grpc(url)).port))
 
 
 @pytest.fixture
-def line(app: Flask, exchange: Callable[[str], Any]) -> Any:
-    return exchange(app.extensions["shop"].settings.database_url)
+def grpc_client(app: Flask, grpc_clients: Callable[[str], Any]) -> Any:
+    return grpc_clients(app.extensions["shop"].settings.database_url)

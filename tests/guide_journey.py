@@ -1,4 +1,4 @@
-"""Reviews in every door; run in a copy of the project by test_guide.py, and prints what worked."""
+"""Uses reviews through every door. test_guide.py runs this in a copy of the project; it prints what worked."""
 
 import tempfile
 from pathlib import Path
@@ -33,7 +33,7 @@ def make_shop() -> Flask:
     return app
 
 
-def enroll(app: Flask, name: str, role: str) -> dict[str, str]:
+def enroll_user(app: Flask, name: str, role: str) -> dict[str, str]:
     with app.app_context():
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         data = {"username": name, "email": f"{name}@shop.example", "password_hash": "-"}
@@ -65,29 +65,31 @@ def try_rest(app: Flask, ada: dict[str, str], grace: dict[str, str]) -> None:
 
 
 def try_graphql(app: Flask, ada: dict[str, str], grace: dict[str, str]) -> None:
-    def ask(query: str, headers: dict[str, str]) -> dict:
+    def run_query(query: str, headers: dict[str, str]) -> dict:
         return app.test_client().post("/graphql", json={"query": query}, headers=headers).json["data"]
 
-    made = ask(
+    made = run_query(
         'mutation { createReview(productId: "Product:1", stars: 5, text: "Fine.") { review { id can } } }',
         ada,
     )
     id = made["createReview"]["review"]["id"]
-    shown = ask(f'mutation {{ publish(id: "{id}") {{ review {{ status can product {{ name }} }} }} }}', grace)
+    shown = run_query(
+        f'mutation {{ publish(id: "{id}") {{ review {{ status can product {{ name }} }} }} }}', grace
+    )
     assert shown["publish"]["review"] == {"status": "published", "can": ["hide"], "product": {"name": "Mug"}}
-    assert ask("{ reviews { totalCount nodes { stars } } }", {})["reviews"]["totalCount"] == 2
+    assert run_query("{ reviews { totalCount nodes { stars } } }", {})["reviews"]["totalCount"] == 2
 
 
 def try_grpc(app: Flask, ada: dict[str, str], grace: dict[str, str]) -> None:
-    def call(name: str, request: object, headers: dict[str, str]) -> object:
+    def call_method(name: str, request: object, headers: dict[str, str]) -> object:
         with app.test_request_context(headers=headers):
             return UNARY_METHODS[name](request)
 
     request = pb.CreateReviewRequest(product_id=1, stars=1, text="Broken.")
-    review = call("CreateReview", request, ada).review
-    hidden = call("HideReview", pb.HideReviewRequest(id=review.id), grace).review
+    review = call_method("CreateReview", request, ada).review
+    hidden = call_method("HideReview", pb.HideReviewRequest(id=review.id), grace).review
     assert (hidden.status, list(hidden.can)) == (pb.REVIEW_STATUS_HIDDEN, ["publish"])
-    assert call("ListReviews", pb.ListReviewsRequest(), {}).total_size == 2
+    assert call_method("ListReviews", pb.ListReviewsRequest(), {}).total_size == 2
 
 
 def try_documents(app: Flask) -> None:
@@ -105,7 +107,7 @@ def check_database(app: Flask) -> None:
 
 if __name__ == "__main__":
     app = make_shop()
-    ada, grace = enroll(app, "ada", CUSTOMER), enroll(app, "grace", STAFF)
+    ada, grace = enroll_user(app, "ada", CUSTOMER), enroll_user(app, "grace", STAFF)
     for name, attempt in (
         ("rest", lambda: try_rest(app, ada, grace)),
         ("graphql", lambda: try_graphql(app, ada, grace)),

@@ -1,4 +1,4 @@
-"""Many who buy while something goes wrong, and what must be true afterwards."""
+"""Buyers that keep ordering during a fault, and the checks that must hold afterwards."""
 
 import itertools
 import threading
@@ -18,77 +18,79 @@ from sqlalchemy.orm import Session
 
 from shop.app import create_app
 from shop.domain.product import Product
-from tests.conftest import empty, enrolled, settings_for
-from tests.running import call
+from tests.conftest import empty_database, enroll_user, settings_for
+from tests.running import post_json
 
 STOCK = 100_000
-HANG = 5
-RECOVERY = 10
+MAX_ANSWER_SECONDS = 5
+RECOVERY_SECONDS = 10
 
 
-def until(true: Callable[[], Any], seconds: float = 8) -> Any:
-    """What it says once it is true; what it said last when the time is over."""
+def wait_until(is_true: Callable[[], Any], seconds: float = 8) -> Any:
+    """Return the first true result; the last result when the time is over."""
     end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
+    while not (found := is_true()) and time.monotonic() < end:
         time.sleep(0.05)
     return found
 
 
-def lines(*pairs: tuple[int, int]) -> dict[str, Any]:
+def build_order(*pairs: tuple[int, int]) -> dict[str, Any]:
     return {"items": [{"product_id": id, "quantity": quantity} for id, quantity in pairs]}
 
 
-def sold(session: Session) -> dict[int, int]:
-    """How much of each product is in orders that still hold it."""
+def count_sold(session: Session) -> dict[int, int]:
+    """Return the quantity of each product in orders that are neither cancelled nor refunded."""
     rows = session.execute(text("""SELECT product_id, SUM(quantity) FROM order_items JOIN orders ON id = order_id
                                    WHERE status NOT IN ('cancelled', 'refunded') GROUP BY product_id"""))  # fmt: skip
     return {id: int(quantity) for id, quantity in rows}
 
 
-def left(session: Session) -> dict[int, int]:
+def count_left(session: Session) -> dict[int, int]:
     return dict(session.execute(text("SELECT id, stock FROM products")).all())
 
 
-def intact(session: Session) -> bool:
+def is_intact(session: Session) -> bool:
     if session.get_bind().dialect.name == "sqlite":
         assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
     return True
 
 
-def rush(roots: list[str], count: int, ask: Callable[[str, int], int], at_once: int = 25) -> Counter[int]:
-    """So many requests, spread over the processes; how often each status was the answer."""
+def send_requests(
+    roots: list[str], count: int, send: Callable[[str, int], int], at_once: int = 25
+) -> Counter[int]:
+    """Send this many requests, spread over the processes, and count the statuses."""
     with ThreadPoolExecutor(at_once) as pool:
-        return Counter(pool.map(lambda n: ask(roots[n % len(roots)], n), range(count)))
+        return Counter(pool.map(lambda n: send(roots[n % len(roots)], n), range(count)))
 
 
 @dataclass
-class Stage:
-    """A database of its own with one product and one customer."""
+class StockedShop:
+    """A separate database with one product and one customer."""
 
     url: str
     app: Flask
     token: str
 
-    def rows(self, ask: Callable[[Session], Any]) -> Any:
+    def read(self, query: Callable[[Session], Any]) -> Any:
         with self.app.app_context():
-            return ask(self.app.extensions["sqlalchemy"].session())
+            return query(self.app.extensions["sqlalchemy"].session())
 
 
-def stage(url: str) -> Stage:
+def build_shop(url: str) -> StockedShop:
     app = create_app(settings_for(url))
     with app.app_context():
         upgrade()
-    empty(app)
+    empty_database(app)
     with app.app_context():
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Walnut desk", description="", price=24900, stock=STOCK))
         session.commit()
-    return Stage(url, app, enrolled(app, "ada", "customer")[1]["access_token"])
+    return StockedShop(url, app, enroll_user(app, "ada", "customer")[1]["access_token"])
 
 
 @dataclass
-class Load:
-    """Buyers who ask again under the same key until they have their order."""
+class Buyers:
+    """Buyers that repeat a request under the same key until they have their order."""
 
     roots: list[str]
     token: str
@@ -98,11 +100,11 @@ class Load:
     slowest: float = 0
     over: bool = False
 
-    def shop(self, mine: int) -> None:
+    def buy_repeatedly(self, buyer: int) -> None:
         for number in itertools.count():
             if self.over:
                 return
-            key, end = f"{mine}-{number}", time.monotonic() + 2 * RECOVERY
+            key, end = f"{buyer}-{number}", time.monotonic() + 2 * RECOVERY_SECONDS
             for root in itertools.islice(itertools.cycle(self.roots), number % len(self.roots), None):
                 if key in self.acknowledged or time.monotonic() > end:
                     break
@@ -111,7 +113,7 @@ class Load:
     def buy(self, key: str, root: str) -> None:
         began = time.monotonic()
         try:
-            answer = call(root, "/orders", lines((1, 1)), self.token, key)
+            answer = post_json(root, "/orders", build_order((1, 1)), self.token, key)
         except requests.RequestException as error:
             self.broken.append(repr(error))
             time.sleep(0.05)
@@ -123,39 +125,41 @@ class Load:
                 time.sleep(0.05)
         self.slowest = max(self.slowest, time.monotonic() - began)
 
-    def goes_on(self, seconds: float = RECOVERY) -> bool:
-        """Whether as many orders as there are buyers are taken within so long."""
+    def can_buy(self, seconds: float = RECOVERY_SECONDS) -> bool:
+        """Whether eight more orders succeed within this time."""
         wanted = len(self.acknowledged) + 8
-        return until(lambda: len(self.acknowledged) >= wanted, seconds)
+        return wait_until(lambda: len(self.acknowledged) >= wanted, seconds)
 
-    def refused(self) -> int:
+    def count_refused(self) -> int:
         return self.answers[503, True]
 
-    def flaws(self, scene: Stage, *, cut: bool = False) -> list[str]:
-        """All that must not be, whatever went wrong; connections may be cut only where a server was killed."""
-        orders = scene.rows(lambda session: session.execute(text("SELECT id FROM orders")).scalars().all())
-        in_stock, in_orders = scene.rows(left)[1], scene.rows(sold).get(1, 0)
+    def find_flaws(self, stocked_shop: StockedShop, *, cut: bool = False) -> list[str]:
+        """Return what is wrong after a fault; connections may be cut only where a server was killed."""
+        orders = stocked_shop.read(
+            lambda session: session.execute(text("SELECT id FROM orders")).scalars().all()
+        )
+        in_stock, in_orders = stocked_shop.read(count_left)[1], stocked_shop.read(count_sold).get(1, 0)
         found = {
             f"answers {dict(self.answers)}": not set(self.answers) <= {(201, False), (503, True)},
-            f"slowest {self.slowest:.1f} s": self.slowest > HANG,
+            f"slowest {self.slowest:.1f} s": self.slowest > MAX_ANSWER_SECONDS,
             f"cut {self.broken[:3]}": bool(self.broken) and not cut,
             f"{in_stock} in stock and {in_orders} sold": in_stock + in_orders != STOCK,
             "an order that was acknowledged is not there once": Counter(self.acknowledged.values()) != Counter(orders),
-            "the database is damaged": not scene.rows(intact),
+            "the database is damaged": not stocked_shop.read(is_intact),
         }  # fmt: skip
         return [flaw for flaw, present in found.items() if present]
 
 
 @contextmanager
-def shopping(roots: list[str], token: str, clients: int = 8) -> Iterator[Load]:
-    load = Load(roots, token)
-    threads = [threading.Thread(target=load.shop, args=(mine,)) for mine in range(clients)]
+def buying(roots: list[str], token: str, clients: int = 8) -> Iterator[Buyers]:
+    buyers = Buyers(roots, token)
+    threads = [threading.Thread(target=buyers.buy_repeatedly, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     try:
-        assert load.goes_on(30)
-        yield load
+        assert buyers.can_buy(30)
+        yield buyers
     finally:
-        load.over = True
+        buyers.over = True
         for thread in threads:
             thread.join()

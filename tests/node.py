@@ -1,4 +1,4 @@
-"""Packages of npm for the tests that need them, as the lock beside them names them."""
+"""npm packages for the tests that need them, installed from the package-lock.json in their folder."""
 
 import fcntl
 import shutil
@@ -11,12 +11,12 @@ NODE, NPM = shutil.which("node"), shutil.which("npm")
 
 
 def with_packages(folder: Path) -> str:
-    """Node, once the packages of a folder are there; whoever comes second waits for the first."""
+    """Install the packages of a folder and return the path of Node; a second process waits for the first."""
     if not (NODE and NPM):
         pytest.skip("node and npm are not here, so nothing in JavaScript can run")
-    kept, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
+    installed, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
     with lock.open() as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if not kept.exists() or kept.stat().st_mtime < lock.stat().st_mtime:
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
             subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=100)
     return NODE

@@ -1,4 +1,4 @@
-"""A kind of entity that this shop does not have, to see what a door asks of a new one."""
+"""An entity that this shop does not have, to test what a door requires for a new one."""
 
 from shop.hypermedia.representations import Representation
 from shop.hypermedia.resources import Resource
@@ -13,7 +13,7 @@ class NewReview(InputSchema):
 
 
 class Review(Entity):
-    __abstract__ = True  # without a table, so that the database of the tests stays as it is
+    __abstract__ = True  # without a table, so that the database of the tests does not change
     __tablename__ = "reviews"
 
     @move(title="Write a review", by=MEMBER, takes=NewReview)

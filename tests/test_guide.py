@@ -1,4 +1,4 @@
-"""docs/add-a-resource.md is true: its code, applied to a copy of the project, works in every door."""
+"""The code of docs/add-a-resource.md, applied to a copy of the project, works in every door."""
 
 import os
 import re
@@ -17,7 +17,7 @@ REST = ("shop/domain", "migrations", "shop/services", "shop/doors/rest", "shop/d
 
 
 def read_blocks() -> list[tuple[str, str, str]]:
-    """The language, the file and the code of each block of the guide."""
+    """Return the language, the path and the code of each block of the guide."""
     return [(language, find_path(language, code), code) for language, code in BLOCK.findall(GUIDE)]
 
 
@@ -38,11 +38,11 @@ def apply_block(folder: Path, language: str, path: str, code: str) -> None:
 
 def run_in(folder: Path, *command: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def count_lines(blocks: list[tuple[str, str, str]]) -> int:
-    """The lines that somebody writes: neither blank ones, nor the marks of a diff."""
+    """Count the lines that a developer writes: no blank lines, and of a diff only the added ones."""
     lines = [line for language, _, code in blocks for line in code.splitlines() if is_written(language, line)]
     return len(lines) - sum(language == "python" for language, _, _ in blocks)
 

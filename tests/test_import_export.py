@@ -1,4 +1,4 @@
-"""Products in files: taken whole or not at all, and given back as they were."""
+"""Importing and exporting products: an import is complete or has no effect, and an export can be imported again."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from shop.cli import product_files
 from shop.domain.product import MAX_STOCK, Product
 from shop.model.money import MAX_MONEY, Currency
 from shop.services import imports
-from tests.conftest import empty
+from tests.conftest import empty_database
 
 SHOP = Path(sys.executable).with_name("shop")
 USD = Currency("USD")
@@ -27,31 +27,31 @@ HEADER = "name,description,price,stock\n"
 
 
 @pytest.fixture
-def take(run, here, app, database_url):
-    """Import a file of this content into an empty catalogue, of either database."""
+def import_file(run, empty_folder, app, database_url):
+    """Imports a file of this content, on either database."""
 
     def call(content: str | bytes, *options: str, name: str = "goods.csv"):
-        (here / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (empty_folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         return run("import", name, *options, database_url=database_url)
 
     return call
 
 
 @pytest.fixture
-def shelf(app):
-    """What the catalogue holds now. No context stays open, or the command would take the app of it."""
+def read_catalogue(app):
+    """Returns the products of the catalogue. No app context stays open, because the command would use its app."""
 
-    def look():
+    def read():
         columns = select(Product.name, Product.description, Product.price, Product.stock)
         with app.app_context():
             found = app.extensions["sqlalchemy"].session.execute(columns.order_by(Product.id))
             return [tuple(row) for row in found]
 
-    return look
+    return read
 
 
-def complaints(content: str | bytes, name: str = "goods.csv") -> list[tuple[int, str]]:
-    """The lines that reading a file finds wrong; no database is needed to know."""
+def find_errors(content: str | bytes, name: str = "goods.csv") -> list[tuple[int, str]]:
+    """Return the bad lines of a file with the reasons; this needs no database."""
     raw, found = content if isinstance(content, bytes) else content.encode(), []
     for number, row in product_files.read_rows(Path(name), BytesIO(raw), USD, lambda _: None):
         try:
@@ -74,20 +74,24 @@ GOODS = [("Walnut desk", "Oiled, 140 cm.", 24900, 12), ("Lamp, green", "", 1, 0)
         ("goods.jsonl", '{"name":"Walnut desk","description":"Oiled, 140 cm.","price":249,"stock":12}\n\n{"name":"Lamp, green","price":0.01}'),
     ],
 )  # fmt: skip
-def test_a_file_becomes_the_catalogue(take, shelf, name, content):
-    ran = take(content, name=name)
-    assert (ran.out, ran.err, shelf()) == ("2 products imported, 0 lines skipped.\n", "", GOODS)
+def test_a_file_becomes_the_catalogue(import_file, read_catalogue, name, content):
+    result = import_file(content, name=name)
+    assert (result.out, result.err, read_catalogue()) == (
+        "2 products imported, 0 lines skipped.\n",
+        "",
+        GOODS,
+    )
 
 
 BAD = HEADER + "Walnut desk,,249.00,12\nPine stool,,39.505,4\nLamp,,20,-1\n,,5,1\nShelf,,80,3\n"
 
 
-def test_one_bad_line_is_enough_to_take_nothing(take, shelf):
-    assert (take(BAD).code, shelf()) == (1, [])
+def test_one_bad_line_is_enough_to_take_nothing(import_file, read_catalogue):
+    assert (import_file(BAD).code, read_catalogue()) == (1, [])
 
 
-def test_every_bad_line_is_named_with_its_number_and_its_reason(take):
-    assert take(BAD).err.splitlines() == [
+def test_every_bad_line_is_named_with_its_number_and_its_reason(import_file):
+    assert import_file(BAD).err.splitlines() == [
         "line 3: price: It must be an exact amount of money: nothing is rounded.",
         "line 4: stock: Must be greater than or equal to 0 and less than or equal to 2147483647.",
         "line 5: name: Length must be between 1 and 100. It must be plain text without control characters.",
@@ -95,49 +99,55 @@ def test_every_bad_line_is_named_with_its_number_and_its_reason(take):
     ]
 
 
-def test_good_lines_can_be_taken_without_the_bad_ones(take, shelf):
-    ran = take(BAD, "--skip-bad")
-    assert (ran.code, ran.out, [row[0] for row in shelf()]) == (
+def test_good_lines_can_be_taken_without_the_bad_ones(import_file, read_catalogue):
+    result = import_file(BAD, "--skip-bad")
+    assert (result.code, result.out, [row[0] for row in read_catalogue()]) == (
         0, "2 products imported, 3 lines skipped.\n", ["Walnut desk", "Shelf"],
     )  # fmt: skip
 
 
-def test_a_bad_line_after_thousands_of_good_ones_takes_them_all_back(take, shelf):
+def test_a_bad_line_after_thousands_of_good_ones_takes_them_all_back(import_file, read_catalogue):
     good = "".join(f"Thing {number},,1,1\n" for number in range(2500))
-    assert (take(HEADER + good + "Bad,,x,1\n").err.startswith("line 2502: price:"), shelf()) == (True, [])
+    assert (
+        import_file(HEADER + good + "Bad,,x,1\n").err.startswith("line 2502: price:"),
+        read_catalogue(),
+    ) == (True, [])
 
 
-def test_a_line_without_end_after_thousands_of_good_ones_takes_them_all_back(take, shelf):
+def test_a_line_without_end_after_thousands_of_good_ones_takes_them_all_back(import_file, read_catalogue):
     good = "".join(f"Thing {number},,1,1\n" for number in range(2500))
-    assert (take(HEADER + good + "x" * product_files.MAX_LINE_BYTES, "--skip-bad").code, shelf()) == (1, [])
+    assert (
+        import_file(HEADER + good + "x" * product_files.MAX_LINE_BYTES, "--skip-bad").code,
+        read_catalogue(),
+    ) == (1, [])
 
 
-def test_an_import_adds_to_what_is_there(take, shelf, product):
+def test_an_import_adds_to_what_is_there(import_file, read_catalogue, product):
     product("Older")
-    take(HEADER + "Newer,,1,1\n")
-    assert [row[0] for row in shelf()] == ["Older", "Newer"]
+    import_file(HEADER + "Newer,,1,1\n")
+    assert [row[0] for row in read_catalogue()] == ["Older", "Newer"]
 
 
-def test_products_that_were_imported_can_be_found(take, client):
-    take(HEADER + "Wälnut Desk,,1,1\n")
+def test_products_that_were_imported_can_be_found(import_file, client):
+    import_file(HEADER + "Wälnut Desk,,1,1\n")
     assert client.get("/api/v1/products?q=WÄLNUT").json["total"] == 1
 
 
-def test_a_price_is_read_in_the_currency_of_the_shop(run, here, app, database_url, shelf):
-    (here / "a.csv").write_text("name,price\nTea,300\n")
+def test_a_price_is_read_in_the_currency_of_the_shop(run, empty_folder, app, database_url, read_catalogue):
+    (empty_folder / "a.csv").write_text("name,price\nTea,300\n")
     run("import", "a.csv", database_url=database_url, currency="JPY")
-    assert shelf() == [("Tea", "", 300, 0)]
+    assert read_catalogue() == [("Tea", "", 300, 0)]
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_what_is_exported_can_be_imported_again(run, take, shelf, app, database_url, name):
-    take("".join(json.dumps({"name": n, "description": d, "price": 2.5, "stock": 7}) + "\n" for n, d in ODD),
+def test_what_is_exported_can_be_imported_again(run, import_file, read_catalogue, app, database_url, name):
+    import_file("".join(json.dumps({"name": n, "description": d, "price": 2.5, "stock": 7}) + "\n" for n, d in ODD),
          name="odd.jsonl")  # fmt: skip
-    before = shelf()
+    before = read_catalogue()
     run("export", name, database_url=database_url)
-    empty(app)
+    empty_database(app)
     run("import", name, database_url=database_url)
-    assert (len(before), shelf()) == (len(ODD), before)
+    assert (len(before), read_catalogue()) == (len(ODD), before)
 
 
 ODD = [
@@ -146,20 +156,20 @@ ODD = [
 ]  # fmt: skip
 
 
-def test_retired_products_are_not_exported(run, staff, desk, database_url, here):
+def test_retired_products_are_not_exported(run, staff, desk, database_url, empty_folder):
     staff.delete(desk)
     run("export", "out.jsonl", database_url=database_url)
-    assert (here / "out.jsonl").read_text() == ""
+    assert (empty_folder / "out.jsonl").read_text() == ""
 
 
-# ---- There and back, whatever the words ------------------------------------------------------------
+# ---- Export and import of any text -----------------------------------------------------------------
 
-SPOKEN = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-PLAIN = st.characters(exclude_categories=["Cs", "Cc"])
+ANY_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+PLAIN_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"])
 PRODUCTS = st.builds(
     lambda name, description, price, stock: Product(name=name, description=description, price=price, stock=stock),
-    name=st.text(PLAIN, min_size=1, max_size=100).filter(lambda text: text.strip(" ")),
-    description=st.text(SPOKEN | st.sampled_from('",\n\r\\'), max_size=200),
+    name=st.text(PLAIN_CHARACTERS, min_size=1, max_size=100).filter(lambda text: text.strip(" ")),
+    description=st.text(ANY_CHARACTERS | st.sampled_from('",\n\r\\'), max_size=200),
     price=st.integers(0, MAX_MONEY),
     stock=st.integers(0, MAX_STOCK),
 )  # fmt: skip
@@ -181,8 +191,8 @@ def test_an_export_reads_back_as_the_same_products(suffix, goods, currency):
 @settings(max_examples=300, deadline=None)
 def test_no_file_whatever_is_in_it_does_more_than_be_refused(content, name):
     with suppress(product_files.FileError):
-        assert all(number > 0 and reason for number, reason in complaints(content, name))
-        assert all(number > 1 and reason for number, reason in complaints(HEADER.encode() + content))
+        assert all(number > 0 and reason for number, reason in find_errors(content, name))
+        assert all(number > 1 and reason for number, reason in find_errors(HEADER.encode() + content))
 
 
 # ---- Hostile files ---------------------------------------------------------------------------------
@@ -222,7 +232,7 @@ TOO_LONG = f"{'9' * 5000}"
 )  # fmt: skip
 def test_a_bad_line_of_json_is_refused_for_what_is_wrong_with_it(line, reason):
     good = '{"name": "a", "price": 1}\n'
-    assert complaints(f"{good}\n{line}\n{good}", "goods.jsonl") == [(3, reason)]
+    assert find_errors(f"{good}\n{line}\n{good}", "goods.jsonl") == [(3, reason)]
 
 
 MONEY = "price: It must be an exact amount of money: nothing is rounded."
@@ -249,7 +259,7 @@ MONEY = "price: It must be an exact amount of money: nothing is rounded."
     ],
 )  # fmt: skip
 def test_a_bad_line_of_csv_is_refused_for_what_is_wrong_with_it(line, reason):
-    found = complaints(f"{HEADER}a,,1,1\n{line}\na,,1,1\n")
+    found = find_errors(f"{HEADER}a,,1,1\n{line}\na,,1,1\n")
     assert [number for number, _ in found] == ([3] if reason else [])
     assert reason is None or found[0][1].split(":")[0] == reason.split(":")[0]
 
@@ -258,23 +268,23 @@ def test_a_bad_line_of_csv_is_refused_for_what_is_wrong_with_it(line, reason):
     ("content", "name"), [(HEADER.encode() + b"\xff,,1,1\n", "a.csv"), (b'\n{"name": "\xff", "price": 1}', "a.jsonl")]
 )  # fmt: skip
 def test_bytes_that_are_not_text_are_refused_where_they_are(content, name):
-    assert complaints(content, name) == [(2, "it is not text in UTF-8")]
+    assert find_errors(content, name) == [(2, "it is not text in UTF-8")]
 
 
 def test_a_bad_row_is_named_by_the_line_where_it_begins():
     content = HEADER + 'a,"one\ntwo\nthree",1,1\nb,"one\ntwo",x,1\n\nc,,y,1\n'
-    assert [number for number, _ in complaints(content)] == [5, 8]
+    assert [number for number, _ in find_errors(content)] == [5, 8]
 
 
 def test_a_quote_without_end_is_named_by_the_line_where_it_opens():
-    assert complaints(f'{HEADER}a,,1,1\n"b,,1,1\nc,,1,1\n') == [(3, "unexpected end of data")]
+    assert find_errors(f'{HEADER}a,,1,1\n"b,,1,1\nc,,1,1\n') == [(3, "unexpected end of data")]
 
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.jsonl"])
-def test_a_byte_order_mark_is_no_part_of_the_first_word(take, shelf, name):
+def test_a_byte_order_mark_is_no_part_of_the_first_word(import_file, read_catalogue, name):
     content = HEADER + "Desk,,1,1\n" if name == "goods.csv" else '{"name": "Desk", "price": 1, "stock": 1}'
-    take(b"\xef\xbb\xbf" + content.encode(), name=name)
-    assert shelf() == [("Desk", "", 100, 1)]
+    import_file(b"\xef\xbb\xbf" + content.encode(), name=name)
+    assert read_catalogue() == [("Desk", "", 100, 1)]
 
 
 @pytest.mark.parametrize(
@@ -295,46 +305,48 @@ def test_a_csv_whose_first_line_does_not_name_the_columns_is_refused(header):
     with pytest.raises(
         product_files.FileError, match="the first line must name the columns: name,description,price,stock"
     ):
-        complaints(f"{header}\nDesk,,1,1\n")
+        find_errors(f"{header}\nDesk,,1,1\n")
 
 
 def test_a_csv_in_another_encoding_is_refused():
     with pytest.raises(product_files.FileError, match="the first line must name the columns"):
-        complaints((HEADER + "Desk,,1,1\n").encode("utf-16"))
+        find_errors((HEADER + "Desk,,1,1\n").encode("utf-16"))
 
 
 @pytest.mark.parametrize("name", ["goods.txt", "goods", "goods.csv.gz", ".csv"])
 def test_a_file_of_another_kind_is_refused(name):
     with pytest.raises(product_files.FileError, match=r"the file must be a \.csv or a \.jsonl"):
-        complaints(HEADER, name)
+        find_errors(HEADER, name)
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.csv", HEADER), ("a.csv", "name,price"), ("a.jsonl", ""), ("a.jsonl", "\n\n")])  # fmt: skip
 def test_a_file_without_products_is_nothing_to_do(name, content):
-    assert complaints(content, name) == []
+    assert find_errors(content, name) == []
 
 
-def test_an_empty_csv_is_refused(take):
-    assert take("").err == "shop: the first line must name the columns: name,description,price,stock\n"
+def test_an_empty_csv_is_refused(import_file):
+    assert import_file("").err == "shop: the first line must name the columns: name,description,price,stock\n"
 
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.jsonl"])
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(name):
     with pytest.raises(product_files.FileError, match="line 2 is longer than a MiB"):
-        complaints(
+        find_errors(
             f"{HEADER if name == 'goods.csv' else chr(10)}{'x' * product_files.MAX_LINE_BYTES}\n", name
         )
 
 
-def test_what_a_file_says_cannot_make_lines_of_its_own_or_move_the_cursor(take):
-    ran = take('{"name": "a", "price": 1, "x\\nline 9: all is well\\u001b[2J": 1}\n', name="goods.jsonl")
-    assert ran.err.splitlines()[0] == "line 1: x\ufffdline 9: all is well\ufffd[2J: Unknown field."
+def test_what_a_file_says_cannot_make_lines_of_its_own_or_move_the_cursor(import_file):
+    result = import_file(
+        '{"name": "a", "price": 1, "x\\nline 9: all is well\\u001b[2J": 1}\n', name="goods.jsonl"
+    )
+    assert result.err.splitlines()[0] == "line 1: x\ufffdline 9: all is well\ufffd[2J: Unknown field."
 
 
-# ---- Large files, in processes of their own --------------------------------------------------------
+# ---- Large files, in separate processes ------------------------------------------------------------
 
 
-def goods(path: Path, count: int) -> Path:
+def write_products_file(path: Path, count: int) -> Path:
     with path.open("w") as file:
         file.write(HEADER)
         file.writelines(
@@ -343,46 +355,46 @@ def goods(path: Path, count: int) -> Path:
     return path
 
 
-def peak(run, path: Path) -> tuple[int, float]:
-    """How much memory, in MB, and how many seconds an import takes."""
+def measure_import(run, path: Path) -> tuple[int, float]:
+    """Return the memory in MB and the seconds that an import takes."""
     run("db", "upgrade", database_url=f"sqlite:///{path}.db")
     code = "import resource, sys; from shop.cli import main\n" \
            "try: main()\n" \
            "finally: sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"  # fmt: skip
     began = time.monotonic()
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code, "import", path], capture_output=True, text=True, check=True
     )
-    return int(ran.stderr) // 1024, time.monotonic() - began
+    return int(result.stderr) // 1024, time.monotonic() - began
 
 
-def test_a_hundred_thousand_products_take_no_more_memory_than_a_thousand(run, here):
-    few, _ = peak(run, goods(here / "few.csv", 1_000))
-    many, seconds = peak(run, goods(here / "many.csv", 100_000))
+def test_a_hundred_thousand_products_take_no_more_memory_than_a_thousand(run, empty_folder):
+    few, _ = measure_import(run, write_products_file(empty_folder / "few.csv", 1_000))
+    many, seconds = measure_import(run, write_products_file(empty_folder / "many.csv", 100_000))
     assert many - few < 60
     assert seconds < 60
 
 
-def test_a_terminal_shows_how_far_an_import_is(run, here):
+def test_a_terminal_shows_how_far_an_import_is(run, empty_folder):
     run("db", "upgrade")
-    goods(here / "some.csv", 3_000)
+    write_products_file(empty_folder / "some.csv", 3_000)
     ours, theirs = pty.openpty()
     with subprocess.Popen([SHOP, "import", "some.csv"], stderr=theirs, stdout=subprocess.DEVNULL) as process:
         os.close(theirs)
-        shown = everything(ours)
+        shown = read_terminal(ours)
     assert (process.returncode, "100%" in shown) == (0, True)
 
 
-def everything(terminal: int) -> str:
+def read_terminal(terminal: int) -> str:
     shown = b""
-    with suppress(OSError):  # how Linux says that nobody writes to it any more
+    with suppress(OSError):  # Linux raises this when the other end is closed
         while chunk := os.read(terminal, 65536):
             shown += chunk
     os.close(terminal)
     return shown.decode()
 
 
-def test_a_log_file_shows_no_progress_bar(run, here):
+def test_a_log_file_shows_no_progress_bar(run, empty_folder):
     run("db", "upgrade")
-    goods(here / "some.csv", 10)
+    write_products_file(empty_folder / "some.csv", 10)
     assert run("import", "some.csv").err == ""

@@ -1,4 +1,4 @@
-"""`shop lint`: what is right passes, whoever looks; and what is wrong is named with its URL."""
+"""`shop lint`: a correct API passes for every caller, and each error is reported with its URL."""
 
 import json
 import os
@@ -20,9 +20,9 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import PASSWORD, Person, enrolled, settings_for
+from tests.conftest import PASSWORD, Person, enroll_user, settings_for
 from tests.running import serving
-from tests.servers import free_port
+from tests.servers import find_free_port
 
 SHOP = Path(sys.executable).with_name("shop")
 HAL, PROBLEM = "application/prs.hal-forms+json", "application/problem+json"
@@ -34,7 +34,7 @@ SAFE = {"GET", "OPTIONS", "PROPFIND"}
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The root of a shop that is served, with goods, people, and orders in several states."""
+    """The URL of a running shop with products, users, and orders in several states."""
     url = f"sqlite:///{tmp_path_factory.mktemp('lint') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
@@ -45,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         session.commit()
     customer, staff = (
-        Person(app.test_client(), tokens=enrolled(app, role, role)[1]) for role in (CUSTOMER, STAFF)
+        Person(app.test_client(), tokens=enroll_user(app, role, role)[1]) for role in (CUSTOMER, STAFF)
     )
     for number, moves in enumerate(([], ["cancel"], ["pay", "ship", "deliver"], ["pay", "refund"]), 1):
         items = [{"product_id": number, "quantity": 2}, {"product_id": 20, "quantity": 1}]
@@ -60,49 +60,49 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("start", ["/", "/api/v1/", "/api/v2/", "/api/"])
 def test_a_stranger_finds_no_flaw_in_the_shop(run, shop, start):
-    ran = run("lint", shop + start)
-    assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
+    result = run("lint", shop + start)
+    assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
 
 
 @pytest.mark.parametrize("start", ["/api/v1/", "/api/v2/"])
 @pytest.mark.parametrize("role", [CUSTOMER, STAFF])
 def test_who_is_logged_in_finds_no_flaw_in_the_shop(run, shop, role, start):
-    ran = run("lint", shop + start, "--as", role, stdin=f"{PASSWORD}\n".encode())
-    assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
+    result = run("lint", shop + start, "--as", role, stdin=f"{PASSWORD}\n".encode())
+    assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
 
 
 def test_a_terminal_shows_how_far_it_is(shop):
     ours, theirs = pty.openpty()
     with subprocess.Popen([SHOP, "lint", shop], stderr=theirs, stdout=subprocess.DEVNULL) as process:
         os.close(theirs)
-        shown = everything(ours)
+        shown = read_terminal(ours)
     assert (process.returncode, bool(re.search(r"\d+ documents, \d+ to go", shown))) == (0, True)
 
 
-def everything(terminal: int) -> str:
+def read_terminal(terminal: int) -> str:
     shown = b""
-    with suppress(OSError):  # how Linux says that nobody writes to it any more
+    with suppress(OSError):  # Linux raises this when the other end is closed
         while chunk := os.read(terminal, 65536):
             shown += chunk
     os.close(terminal)
     return shown.decode()
 
 
-# ---- A foreign API, of which one thing is wrong ----------------------------------------------------
+# ---- Another API with one error --------------------------------------------------------------------
 
 
-def noted(number: int, **links: Any) -> dict[str, Any]:
+def build_note(number: int, **links: Any) -> dict[str, Any]:
     return {"text": "milk", "_links": {"self": {"href": f"/notes/{number}"}, **links}}
 
 
 class Notes:
-    """Another API, with rels and fields of its own; a test changes what it likes before it looks."""
+    """Another API, with other rels and fields; a test breaks a part of it before it runs the linter."""
 
     def __init__(self) -> None:
-        self.url, self.asked, self.waits, self.allow = "", [], {}, {"/notes/1/shred": "POST"}
+        self.url, self.requests, self.waits, self.allow = "", [], {}, {"/notes/1/shred": "POST"}
         self.refused = {"type": "about:blank", "title": "Method Not Allowed", "status": 405}
         self.answers: dict[str, tuple[int, str, Any]] = {}
-        self.says("/", {
+        self.set_answer("/", {
             "_links": {
                 "self": {"href": "/"}, "notes": {"href": "/notes"}, "n:first": {"href": "notes/1"},
                 "find": {"href": "/notes{?q,from*}", "templated": True}, "day": {"href": "/days/{day}", "templated": True},
@@ -114,24 +114,24 @@ class Notes:
                 "properties": [{"name": "nick"}, {"name": "word", "type": "password"}, {"name": "seal", "type": "hidden", "value": "s"}],
             }},
         })  # fmt: skip
-        self.says("/notes", {
+        self.set_answer("/notes", {
             "_links": {"self": {"href": "/notes"}},
-            "_embedded": {"note": [noted(1), noted(2)]},
+            "_embedded": {"note": [build_note(1), build_note(2)]},
             "_templates": {"write": {"method": "POST", "properties": [{"name": "text", "regex": r"(?<a>\w+)", "required": True}]}},
         })  # fmt: skip
-        self.says("/notes/1", noted(1, shred={"href": "/notes/1/shred"}))
-        self.says("/notes/2", noted(2))
+        self.set_answer("/notes/1", build_note(1, shred={"href": "/notes/1/shred"}))
+        self.set_answer("/notes/2", build_note(2))
         self.answers["/words/first"] = (200, "text/html", "<p>The first note.")
         self.allow |= {"/notes": "GET, POST", "/door": "POST"}
 
-    def says(self, path: str, document: Any, status: int = 200, media: str = HAL) -> None:
+    def set_answer(self, path: str, document: Any, status: int = 200, media: str = HAL) -> None:
         self.answers[path] = (status, media, document)
 
-    def of(self, path: str) -> Any:
+    def get_document(self, path: str) -> Any:
         return self.answers[path][2]
 
     def answer(self, method: str, path: str, body: str) -> tuple[int, str, Any, dict[str, str]]:
-        self.asked.append((method, path, body))
+        self.requests.append((method, path, body))
         allow = {"Allow": self.allow.get(path, "GET")}
         if self.waits.pop(path, None):
             return 429, PROBLEM, {}, {"Retry-After": "1"}
@@ -155,8 +155,12 @@ def notes() -> Iterator[Notes]:
                 self.close_connection = True
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            status, media, said, headers = api.answer(self.command, self.path.partition("?")[0], body)
-            data = b"" if said is None else (said if isinstance(said, str) else json.dumps(said)).encode()
+            status, media, document, headers = api.answer(self.command, self.path.partition("?")[0], body)
+            data = (
+                b""
+                if document is None
+                else (document if isinstance(document, str) else json.dumps(document)).encode()
+            )
             self.send_response(status)
             for name, value in {"Content-Type": media, "Content-Length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
@@ -174,13 +178,13 @@ def notes() -> Iterator[Notes]:
 
 
 def test_it_reads_an_api_it_has_never_heard_of(run, notes):
-    ran = run("lint", notes.url)
-    assert (ran.code, ran.out) == (0, "6 documents, 13 links, 2 templates checked.\n")
+    result = run("lint", notes.url)
+    assert (result.code, result.out) == (0, "6 documents, 13 links, 2 templates checked.\n")
 
 
 def test_it_changes_nothing(run, notes):
     run("lint", notes.url)
-    assert {method for method, *_ in notes.asked} == SAFE
+    assert {method for method, *_ in notes.requests} == SAFE
 
 
 def test_it_stays_on_the_server_it_was_sent_to(run, notes):
@@ -188,83 +192,83 @@ def test_it_stays_on_the_server_it_was_sent_to(run, notes):
 
 
 def broken_link(notes):
-    notes.of("/notes/2")["_links"]["gone"] = {"href": "/nowhere"}
+    notes.get_document("/notes/2")["_links"]["gone"] = {"href": "/nowhere"}
 
 
 def null_link(notes):
-    notes.of("/notes/2")["_links"]["next"] = None
+    notes.get_document("/notes/2")["_links"]["next"] = None
 
 
 def link_without_href(notes):
-    notes.of("/notes/2")["_links"]["next"] = {"title": "Next"}
+    notes.get_document("/notes/2")["_links"]["next"] = {"title": "Next"}
 
 
 def unsaid_template(notes):
-    del notes.of("/")["_links"]["find"]["templated"]
+    del notes.get_document("/")["_links"]["find"]["templated"]
 
 
 def template_of_text(notes):
-    notes.of("/")["_links"]["find"]["templated"] = "true"
+    notes.get_document("/")["_links"]["find"]["templated"] = "true"
 
 
 def malformed_template(notes):
-    notes.of("/")["_links"]["find"]["href"] = "/notes{?q"
+    notes.get_document("/")["_links"]["find"]["href"] = "/notes{?q"
 
 
 def no_self(notes):
-    del notes.of("/notes/2")["_links"]["self"]
+    del notes.get_document("/notes/2")["_links"]["self"]
 
 
 def item_without_self(notes):
-    del notes.of("/notes")["_embedded"]["note"][0]["_links"]
+    del notes.get_document("/notes")["_embedded"]["note"][0]["_links"]
 
 
 def two_shapes(notes):
-    notes.of("/notes/2")["_links"]["shred"] = [{"href": "/notes/1/shred"}]
+    notes.get_document("/notes/2")["_links"]["shred"] = [{"href": "/notes/1/shred"}]
 
 
 def two_embedded_shapes(notes):
-    notes.of("/notes/2")["_embedded"] = {"note": noted(1)}
+    notes.get_document("/notes/2")["_embedded"] = {"note": build_note(1)}
 
 
 def array(notes):
-    notes.says("/notes/2", [noted(2)])
+    notes.set_answer("/notes/2", [build_note(2)])
 
 
 def not_json(notes):
-    notes.says("/notes/2", "{")
+    notes.set_answer("/notes/2", "{")
 
 
 def links_in_a_list(notes):
-    notes.says("/notes/2", {"_links": [{"href": "/"}]})
+    notes.set_answer("/notes/2", {"_links": [{"href": "/"}]})
 
 
 def lower_case(notes):
-    notes.of("/notes")["_templates"]["write"]["method"] = "post"
+    notes.get_document("/notes")["_templates"]["write"]["method"] = "post"
 
 
 def no_such_target(notes):
-    notes.of("/notes")["_templates"]["write"]["target"] = "http://[/"
+    notes.get_document("/notes")["_templates"]["write"]["target"] = "http://[/"
 
 
 def wrong_method(notes):
-    notes.of("/notes")["_templates"]["write"]["method"] = "PUT"
+    notes.get_document("/notes")["_templates"]["write"]["method"] = "PUT"
 
 
 def nameless_property(notes):
-    notes.of("/notes")["_templates"]["write"]["properties"].append({"type": "text"})
+    notes.get_document("/notes")["_templates"]["write"]["properties"].append({"type": "text"})
 
 
 def unknown_type(notes):
-    notes.of("/notes")["_templates"]["write"]["properties"][0]["type"] = "boolean"
+    notes.get_document("/notes")["_templates"]["write"]["properties"][0]["type"] = "boolean"
 
 
 def python_regex(notes):
-    notes.of("/notes")["_templates"]["write"]["properties"][0]["regex"] = r"(?P<a>\w+)"
+    notes.get_document("/notes")["_templates"]["write"]["properties"][0]["regex"] = r"(?P<a>\w+)"
 
 
 def options_of_nothing(notes):
-    notes.of("/notes")["_templates"]["write"]["properties"][0]["options"] = {"inline": "a, b"}
+    notes.get_document("/notes")["_templates"]["write"]["properties"][0]["options"] = {"inline": "a, b"}
 
 
 def wrong_allow(notes):
@@ -316,18 +320,22 @@ FLAWS = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "path", "words"), FLAWS, ids=[spoil.__name__ for spoil, *_ in FLAWS])
-def test_what_is_wrong_is_named_with_its_url(run, notes, spoil, path, words):
-    spoil(notes)
-    ran = run("lint", notes.url)
-    assert any(line.startswith(f"{notes.url}{path}: ") and words in line for line in ran.out.splitlines())
+@pytest.mark.parametrize(
+    ("break_notes", "path", "words"), FLAWS, ids=[break_notes.__name__ for break_notes, *_ in FLAWS]
+)
+def test_what_is_wrong_is_named_with_its_url(run, notes, break_notes, path, words):
+    break_notes(notes)
+    result = run("lint", notes.url)
+    assert any(line.startswith(f"{notes.url}{path}: ") and words in line for line in result.out.splitlines())
 
 
-@pytest.mark.parametrize("spoil", [spoil for spoil, *_ in FLAWS], ids=lambda spoil: spoil.__name__)
-def test_what_is_wrong_ends_it_with_1(run, notes, spoil):
-    spoil(notes)
-    ran = run("lint", notes.url)
-    assert (ran.code, bool(re.fullmatch(r"shop: flaws: \d+, URLs: \d+\n", ran.err))) == (1, True)
+@pytest.mark.parametrize(
+    "break_notes", [break_notes for break_notes, *_ in FLAWS], ids=lambda break_notes: break_notes.__name__
+)
+def test_what_is_wrong_ends_it_with_1(run, notes, break_notes):
+    break_notes(notes)
+    result = run("lint", notes.url)
+    assert (result.code, bool(re.fullmatch(r"shop: flaws: \d+, URLs: \d+\n", result.err))) == (1, True)
 
 
 GARBAGE = [None, 0, "x", [], {}, [[]], {"href": 1}, {"a": None}, "\x1b[2J", "http://[", {"$ref": "#/no"}]
@@ -336,64 +344,72 @@ GARBAGE = [None, 0, "x", [], {}, [[]], {"href": 1}, {"a": None}, "\x1b[2J", "htt
 @pytest.mark.parametrize("word", ["_links", "_embedded", "_templates"])
 @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
 def test_no_garbage_makes_it_stumble(run, notes, word, garbage):
-    notes.of("/notes/2")[word] = garbage
-    notes.of("/notes/1")[word] = {"x": garbage, "self": {"href": garbage}, "service-desc": {"href": "/spec"}}
-    notes.of("/notes")["_templates"]["write"] |= {"properties": garbage, "target": garbage, "method": garbage}
-    ran = run("lint", notes.url)
-    assert (ran.code, "\x1b" in ran.out, len(ran.err.splitlines())) == (1, False, 1)
+    notes.get_document("/notes/2")[word] = garbage
+    notes.get_document("/notes/1")[word] = {
+        "x": garbage,
+        "self": {"href": garbage},
+        "service-desc": {"href": "/spec"},
+    }
+    notes.get_document("/notes")["_templates"]["write"] |= {
+        "properties": garbage,
+        "target": garbage,
+        "method": garbage,
+    }
+    result = run("lint", notes.url)
+    assert (result.code, "\x1b" in result.out, len(result.err.splitlines())) == (1, False, 1)
 
 
-# ---- Against its own documentation -----------------------------------------------------------------
+# ---- Comparison with the OpenAPI document ----------------------------------------------------------
 
 
 NOTE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
 
 
 @pytest.fixture
-def documented(notes):
-    """The notes, with an OpenAPI document that is true."""
+def documented_notes(notes):
+    """The notes, with a correct OpenAPI document."""
 
-    def got(schema):
+    def describe_get(schema):
         return {"get": {"responses": {"200": {"content": {HAL: {"schema": schema}}}}}}
 
     spec = {
         "openapi": "3.1.0", "components": {"schemas": {"Note": NOTE}},
-        "paths": {"/notes": got({"type": "object"}), "/notes/{id}": got({"$ref": "#/components/schemas/Note"}),
+        "paths": {"/notes": describe_get({"type": "object"}), "/notes/{id}": describe_get({"$ref": "#/components/schemas/Note"}),
                   "/notes/{id}/shred": {"post": {"responses": {}}}},
     }  # fmt: skip
-    notes.says("/spec", spec, media="application/json")
-    notes.of("/")["_links"]["service-desc"] = {"href": "/spec"}
+    notes.set_answer("/spec", spec, media="application/json")
+    notes.get_document("/")["_links"]["service-desc"] = {"href": "/spec"}
     return notes
 
 
-def test_what_is_as_documented_passes(run, documented):
-    assert run("lint", documented.url).code == 0
+def test_what_is_as_documented_passes(run, documented_notes):
+    assert run("lint", documented_notes.url).code == 0
 
 
 def undocumented_path(notes):
-    del notes.of("/spec")["paths"]["/notes/{id}"]
+    del notes.get_document("/spec")["paths"]["/notes/{id}"]
 
 
 def undocumented_status(notes):
-    answers = notes.of("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
+    answers = notes.get_document("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
     answers["202"] = answers.pop("200")
 
 
 def undocumented_type(notes):
-    answers = notes.of("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
+    answers = notes.get_document("/spec")["paths"]["/notes/{id}"]["get"]["responses"]
     answers["200"]["content"] = {"text/plain": {}}
 
 
 def undocumented_shape(notes):
-    notes.of("/notes/2")["text"] = 7
+    notes.get_document("/notes/2")["text"] = 7
 
 
 def documentation_of_nothing(notes):
-    notes.of("/spec")["components"] = {}
+    notes.get_document("/spec")["components"] = {}
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("break_notes", "words"),
     [
         (undocumented_path, "does not know this path"),
         (undocumented_status, "knows no 200"),
@@ -402,21 +418,25 @@ def documentation_of_nothing(notes):
         (documentation_of_nothing, "is broken"),
     ],
 )
-def test_what_is_not_as_documented_is_named(run, documented, spoil, words):
-    spoil(documented)
-    ran = run("lint", documented.url)
-    assert (ran.code, f"{documented.url}/notes/2: " in ran.out, words in ran.out) == (1, True, True)
+def test_what_is_not_as_documented_is_named(run, documented_notes, break_notes, words):
+    break_notes(documented_notes)
+    result = run("lint", documented_notes.url)
+    assert (result.code, f"{documented_notes.url}/notes/2: " in result.out, words in result.out) == (
+        1,
+        True,
+        True,
+    )
 
 
-# ---- Who looks -------------------------------------------------------------------------------------
+# ---- Callers ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def guarded(notes):
-    """The notes, with a door: a login whose fields have other names, and a logout."""
-    home = notes.of("/")
+def notes_with_login(notes):
+    """The notes, with a login whose fields have other names, and a logout."""
+    home = notes.get_document("/")
     home["_templates"]["login"] = home["_templates"].pop("enter")
-    notes.says(
+    notes.set_answer(
         "/door", {"access_token": "t", "_links": {"logout": {"href": "/out"}}}, media="application/json"
     )
     notes.answers["/out"] = (204, "", None)
@@ -424,39 +444,41 @@ def guarded(notes):
     return notes
 
 
-def test_it_logs_in_by_the_form_of_the_home(run, guarded):
-    run("lint", guarded.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
-    assert ("POST", "/door", "nick=eve&word=her+word&seal=s") in guarded.asked
+def test_it_logs_in_by_the_form_of_the_home(run, notes_with_login):
+    run("lint", notes_with_login.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
+    assert ("POST", "/door", "nick=eve&word=her+word&seal=s") in notes_with_login.requests
 
 
-def test_it_logs_out_at_the_end(run, guarded):
-    run("lint", guarded.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
-    assert guarded.asked[-1][:2] == ("DELETE", "/out")
+def test_it_logs_out_at_the_end(run, notes_with_login):
+    run("lint", notes_with_login.url, "--as", "eve", "--password-stdin", stdin=b"her word\n")
+    assert notes_with_login.requests[-1][:2] == ("DELETE", "/out")
 
 
-def test_every_account_has_a_line_of_its_own(run, guarded):
-    run("lint", guarded.url, "--as", "eve", "--as", "bob", "--password-stdin", stdin=b"one\ntwo\n")
-    entered = [body for method, path, body in guarded.asked if (method, path) == ("POST", "/door")]
+def test_every_account_has_a_line_of_its_own(run, notes_with_login):
+    run("lint", notes_with_login.url, "--as", "eve", "--as", "bob", "--password-stdin", stdin=b"one\ntwo\n")
+    entered = [
+        body for method, path, body in notes_with_login.requests if (method, path) == ("POST", "/door")
+    ]
     assert entered == ["nick=eve&word=one&seal=s", "nick=bob&word=two&seal=s"]
 
 
-def test_a_password_that_is_not_there_is_wrong_usage(run, guarded):
-    assert run("lint", guarded.url, "--as", "eve", "--password-stdin").code == 2
+def test_a_password_that_is_not_there_is_wrong_usage(run, notes_with_login):
+    assert run("lint", notes_with_login.url, "--as", "eve", "--password-stdin").code == 2
 
 
-def test_a_login_that_is_refused_is_one_line(run, guarded):
-    guarded.says("/door", {}, status=401)
-    ran = run("lint", guarded.url, "--as", "eve", stdin=b"x\n")
-    assert (ran.code, ran.err) == (1, f"shop: eve cannot log in at {guarded.url}/door: 401\n")
+def test_a_login_that_is_refused_is_one_line(run, notes_with_login):
+    notes_with_login.set_answer("/door", {}, status=401)
+    result = run("lint", notes_with_login.url, "--as", "eve", stdin=b"x\n")
+    assert (result.code, result.err) == (1, f"shop: eve cannot log in at {notes_with_login.url}/door: 401\n")
 
 
-def test_no_other_server_hears_a_password(run, guarded):
-    guarded.of("/")["_templates"]["login"]["target"] = "http://127.0.0.1:1/door"
-    ran = run("lint", guarded.url, "--as", "eve", stdin=b"x\n")
-    assert (ran.code, "has no login" in ran.err) == (1, True)
+def test_no_other_server_hears_a_password(run, notes_with_login):
+    notes_with_login.get_document("/")["_templates"]["login"]["target"] = "http://127.0.0.1:1/door"
+    result = run("lint", notes_with_login.url, "--as", "eve", stdin=b"x\n")
+    assert (result.code, "has no login" in result.err) == (1, True)
 
 
-# ---- Its bounds ------------------------------------------------------------------------------------
+# ---- Limits ----------------------------------------------------------------------------------------
 
 
 def test_it_waits_when_it_is_asked_to(run, notes):
@@ -466,19 +488,19 @@ def test_it_waits_when_it_is_asked_to(run, notes):
 
 def test_it_waits_no_longer_than_its_time(run, notes):
     notes.waits = {"/notes": True}
-    ran = run("lint", notes.url, "--deadline", "1")
-    assert (ran.code, "--deadline" in ran.err) == (0, True)
+    result = run("lint", notes.url, "--deadline", "1")
+    assert (result.code, "--deadline" in result.err) == (0, True)
 
 
 def test_it_stops_after_so_many_pages(run, notes):
-    ran = run("lint", notes.url, "--pages", "2")
-    assert (ran.out[:11], "--pages" in ran.err) == ("2 documents", True)
+    result = run("lint", notes.url, "--pages", "2")
+    assert (result.out[:11], "--pages" in result.err) == ("2 documents", True)
 
 
-def test_a_service_that_is_not_there_is_named(run, here):
-    url = f"http://127.0.0.1:{free_port()}/"
-    ran = run("lint", url)
-    assert (ran.code, ran.out.splitlines()[0]) == (1, f"{url}: no answer (ConnectionError)")
+def test_a_service_that_is_not_there_is_named(run, empty_folder):
+    url = f"http://127.0.0.1:{find_free_port()}/"
+    result = run("lint", url)
+    assert (result.code, result.out.splitlines()[0]) == (1, f"{url}: no answer (ConnectionError)")
 
 
 @pytest.mark.parametrize("wrong", [["ftp://x/"], ["x"], ["http://x/", "--pages", "0"], ["--nonsense"]])
@@ -490,5 +512,5 @@ def test_a_missing_extra_is_named(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "requests", None)
     for name in ("shop.client", "shop.client.client", "shop.client.lint"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    ran = run("lint", "http://127.0.0.1/")
-    assert (ran.code, "pip install '.[client]'" in ran.err) == (1, True)
+    result = run("lint", "http://127.0.0.1/")
+    assert (result.code, "pip install '.[client]'" in result.err) == (1, True)

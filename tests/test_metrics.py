@@ -1,4 +1,4 @@
-"""What Prometheus is told: of each kind of event that it happened, by every process, and no word of a stranger."""
+"""The metrics for Prometheus: every kind of event is counted, in every process, without input as labels."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from sqlalchemy import event
 from shop.app import create_app
 from shop.domain.product import Product
 from shop.observability import metrics
-from tests.conftest import KEY, enrolled, settings_for
-from tests.running import call, serving
-from tests.servers import free_port
+from tests.conftest import KEY, enroll_user, settings_for
+from tests.running import post_json, serving
+from tests.servers import find_free_port
 
 SERIES = {
     "requests", "server_errors", "request_seconds", "requests_in_flight", "queue_depth", "db_connections_in_use",
@@ -29,19 +29,21 @@ SERIES = {
 }  # fmt: skip
 
 
-def told(port):
-    """What is told on this port: the value of each series and set of labels."""
+def read_metrics(port):
+    """Return the metrics of this port: the value of each series and set of labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         return {
-            (each.name, *sorted(each.labels.items())): each.value for one in families for each in one.samples
+            (each.name, *sorted(each.labels.items())): each.value
+            for family in families
+            for each in family.samples
         }
 
 
-def until(port, good, seconds=10):
-    """What is told as soon as it is good, or at the end of all patience."""
+def wait_for_metrics(port, is_good, seconds=10):
+    """Return the metrics as soon as they are good, or the last ones after the time limit."""
     end = time.monotonic() + seconds
-    while not good(found := told(port)) and time.monotonic() < end:
+    while not is_good(found := read_metrics(port)) and time.monotonic() < end:
         time.sleep(0.05)
     return found
 
@@ -60,25 +62,25 @@ def token(url):
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=5))
         session.commit()
-    return enrolled(app, "grace", "staff")[1]["access_token"]
+    return enroll_user(app, "grace", "staff")[1]["access_token"]
 
 
 @pytest.fixture(scope="module")
-def day(url, token):
-    """What is told after a day on which everything happened once."""
-    port = free_port()
-    settings = {"SHOP_METRICS_PORT": str(port), "SHOP_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+def metrics_after_events(url, token):
+    """The metrics after every kind of event has happened once."""
+    port = find_free_port()
+    settings = {"SHOP_METRICS_PORT": str(port), "SHOP_REDIS_URL": f"redis://127.0.0.1:{find_free_port()}/0"}
     with serving(url, SHOP_LOGIN_RATE_LIMIT="1/hour", **settings) as (shop,):
-        happen(shop.root, token)
-        yield until(port, lambda found: found[("shop_limiter_fallback",)])
+        cause_events(shop.root, token)
+        yield wait_for_metrics(port, lambda found: found[("shop_limiter_fallback",)])
 
 
-def happen(root, token):
+def cause_events(root, token):
     bearer = {"Authorization": f"Bearer {token}"}
     for _ in range(2):
-        call(root, "/orders", {"items": [{"product_id": 1, "quantity": 1}]}, token, "one")
+        post_json(root, "/orders", {"items": [{"product_id": 1, "quantity": 1}]}, token, "one")
         requests.post(f"{root}/tokens", json={"username": "grace", "password": "wrong"}, timeout=30)
-    call(root, "/orders", {"items": [{"product_id": 1, "quantity": 99}]}, token)
+    post_json(root, "/orders", {"items": [{"product_id": 1, "quantity": 99}]}, token)
     requests.patch(
         f"{root}/products/1", json={"stock": 7}, headers={**bearer, "If-Match": '"1-99"'}, timeout=30
     )
@@ -87,69 +89,81 @@ def happen(root, token):
     requests.get(f"{root}/products/1", headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
 
 
-def of(found, name, **labels):
+def get_value(found, name, **labels):
     return found.get((f"shop_{name}", *sorted(labels.items())))
 
 
-def test_every_series_that_is_promised_is_told(day):
-    names = {re.sub("_(total|bucket|sum|count|created)$", "", name) for name, *_ in day}
+def test_every_series_that_is_promised_is_told(metrics_after_events):
+    names = {re.sub("_(total|bucket|sum|count|created)$", "", name) for name, *_ in metrics_after_events}
     assert names == {f"shop_{name}" for name in SERIES}
 
 
 @pytest.mark.parametrize("name", ["replays", "stock_conflicts", "stale", "login_failures"])
-def test_what_happened_once_is_counted_once(day, name):
-    assert of(day, f"{name}_total") == 1
+def test_what_happened_once_is_counted_once(metrics_after_events, name):
+    assert get_value(metrics_after_events, f"{name}_total") == 1
 
 
-def test_nothing_that_did_not_happen_is_counted(day):
-    assert [of(day, f"{name}_total") for name in ("server_errors", "db_pool_timeouts", "sqlite_busy")] == [
+def test_nothing_that_did_not_happen_is_counted(metrics_after_events):
+    assert [
+        get_value(metrics_after_events, f"{name}_total")
+        for name in ("server_errors", "db_pool_timeouts", "sqlite_busy")
+    ] == [
         0,
         0,
         0,
     ]
 
 
-def test_a_login_over_its_limit_is_counted_by_policy(day):
-    found = [of(day, "limited_total", policy=policy) for policy in ("default", "login", "account")]
+def test_a_login_over_its_limit_is_counted_by_policy(metrics_after_events):
+    found = [
+        get_value(metrics_after_events, "limited_total", policy=policy)
+        for policy in ("default", "login", "account")
+    ]
     assert (found[0], sum(found)) == (0, 1)
 
 
-def test_requests_are_counted_by_route_method_and_the_status_that_was_sent(day):
+def test_requests_are_counted_by_route_method_and_the_status_that_was_sent(metrics_after_events):
     route = "/api/v1/products/<id:id>"
     assert [
-        of(day, "requests_total", route=route, method="GET", status=status) for status in ("200", "304")
+        get_value(metrics_after_events, "requests_total", route=route, method="GET", status=status)
+        for status in ("200", "304")
     ] == [1, 1]
 
 
-def test_every_request_is_timed(day):
-    assert of(day, "request_seconds_count", route="/api/v1/orders", method="POST") == 3
+def test_every_request_is_timed(metrics_after_events):
+    assert (
+        get_value(metrics_after_events, "request_seconds_count", route="/api/v1/orders", method="POST") == 3
+    )
 
 
-def test_a_writer_of_sqlite_is_timed_while_it_waits(day):
-    assert of(day, "sqlite_lock_seconds_count") >= 3
+def test_a_writer_of_sqlite_is_timed_while_it_waits(metrics_after_events):
+    assert get_value(metrics_after_events, "sqlite_lock_seconds_count") >= 3
 
 
-def test_limits_that_are_counted_without_redis_are_told(day):
-    assert of(day, "limiter_fallback") == 1
+def test_limits_that_are_counted_without_redis_are_told(metrics_after_events):
+    assert get_value(metrics_after_events, "limiter_fallback") == 1
 
 
-def test_no_word_of_a_stranger_becomes_a_label(day):
-    assert of(day, "requests_total", route="unmatched", method="other", status="404") == 1
-    assert not re.search("(?i)made-up|makeup", str(day))
+def test_no_word_of_a_stranger_becomes_a_label(metrics_after_events):
+    assert (
+        get_value(metrics_after_events, "requests_total", route="unmatched", method="other", status="404")
+        == 1
+    )
+    assert not re.search("(?i)made-up|makeup", str(metrics_after_events))
 
 
-def test_the_dashboard_and_the_alerts_ask_only_for_what_is_told(day):
-    names = {name for name, *_ in day}
+def test_the_dashboard_and_the_alerts_ask_only_for_what_is_told(metrics_after_events):
+    names = {name for name, *_ in metrics_after_events}
     for file in ("grafana-dashboard.json", "alerts.yaml"):
-        asked = set(
+        names_used = set(
             re.findall(r"\bshop_[a-z_0-9]+", (Path(__file__).parent.parent / "deploy" / file).read_text())
         )
-        assert (bool(asked), asked - names) == (True, set())
+        assert (bool(names_used), names_used - names) == (True, set())
 
 
 # ---- Several processes -----------------------------------------------------------------------------
 
-FAMILY = """
+PARENT_PROCESS = """
 import os, signal, sys
 from shop.observability import metrics
 from shop.app import create_app
@@ -178,9 +192,9 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def family(url, token):
+def parent_process(url, token):
     """A parent and two workers, each of which has answered three requests and is busy with a fourth."""
-    port = free_port()
+    port = find_free_port()
     environ = {
         **os.environ,
         "SHOP_SECRET_KEY": KEY,
@@ -189,49 +203,49 @@ def family(url, token):
         "SHOP_LOG_LEVEL": "ERROR",
     }
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", FAMILY], env=environ, **pipes) as parent:
+    with subprocess.Popen([sys.executable, "-c", PARENT_PROCESS], env=environ, **pipes) as parent:
         workers = parent.stdout.readline().split()[1:]
 
-        def bury(pid):
+        def kill_worker(pid):
             print(pid, file=parent.stdin, flush=True)
             parent.stdout.readline()
 
         try:
-            yield port, workers, bury
+            yield port, workers, kill_worker
         finally:
-            [bury(pid) for pid in workers if Path(f"/proc/{pid}").exists()]
+            [kill_worker(pid) for pid in workers if Path(f"/proc/{pid}").exists()]
             parent.stdin.close()
 
 
-def test_the_parent_tells_what_all_its_workers_counted(family):
-    port, *_ = family
-    found = told(port)
+def test_the_parent_tells_what_all_its_workers_counted(parent_process):
+    port, *_ = parent_process
+    found = read_metrics(port)
     assert (
-        of(found, "requests_total", route="/api/v1/", method="GET", status="200"),
-        of(found, "requests_in_flight"),
+        get_value(found, "requests_total", route="/api/v1/", method="GET", status="200"),
+        get_value(found, "requests_in_flight"),
     ) == (6, 2)
 
 
-def test_what_a_dead_worker_counted_stays_and_what_it_held_is_let_go(family):
-    port, (first, _), bury = family
-    bury(first)
-    found = told(port)
+def test_what_a_dead_worker_counted_stays_and_what_it_held_is_let_go(parent_process):
+    port, (first, _), kill_worker = parent_process
+    kill_worker(first)
+    found = read_metrics(port)
     assert (
-        of(found, "requests_total", route="/api/v1/", method="GET", status="200"),
-        of(found, "requests_in_flight"),
+        get_value(found, "requests_total", route="/api/v1/", method="GET", status="200"),
+        get_value(found, "requests_in_flight"),
     ) == (6, 1)
 
 
 def test_all_workers_of_a_server_are_told_together(url, token):
-    port, looked = (
-        free_port(),
+    port, series = (
+        find_free_port(),
         ("shop_requests_total", ("method", "GET"), ("route", "/api/v1/products/<id:id>")),
     )
     with serving(url, SHOP_WORKERS="2", SHOP_METRICS_PORT=str(port)) as (shop,):
         for _ in range(20):
             requests.get(f"{shop.root}/products/1", timeout=5)
-        found = until(port, lambda found: found.get((*looked, ("status", "200"))) == 20)
-    assert found[(*looked, ("status", "200"))] == 20
+        found = wait_for_metrics(port, lambda found: found.get((*series, ("status", "200"))) == 20)
+    assert found[(*series, ("status", "200"))] == 20
 
 
 def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
@@ -239,7 +253,7 @@ def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
     environ = {
         **os.environ,
         "SHOP_SECRET_KEY": KEY,
-        "SHOP_METRICS_PORT": str(free_port()),
+        "SHOP_METRICS_PORT": str(find_free_port()),
         metrics.FOLDER_VARIABLE: str(tmp_path),
     }
     code = "from shop import settings; from shop.observability import metrics; metrics.start_exporter(settings.read_settings())"
@@ -247,12 +261,12 @@ def test_a_folder_that_was_used_before_begins_empty(tmp_path, monkeypatch, url):
     assert list(tmp_path.iterdir()) == []
 
 
-# ---- What needs a database in trouble --------------------------------------------------------------
+# ---- Faults of the database ------------------------------------------------------------------------
 
 
 @pytest.fixture
-def watched(url, token, own_logs):
-    """A shop in this process, which counts."""
+def counting_app(url, token, isolated_logging):
+    """A shop in this process that counts events, and its engine."""
     app = create_app(settings_for(url, metrics_port="9", threads="1"))
     with app.app_context():
         engine = app.extensions["shop"].engine
@@ -260,35 +274,35 @@ def watched(url, token, own_logs):
     engine.dispose()
 
 
-def count(name):
+def get_count(name):
     return REGISTRY.get_sample_value(f"shop_{name}_total") or 0
 
 
-def order(app, token):
+def place_order(app, token):
     items, bearer = [{"product_id": 1, "quantity": 1}], {"Authorization": f"Bearer {token}"}
     return app.test_client().post("/api/v1/orders", json={"items": items}, headers=bearer).status_code
 
 
-def test_a_database_that_another_process_holds_is_counted(watched, token):
-    app, engine = watched
+def test_a_database_that_another_process_holds_is_counted(counting_app, token):
+    app, engine = counting_app
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20"))
-    before = count("sqlite_busy")
+    before = get_count("sqlite_busy")
     with engine.connect().execution_options(sqlite_begin="EXCLUSIVE") as other, other.begin():
-        status = order(app, token)
-    assert (status, count("sqlite_busy") - before) == (503, 1)
+        status = place_order(app, token)
+    assert (status, get_count("sqlite_busy") - before) == (503, 1)
 
 
-def test_a_pool_that_has_nothing_left_is_counted(watched, token, monkeypatch):
-    app, engine = watched
+def test_a_pool_that_has_nothing_left_is_counted(counting_app, token, monkeypatch):
+    app, engine = counting_app
     monkeypatch.setattr(engine.pool, "_timeout", 0.02)
-    before = count("db_pool_timeouts")
+    before = get_count("db_pool_timeouts")
     held = [engine.connect() for _ in range(3)]
-    status = order(app, token)
+    status = place_order(app, token)
     [each.close() for each in held]
-    assert (status, count("db_pool_timeouts") - before) == (503, 1)
+    assert (status, get_count("db_pool_timeouts") - before) == (503, 1)
 
 
-def test_a_shop_that_nobody_asks_does_not_count(url, token, own_logs):
+def test_a_shop_that_nobody_asks_does_not_count(url, token, isolated_logging):
     code = f"""
 import sys
 from shop.app import create_app

@@ -1,4 +1,4 @@
-"""The steps of the database: there and back, on both kinds, without losing a row."""
+"""The migrations: upgrade and downgrade, on both databases, without losing a row."""
 
 import shutil
 import subprocess
@@ -19,9 +19,9 @@ from shop.app import create_app, migrations
 from shop.model.entity import Base
 from shop.services.search import catch_up_index
 from shop.storage.migration_state import is_model_table
-from tests.conftest import HEAD, KEY, enrolled, fresh_postgres, login, settings_for
-from tests.load import until
-from tests.running import call, serving
+from tests.conftest import HEAD, KEY, enroll_user, fresh_postgres, login, settings_for
+from tests.load import wait_until
+from tests.running import post_json, serving
 
 TABLES = set(Base.metadata.tables)
 STEP = '''"""Step {number}."""
@@ -55,7 +55,7 @@ CHANGE = """op.create_table("extras", sa.Column("id", sa.Integer()))
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path) -> Iterator[str]:
-    """A database with nothing in it, of either kind."""
+    """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'shop.db'}"
     else:
@@ -64,8 +64,8 @@ def url(request, tmp_path) -> Iterator[str]:
 
 
 @pytest.fixture
-def shop(url, own_logs) -> Iterator[Flask]:
-    """A shop on that database, before its first step."""
+def shop(url, isolated_logging) -> Iterator[Flask]:
+    """A shop on that database, before the first migration."""
     app = create_app(settings_for(url))
     with app.app_context():
         yield app
@@ -78,82 +78,85 @@ def engine(shop) -> Engine:
 
 
 @pytest.fixture
-def furnished(shop) -> Flask:
-    """The shop at its newest step, with one row in every table at least."""
+def full_shop(shop) -> Flask:
+    """The shop after all migrations, with at least one row in every table."""
     upgrade()
-    enrolled(shop, "grace", "staff")
+    enroll_user(shop, "grace", "staff")
     token = login(shop.test_client(), "grace")["access_token"]
-    run(shop.extensions["shop"].engine, """INSERT INTO products
+    execute(shop.extensions["shop"].engine, """INSERT INTO products
         (name, name_key, description, words, price, stock, created_at, updated_at, version)
         VALUES ('a', 'a', '', 'a', 1, 1, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "furniture"}
-    with shop.app_context():  # or the request would share its `g` with the login
+    with shop.app_context():  # otherwise the request would share its `g` with the login
         shop.test_client().post("/api/v1/products/1/buy", json={"quantity": 1}, headers=headers)
     return shop
 
 
 @pytest.fixture
 def steps(tmp_path) -> Path:
-    """A copy of the steps, to which a test may add its own."""
+    """A copy of the migrations, to which a test can add more."""
     return Path(shutil.copytree(migrations(), tmp_path / "migrations"))
 
 
-def add(steps: Path, number: str, up: str, down: str = "pass") -> None:
+def add_step(steps: Path, number: str, up: str, down: str = "pass") -> None:
     last = sorted(path.name[:4] for path in (steps / "versions").glob("0*.py"))[-1]
     (steps / "versions" / f"{number}_more.py").write_text(
         STEP.format(number=number, before=last, up=up, down=down)
     )
 
 
-def run(engine: Engine, statement: str) -> None:
+def execute(engine: Engine, statement: str) -> None:
     with engine.begin() as connection:
         connection.execute(text(statement))
 
 
-def one(engine: Engine, statement: str) -> object:
+def fetch_value(engine: Engine, statement: str) -> object:
     with engine.connect() as connection:
         return connection.execute(text(statement)).scalar()
 
 
-def tables(engine: Engine) -> set[str]:
-    """Those of the models, and whatever a step leaves behind; not those that triggers keep."""
+def find_tables(engine: Engine) -> set[str]:
+    """Return the tables of the models and any other table, without those that triggers maintain."""
     found = inspect(engine).get_table_names()
     return {name for name in found if is_model_table(name, "table")} - {"alembic_version"}
 
 
-def counts(engine: Engine) -> dict[str, object]:
-    return {name: one(engine, f"SELECT count(*) FROM {name}") for name in sorted(tables(engine) & TABLES)}
+def count_rows(engine: Engine) -> dict[str, object]:
+    return {
+        name: fetch_value(engine, f"SELECT count(*) FROM {name}")
+        for name in sorted(find_tables(engine) & TABLES)
+    }
 
 
-def structure(engine: Engine) -> dict[str, dict[str, list[str]]]:
-    """All that can be known of the tables, in words that compare."""
-    look = inspect(engine)
+def describe_tables(engine: Engine) -> dict[str, dict[str, list[str]]]:
+    """Return columns, keys, constraints and indexes of all tables in a form that can be compared."""
+    inspector = inspect(engine)
     parts = {
         "columns": lambda name: [
             {**each, "type": str(each["type"]), "default": bool(each["default"])}
-            for each in look.get_columns(name)
+            for each in inspector.get_columns(name)
         ],
-        "primary": lambda name: [look.get_pk_constraint(name)],
-        "foreign": look.get_foreign_keys,
-        "unique": look.get_unique_constraints,
-        "checks": look.get_check_constraints,
+        "primary": lambda name: [inspector.get_pk_constraint(name)],
+        "foreign": inspector.get_foreign_keys,
+        "unique": inspector.get_unique_constraints,
+        "checks": inspector.get_check_constraints,
         "indexes": lambda name: [
             {**each, "dialect_options": sorted(map(str, each.get("dialect_options", {}).values()))}
-            for each in look.get_indexes(name)
+            for each in inspector.get_indexes(name)
         ],
     }
     return {
         name: {part: sorted(str(sorted(each.items())) for each in of(name)) for part, of in parts.items()}
-        for name in tables(engine)
+        for name in find_tables(engine)
     }
 
 
-# ---- There and back --------------------------------------------------------------------------------
+# ---- Upgrade and downgrade -------------------------------------------------------------------------
 
 
 def test_the_steps_build_every_table(shop, engine):
     upgrade()
-    assert tables(engine) == TABLES
+    assert find_tables(engine) == TABLES
 
 
 def test_the_steps_build_just_what_the_models_say(shop, engine, tmp_path, postgres):
@@ -162,44 +165,44 @@ def test_the_steps_build_just_what_the_models_say(shop, engine, tmp_path, postgr
         sqlite = engine.dialect.name == "sqlite"
         beside = create_engine(f"sqlite:///{tmp_path}/beside.db" if sqlite else other)
         Base.metadata.create_all(beside)
-        assert structure(engine) == structure(beside)
+        assert describe_tables(engine) == describe_tables(beside)
         beside.dispose()
 
 
 def test_alembic_finds_nothing_left_to_do(shop):
     upgrade()
-    check()  # it would end the process, as the next test shows
+    check()  # exits if there is a difference, as the next test shows
 
 
 def test_alembic_would_find_an_index_that_is_missing(shop, engine):
     upgrade()
-    run(engine, "DROP INDEX ix_products_live_price")
+    execute(engine, "DROP INDEX ix_products_live_price")
     with pytest.raises(SystemExit):
         check()
 
 
-def test_the_steps_may_be_run_again(furnished, engine):
-    before = counts(engine)
+def test_the_steps_may_be_run_again(full_shop, engine):
+    before = count_rows(engine)
     upgrade()
-    assert counts(engine) == before
+    assert count_rows(engine) == before
 
 
-def test_all_steps_can_be_taken_back_from_under_a_full_shop(furnished, engine):
+def test_all_steps_can_be_taken_back_from_under_a_full_shop(full_shop, engine):
     downgrade(revision="base")
-    assert tables(engine) == set()
+    assert find_tables(engine) == set()
 
 
-def test_a_shop_taken_down_can_be_built_again(furnished, engine):
-    before = structure(engine)
+def test_a_shop_taken_down_can_be_built_again(full_shop, engine):
+    before = describe_tables(engine)
     downgrade(revision="base")
     upgrade()
-    assert (structure(engine), set(counts(engine).values())) == (before, {0})
+    assert (describe_tables(engine), set(count_rows(engine).values())) == (before, {0})
 
 
 def test_every_constraint_has_a_name(shop, engine):
     upgrade()
-    parts = ["foreign", "unique", "checks", "indexes"]  # SQLite cannot name a key that counts by itself
-    found = [table[part] for table in structure(engine).values() for part in parts]
+    parts = ["foreign", "unique", "checks", "indexes"]  # SQLite cannot name an autoincrement key
+    found = [table[part] for table in describe_tables(engine).values() for part in parts]
     assert "('name', None)" not in str(found)
 
 
@@ -216,65 +219,65 @@ def test_two_machines_may_begin_the_same_steps_at_once(shop, engine, url):
         )
         for _ in range(2)
     ]
-    assert ([each.wait(30) for each in both], tables(engine)) == ([0, 0], TABLES)
+    assert ([each.wait(30) for each in both], find_tables(engine)) == ([0, 0], TABLES)
 
 
-# ---- A step that rebuilds a table others refer to --------------------------------------------------
+# ---- A migration that rebuilds a table with foreign keys to it --------------------------------------
 
 
-def test_a_rebuilt_parent_keeps_its_children(furnished, engine, steps):
-    add(steps, "0101", WIDEN, NARROW)
-    before = counts(engine)
+def test_a_rebuilt_parent_keeps_its_children(full_shop, engine, steps):
+    add_step(steps, "0101", WIDEN, NARROW)
+    before = count_rows(engine)
     upgrade(directory=str(steps))
-    assert (counts(engine), min(before.values()) > 0) == (before, True)
+    assert (count_rows(engine), min(before.values()) > 0) == (before, True)
 
 
-def test_a_parent_rebuilt_and_taken_back_keeps_its_children(furnished, engine, steps):
-    add(steps, "0101", WIDEN, NARROW)
-    before, built = counts(engine), structure(engine)
+def test_a_parent_rebuilt_and_taken_back_keeps_its_children(full_shop, engine, steps):
+    add_step(steps, "0101", WIDEN, NARROW)
+    before, built = count_rows(engine), describe_tables(engine)
     upgrade(directory=str(steps))
     downgrade(directory=str(steps))
-    assert (counts(engine), structure(engine)) == (before, built)
+    assert (count_rows(engine), describe_tables(engine)) == (before, built)
 
 
-def test_a_rebuilt_parent_keeps_its_constraints(furnished, engine, steps):
-    add(steps, "0101", WIDEN, NARROW)
-    before = structure(engine)["users"]
+def test_a_rebuilt_parent_keeps_its_constraints(full_shop, engine, steps):
+    add_step(steps, "0101", WIDEN, NARROW)
+    before = describe_tables(engine)["users"]
     upgrade(directory=str(steps))
-    after = structure(engine)["users"]
+    after = describe_tables(engine)["users"]
     assert {**before, "columns": []} == {**after, "columns": []}
 
 
-def test_a_parent_rebuilt_without_our_care_would_lose_its_children(furnished, engine, steps):
-    """What env.py is for: the same step, run as Alembic's template would, on SQLite."""
+def test_a_parent_rebuilt_without_our_care_would_lose_its_children(full_shop, engine, steps):
+    """This is why env.py exists: the same migration, run as by Alembic's template, on SQLite."""
     if engine.dialect.name != "sqlite":
         pytest.skip("only SQLite rebuilds tables")
-    add(steps, "0101", WIDEN)
+    add_step(steps, "0101", WIDEN)
     careless = (steps / "env.py").read_text().replace("foreign_keys=OFF", "foreign_keys=ON")
     (steps / "env.py").write_text(careless)
-    run(engine, "DELETE FROM orders")  # which would only stop it
+    execute(engine, "DELETE FROM orders")  # their foreign key would only stop the migration
     upgrade(directory=str(steps))
-    assert counts(engine)["logins"] == 0
+    assert count_rows(engine)["logins"] == 0
 
 
-def test_foreign_keys_hold_again_after_the_steps(furnished, engine):
+def test_foreign_keys_hold_again_after_the_steps(full_shop, engine):
     if engine.dialect.name == "sqlite":
-        assert one(engine, "PRAGMA foreign_keys") == 1
-    run(engine, "DELETE FROM orders")
-    run(engine, "DELETE FROM users")
-    assert counts(engine)["logins"] == 0
+        assert fetch_value(engine, "PRAGMA foreign_keys") == 1
+    execute(engine, "DELETE FROM orders")
+    execute(engine, "DELETE FROM users")
+    assert count_rows(engine)["logins"] == 0
 
 
-def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(furnished, engine, steps):
-    add(steps, "0101", "op.execute('DELETE FROM users WHERE id = 1'); op.execute(\"INSERT INTO logins"
+def test_a_step_that_leaves_rows_that_refer_to_nothing_is_refused(full_shop, engine, steps):
+    add_step(steps, "0101", "op.execute('DELETE FROM users WHERE id = 1'); op.execute(\"INSERT INTO logins"
         " VALUES ('a', 77, 'b', '2030-01-01')\")")  # fmt: skip
-    before = counts(engine)
+    before = count_rows(engine)
     with pytest.raises((SystemExit, IntegrityError)):
         upgrade(directory=str(steps))
-    assert counts(engine) == before
+    assert count_rows(engine) == before
 
 
-# ---- What triggers keep ---------------------------------------------------------------------------
+# ---- Tables that triggers maintain ----------------------------------------------------------------
 
 GOODS = """INSERT INTO products
     (name, name_key, description, words, price, stock, created_at, updated_at, retired_at, version) VALUES
@@ -287,68 +290,73 @@ REBUILD = """with op.batch_alter_table("products") as table:
         table.alter_column("name", existing_type=sa.String(100), type_=sa.String(120))"""
 
 
-def found(shop: Flask, words: str = "") -> int:
+def count_found(shop: Flask, words: str = "") -> int:
     return shop.test_client().get(f"/api/v1/products?q={words}").json["total"]
 
 
 def test_what_was_there_before_is_counted_and_found(shop, engine):
     upgrade(revision="0002")
-    run(engine, GOODS)
+    execute(engine, GOODS)
     upgrade()
-    assert (found(shop), found(shop, "oak")) == (2, 1)
+    assert (count_found(shop), count_found(shop, "oak")) == (2, 1)
 
 
 def test_what_was_there_before_is_taken_into_the_index(shop, engine):
     upgrade(revision="0002")
-    run(engine, GOODS)
+    execute(engine, GOODS)
     upgrade()
-    assert until(lambda: catch_up_index(engine) or one(engine, "SELECT count(*) FROM kept_words") == 2)
+    assert wait_until(
+        lambda: catch_up_index(engine) or fetch_value(engine, "SELECT count(*) FROM kept_words") == 2
+    )
 
 
 def test_a_step_back_and_up_again_counts_anew(shop, engine):
     upgrade()
-    run(engine, GOODS)
+    execute(engine, GOODS)
     downgrade(revision="0002")
-    run(engine, GOODS)
+    execute(engine, GOODS)
     upgrade()
-    assert (found(shop), found(shop, "oak")) == (4, 2)
+    assert (count_found(shop), count_found(shop, "oak")) == (4, 2)
 
 
-def test_a_rebuilt_table_keeps_its_triggers(furnished, engine, steps):
-    add(steps, "0101", REBUILD)
+def test_a_rebuilt_table_keeps_its_triggers(full_shop, engine, steps):
+    add_step(steps, "0101", REBUILD)
     upgrade(directory=str(steps))
-    run(engine, GOODS)
-    assert (found(furnished), found(furnished, "oak")) == (3, 1)
+    execute(engine, GOODS)
+    assert (count_found(full_shop), count_found(full_shop, "oak")) == (3, 1)
 
 
-def test_a_table_rebuilt_without_our_care_would_lose_its_triggers(furnished, engine, steps):
+def test_a_table_rebuilt_without_our_care_would_lose_its_triggers(full_shop, engine, steps):
     if engine.dialect.name != "sqlite":
         pytest.skip("only SQLite rebuilds tables")
-    add(steps, "0101", REBUILD)
+    add_step(steps, "0101", REBUILD)
     careless = (steps / "env.py").read_text().replace("        keep_triggers(connection)\n", "")
     (steps / "env.py").write_text(careless)
     upgrade(directory=str(steps))
-    assert one(engine, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == 0
+    assert fetch_value(engine, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == 0
 
 
-def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, own_logs):
+def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, isolated_logging):
     with fresh_postgres(postgres) as url:
-        own, who = create_engine(url), f"plain_{uuid4().hex[:8]}"
-        run(own, f"CREATE ROLE {who} LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO {who}")
+        admin_engine, role_name = create_engine(url), f"plain_{uuid4().hex[:8]}"
+        execute(
+            admin_engine,
+            f"CREATE ROLE {role_name} LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO {role_name}",
+        )
         app = create_app(
-            settings_for(str(make_url(url).set(username=who, password="x").render_as_string(False)))
+            settings_for(str(make_url(url).set(username=role_name, password="x").render_as_string(False)))
         )
         with app.app_context():
             upgrade()
-            run(engine := app.extensions["shop"].engine, GOODS)
+            execute(engine := app.extensions["shop"].engine, GOODS)
             catch_up_index(engine)
             answer = (
-                one(engine, "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
-                found(app, "oak"),
+                fetch_value(engine, "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
+                count_found(app, "oak"),
             )
             engine.dispose()
-        run(own, f"DROP OWNED BY {who}; DROP ROLE {who}")
-        own.dispose()
+        execute(admin_engine, f"DROP OWNED BY {role_name}; DROP ROLE {role_name}")
+        admin_engine.dispose()
     assert answer == (0, 1)
 
 
@@ -365,105 +373,114 @@ CONTRACT = """with op.batch_alter_table("orders") as table:
         table.drop_column("currency")"""
 
 
-def orders(root: str, token: str) -> list[int]:
-    """What a purchase, and all that is done with it after that, is answered by."""
+def sell_and_deliver(root: str, token: str) -> list[int]:
+    """Buy a product, pay, ship and deliver the order; return the statuses of the answers."""
     lines = {"items": [{"product_id": 2, "quantity": 1}]}
-    words = [("", lines), ("/2/pay", {"reference": "r"}), ("/2/ship", {"tracking": "t"}), ("/2/deliver", {})]
-    return [call(root, f"/orders{path}", body, token).status_code for path, body in words]
+    words = [
+        ("", lines),
+        ("/2/pay", {"reference": "r"}),
+        ("/2/ship", {"tracking": "t"}),
+        ("/2/deliver", {}),
+    ]
+    return [post_json(root, f"/orders{path}", body, token).status_code for path, body in words]
 
 
 @pytest.fixture
-def seller(furnished, engine):
-    """The token of staff, and a second product to sell."""
-    run(engine, """INSERT INTO products
+def staff_token(full_shop, engine):
+    """The token of staff; there is a second product to sell."""
+    execute(engine, """INSERT INTO products
         (name, name_key, description, words, price, stock, created_at, updated_at, version)
         VALUES ('b', 'b', '', 'b', 1, 9, '2026-01-01', '2026-01-01', 1)""")  # fmt: skip
-    return login(furnished.test_client(), "grace")["access_token"]
+    return login(full_shop.test_client(), "grace")["access_token"]
 
 
-def test_a_step_that_expands_is_taken_under_a_shop_that_sells_on(furnished, seller, engine, steps, url):
-    add(steps, "0101", EXPAND)
+def test_a_step_that_expands_is_taken_under_a_shop_that_sells_on(full_shop, staff_token, engine, steps, url):
+    add_step(steps, "0101", EXPAND)
     with serving(url) as (old,):
         upgrade(directory=str(steps))
-        answers = orders(old.root, seller)
+        answers = sell_and_deliver(old.root, staff_token)
         ready = requests.get(f"http://127.0.0.1:{old.port}/health/ready", timeout=5).json()
-    assert (answers, ready["schema"], one(engine, "SELECT stock FROM products WHERE id = 2")) == (
+    assert (answers, ready["schema"], fetch_value(engine, "SELECT stock FROM products WHERE id = 2")) == (
         [201, 200, 200, 200], "0101", 8,
     )  # fmt: skip
 
 
-def test_the_version_before_starts_again_on_a_step_that_expands(furnished, seller, steps, url):
-    add(steps, "0101", EXPAND)
+def test_the_version_before_starts_again_on_a_step_that_expands(full_shop, staff_token, steps, url):
+    add_step(steps, "0101", EXPAND)
     upgrade(directory=str(steps))
     with serving(url) as (old,):
-        assert orders(old.root, seller) == [201, 200, 200, 200]
+        assert sell_and_deliver(old.root, staff_token) == [201, 200, 200, 200]
 
 
-def test_a_step_that_contracts_too_soon_breaks_the_version_before(furnished, seller, steps):
-    """What the rules of docs/migrations.md are for."""
-    add(steps, "0101", CONTRACT)
+def test_a_step_that_contracts_too_soon_breaks_the_version_before(full_shop, staff_token, steps):
+    """This is why docs/migrations.md has its rules."""
+    add_step(steps, "0101", CONTRACT)
     upgrade(directory=str(steps))
-    lines, bearer = {"items": [{"product_id": 2, "quantity": 1}]}, {"Authorization": f"Bearer {seller}"}
-    with furnished.app_context():
-        assert furnished.test_client().post("/api/v1/orders", json=lines, headers=bearer).status_code == 500
+    lines, bearer = {"items": [{"product_id": 2, "quantity": 1}]}, {"Authorization": f"Bearer {staff_token}"}
+    with full_shop.app_context():
+        assert full_shop.test_client().post("/api/v1/orders", json=lines, headers=bearer).status_code == 500
 
 
-# ---- A step that fails half-way --------------------------------------------------------------------
+# ---- A migration that fails half-way ---------------------------------------------------------------
 
 
 @pytest.fixture
-def failing(furnished, engine, steps) -> Path:
-    """Two more steps, the second of which fails after it has changed things."""
-    add(steps, "0101", WIDEN, NARROW)
-    add(steps, "0102", f"{CHANGE}\n    1 / 0")
+def failing_steps(full_shop, engine, steps) -> Path:
+    """Two more migrations, the second of which fails after it has changed rows."""
+    add_step(steps, "0101", WIDEN, NARROW)
+    add_step(steps, "0102", f"{CHANGE}\n    1 / 0")
     return steps
 
 
-def mended(steps: Path) -> None:
+def mend_step(steps: Path) -> None:
     path = steps / "versions" / "0102_more.py"
     path.write_text(path.read_text().replace("1 / 0", "pass"))
 
 
-def role(engine: Engine) -> object:
-    return one(engine, "SELECT role FROM users")
+def fetch_role(engine: Engine) -> object:
+    return fetch_value(engine, "SELECT role FROM users")
 
 
-def test_a_step_that_fails_takes_all_back(failing, engine):
-    before = (structure(engine), counts(engine), role(engine))
+def test_a_step_that_fails_takes_all_back(failing_steps, engine):
+    before = (describe_tables(engine), count_rows(engine), fetch_role(engine))
     with pytest.raises(ZeroDivisionError):
-        upgrade(directory=str(failing))
-    assert (structure(engine), counts(engine), role(engine)) == before
+        upgrade(directory=str(failing_steps))
+    assert (describe_tables(engine), count_rows(engine), fetch_role(engine)) == before
 
 
-def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing, engine):
+def test_a_shop_whose_step_failed_is_still_at_the_step_before(failing_steps, engine):
     with pytest.raises(ZeroDivisionError):
-        upgrade(directory=str(failing))
-    assert one(engine, "SELECT version_num FROM alembic_version") == HEAD
+        upgrade(directory=str(failing_steps))
+    assert fetch_value(engine, "SELECT version_num FROM alembic_version") == HEAD
 
 
-def test_foreign_keys_hold_again_after_a_step_that_failed(failing, engine):
+def test_foreign_keys_hold_again_after_a_step_that_failed(failing_steps, engine):
     with pytest.raises(ZeroDivisionError):
-        upgrade(directory=str(failing))
-    run(engine, "DELETE FROM orders")
-    run(engine, "DELETE FROM users")
-    assert counts(engine)["logins"] == 0
+        upgrade(directory=str(failing_steps))
+    execute(engine, "DELETE FROM orders")
+    execute(engine, "DELETE FROM users")
+    assert count_rows(engine)["logins"] == 0
 
 
-def test_a_step_that_failed_can_be_run_again_once_it_is_mended(failing, engine):
+def test_a_step_that_failed_can_be_run_again_once_it_is_mended(failing_steps, engine):
     with pytest.raises(ZeroDivisionError):
-        upgrade(directory=str(failing))
-    before = counts(engine)
-    mended(failing)
-    upgrade(directory=str(failing))
-    assert ("extras" in tables(engine), role(engine), counts(engine)) == (True, "customer", before)
+        upgrade(directory=str(failing_steps))
+    before = count_rows(engine)
+    mend_step(failing_steps)
+    upgrade(directory=str(failing_steps))
+    assert ("extras" in find_tables(engine), fetch_role(engine), count_rows(engine)) == (
+        True,
+        "customer",
+        before,
+    )
 
 
-def test_a_machine_that_dies_in_a_step_leaves_the_shop_as_it_was(failing, engine, url):
-    before = (structure(engine), counts(engine), role(engine))
-    path = failing / "versions" / "0102_more.py"
+def test_a_machine_that_dies_in_a_step_leaves_the_shop_as_it_was(failing_steps, engine, url):
+    before = (describe_tables(engine), count_rows(engine), fetch_role(engine))
+    path = failing_steps / "versions" / "0102_more.py"
     path.write_text(path.read_text().replace("1 / 0", "os.kill(os.getpid(), signal.SIGKILL)"))
-    code = f"import sys; from shop.cli import main; sys.argv = ['shop', 'db', 'upgrade', '-d', {str(failing)!r}]; main()"
+    code = f"import sys; from shop.cli import main; sys.argv = ['shop', 'db', 'upgrade', '-d', {str(failing_steps)!r}]; main()"
     environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": url}
     died = subprocess.run([sys.executable, "-c", code], env=environ, cwd="/", timeout=30, check=False)
     assert died.returncode == -9
-    assert (structure(engine), counts(engine), role(engine)) == before
+    assert (describe_tables(engine), count_rows(engine), fetch_role(engine)) == before

@@ -1,4 +1,4 @@
-"""Nothing that an entity needs is forgotten: each omission is named."""
+"""Every entity has all the parts that it needs; each missing part is named."""
 
 import pkgutil
 from importlib import import_module
@@ -18,23 +18,25 @@ from tests.conftest import KEY
 
 for module in pkgutil.iter_modules(shop.domain.__path__):
     import_module(f"shop.domain.{module.name}")
-KINDS = [kind for kind in Entity.__subclasses__() if kind.__module__.startswith("shop.") and get_moves(kind)]
+ENTITIES = [
+    kind for kind in Entity.__subclasses__() if kind.__module__.startswith("shop.") and get_moves(kind)
+]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", ENTITIES, ids=lambda kind: kind.__name__)
 def test_every_entity_with_moves_is_a_resource(kind):
     listed = kind in [resource.kind for resource in RESOURCES]
     assert listed, f"{kind.__name__} has moves, but no line in doors/resources.py"
 
 
 def test_a_member_without_a_description_stops_the_start(tmp_path):
-    class Silent(Representation):
+    class Undescribed(Representation):
         stars = fields.Integer()
 
     product = next(each.kind for each in RESOURCES)
-    silent = Resource(product, path="/things", description="Things.", representation=Silent)
+    undescribed = Resource(product, path="/things", description="Things.", representation=Undescribed)
     url = f"sqlite:///{tmp_path / 'silent.db'}"
-    with pytest.raises(TypeError, match=r"Silent\.stars has no description"):
+    with pytest.raises(TypeError, match=r"Undescribed\.stars has no description"):
         create_service(
-            "Silence", resources=[silent], identify=bearer_keys({}), database_url=url, secret_key=KEY
+            "Silence", resources=[undescribed], identify=bearer_keys({}), database_url=url, secret_key=KEY
         )

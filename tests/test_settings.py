@@ -1,4 +1,4 @@
-"""The settings: what each may hold, and that a wrong one stops the start with one line."""
+"""The settings: the values that each accepts, and the error for a wrong one."""
 
 import re
 import subprocess
@@ -99,31 +99,31 @@ BAD = {
 
 @pytest.fixture(autouse=True)
 def _bare(bare_environment):
-    """No setting of whoever runs these tests counts."""
+    """Ignore the SHOP_ variables of the environment that runs the tests."""
 
 
-def read(**settings: str) -> Settings:
+def read_with(**settings: str) -> Settings:
     return read_settings(
         {"SHOP_SECRET_KEY": KEY, **{get_variable_name(name): text for name, text in settings.items()}}
     )
 
 
-def refusal(**settings: str) -> str:
+def catch_refusal(**settings: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        read(**settings)
+        read_with(**settings)
     return str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "text", "meant"), GOOD)
 def test_a_setting_holds_what_was_meant(name, text, meant):
-    assert getattr(read(**{name: text}), name) == meant
+    assert getattr(read_with(**{name: text}), name) == meant
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BAD.items() for text in texts])
 def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(name, text):
     allowed = {each.name: each.metadata["allowed"] for each in fields(Settings)}[name]
     assert re.fullmatch(
-        rf"{get_variable_name(name)} holds .+; allowed: {re.escape(allowed)}", refusal(**{name: text})
+        rf"{get_variable_name(name)} holds .+; allowed: {re.escape(allowed)}", catch_refusal(**{name: text})
     )
 
 
@@ -133,12 +133,12 @@ def test_every_setting_has_good_and_bad_examples_here():
 
 
 def test_a_refusal_shows_what_the_setting_held():
-    assert refusal(threads="all") == "SHOP_THREADS holds 'all'; allowed: 1 to 64"
+    assert catch_refusal(threads="all") == "SHOP_THREADS holds 'all'; allowed: 1 to 64"
 
 
 @pytest.mark.parametrize("name", ["secret_key", "database_url", "redis_url"])
 def test_a_refusal_never_shows_what_may_be_a_secret(name):
-    assert "hunter2" not in refusal(**{name: "http://u:hunter2@there"})
+    assert "hunter2" not in catch_refusal(**{name: "http://u:hunter2@there"})
 
 
 @pytest.mark.parametrize("environ", [{}, {"SHOP_SECRET_KEY": ""}, {"SHOP_SECRET_KEY": " "}])
@@ -148,14 +148,14 @@ def test_a_missing_key_is_named_with_the_way_to_make_one(environ):
 
 
 def test_a_misspelled_setting_is_refused_and_the_right_one_named():
-    assert refusal(treads="4") == "SHOP_TREADS is not a setting; SHOP_THREADS is"
+    assert catch_refusal(treads="4") == "SHOP_TREADS is not a setting; SHOP_THREADS is"
 
 
 @pytest.mark.parametrize(
     "name", ["SHOP_PORT", "SHOP_SERVICE_HOST", "SHOP_PORT_8000_TCP_ADDR", "SHOP_TEST_REDIS_URL"]
 )
 def test_what_others_call_shop_is_left_alone(name):
-    assert read(**{name.removeprefix("SHOP_").lower(): "tcp://10.0.0.1:8000"}).threads == 8
+    assert read_with(**{name.removeprefix("SHOP_").lower(): "tcp://10.0.0.1:8000"}).threads == 8
 
 
 def test_variables_of_others_are_none_of_our_business():
@@ -164,7 +164,7 @@ def test_variables_of_others_are_none_of_our_business():
 
 def test_settings_cannot_be_changed_once_read():
     with pytest.raises(FrozenInstanceError):
-        read().threads = 4  # type: ignore[misc]
+        read_with().threads = 4  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -187,39 +187,41 @@ try:
 except SettingsError as error:
     sys.stdout.write(str(error))
 """
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said == f"{variable}: this needs an extra that is not installed: pip install '.[{extra}]'"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == f"{variable}: this needs an extra that is not installed: pip install '.[{extra}]'"
 
 
-def test_a_relative_database_is_a_file_of_the_folder_one_stands_in(here):
-    assert read(database_url="sqlite:///shop.db").database_url == f"sqlite:///{here}/shop.db"
+def test_a_relative_database_is_a_file_of_the_folder_one_stands_in(empty_folder):
+    assert read_with(database_url="sqlite:///shop.db").database_url == f"sqlite:///{empty_folder}/shop.db"
 
 
-def test_a_dotenv_file_is_read(here):
-    (here / ".env").write_text(f"SHOP_SECRET_KEY='{KEY}'  # mine\nexport SHOP_THREADS=3\n")
+def test_a_dotenv_file_is_read(empty_folder):
+    (empty_folder / ".env").write_text(f"SHOP_SECRET_KEY='{KEY}'  # mine\nexport SHOP_THREADS=3\n")
     assert (read_settings().secret_key, read_settings().threads) == ((KEY,), 3)
 
 
-def test_the_environment_wins_over_a_dotenv_file(here, monkeypatch):
-    (here / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_THREADS=3\n")
+def test_the_environment_wins_over_a_dotenv_file(empty_folder, monkeypatch):
+    (empty_folder / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_THREADS=3\n")
     monkeypatch.setenv("SHOP_THREADS", "4")
     assert read_settings().threads == 4
 
 
-def test_nothing_in_a_dotenv_file_is_expanded(here, monkeypatch):
+def test_nothing_in_a_dotenv_file_is_expanded(empty_folder, monkeypatch):
     monkeypatch.setenv("w", "expanded")
-    (here / ".env").write_text(f"SHOP_SECRET_KEY={KEY}\nSHOP_DATABASE_URL=postgresql://u:p${{w}}@db/shop\n")
+    (empty_folder / ".env").write_text(
+        f"SHOP_SECRET_KEY={KEY}\nSHOP_DATABASE_URL=postgresql://u:p${{w}}@db/shop\n"
+    )
     assert "expanded" not in read_settings().database_url
 
 
-def test_an_unknown_setting_in_a_dotenv_file_is_refused(here):
-    (here / ".env").write_text("SHOP_TREADS=3\n")
+def test_an_unknown_setting_in_a_dotenv_file_is_refused(empty_folder):
+    (empty_folder / ".env").write_text("SHOP_TREADS=3\n")
     with pytest.raises(SettingsError, match="SHOP_TREADS is not a setting"):
         read_settings()
 
 
-def test_a_dotenv_file_that_is_not_text_is_refused(here):
-    (here / ".env").write_bytes(b"SHOP_SECRET_KEY=\xff\xfe\n")
+def test_a_dotenv_file_that_is_not_text_is_refused(empty_folder):
+    (empty_folder / ".env").write_bytes(b"SHOP_SECRET_KEY=\xff\xfe\n")
     with pytest.raises(SettingsError, match=r"^\.env is not text in UTF-8$"):
         read_settings()
 
@@ -233,6 +235,6 @@ def test_the_example_has_one_line_of_comment_above_every_setting():
     assert [line[:1] for line in lines] == ["#", "S"] * len(DEFAULTS)
 
 
-def test_the_example_works_once_a_key_is_filled_in(here):
-    (here / ".env").write_text(EXAMPLE.read_text().replace("SECRET_KEY=", f"SECRET_KEY={KEY}"))
+def test_the_example_works_once_a_key_is_filled_in(empty_folder):
+    (empty_folder / ".env").write_text(EXAMPLE.read_text().replace("SECRET_KEY=", f"SECRET_KEY={KEY}"))
     assert read_settings() == read_settings({"SHOP_SECRET_KEY": KEY})

@@ -1,7 +1,7 @@
-"""Who runs: each is one module, written the way the docs of its framework teach.
+"""The contestants: each is one module, written as the docs of its framework teach.
 
-Where there is a choice it is made for the peers: no access log, no token to check, prices as floats,
-connections kept open, no warnings of a queue, uvicorn on uvloop. The shop does all that it ships with.
+Every choice favours the other frameworks: no access log, no token to check, prices as floats,
+persistent connections, no warnings about the queue, uvicorn on uvloop. The shop runs with all its features.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Contestant:
     plays: tuple[str, ...] = ALL
     needs: tuple[str, ...] = ()
     root: str = ""
-    fill: Callable[[Path, int], object] = goods.shelved
+    fill: Callable[[Path, int], object] = goods.fill_peer_database
     environ: Callable[[Path], dict[str, str]] = lambda path: {"BENCH_DATABASE": str(path)}
     headers: Callable[[str], dict[str, str]] = lambda root: {}
 
@@ -34,12 +34,12 @@ class Contestant:
 CONTESTANTS = {
     "shop": Contestant(
         "this shop", "-m shop.cli serve --port={port}", root="/api/v1",
-        fill=ours.fill, environ=ours.environ, headers=ours.account,
+        fill=ours.fill, environ=ours.environ, headers=ours.log_in,
     ),
     "pair": Contestant(
         "this shop, two workers", "-m shop.cli serve --port={port} --workers=2",
         ("one product", "list of 20", "list, logged in", "read mix", "checkout"), root="/api/v1",
-        fill=ours.fill, environ=ours.environ, headers=ours.account,
+        fill=ours.fill, environ=ours.environ, headers=ours.log_in,
     ),
     "fastapi": Contestant(
         "FastAPI + SQLAlchemy", f"{UVICORN} {HERE}.fastapi_sqlalchemy:app", needs=("fastapi", "uvicorn"),

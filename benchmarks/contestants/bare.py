@@ -1,24 +1,30 @@
-"""The limit of the server: two answers made beforehand, and nothing around them."""
+"""The limit of the server: two prepared answers in plain WSGI."""
 
 import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.goods import product
+from benchmarks.goods import build_product
 
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
-MOMENT = "2026-01-01T00:00:00Z"
+CREATED_AT = "2026-01-01T00:00:00Z"
 
 
-def document(number: int) -> dict[str, Any]:
-    goods = product(number)
-    return {"id": number, **goods, "price": goods["price"] / 100, "created_at": MOMENT, "updated_at": MOMENT}
+def build_document(number: int) -> dict[str, Any]:
+    product = build_product(number)
+    return {
+        "id": number,
+        **product,
+        "price": product["price"] / 100,
+        "created_at": CREATED_AT,
+        "updated_at": CREATED_AT,
+    }
 
 
-ONE = document(1)
-LIST = {"total": 1000, "items": [document(number) for number in range(1, 21)]}
+ONE = build_document(1)
+LIST = {"total": 1000, "items": [build_document(number) for number in range(1, 21)]}
 BODIES = [json.dumps(each).encode() for each in (ONE, LIST)]
 
 

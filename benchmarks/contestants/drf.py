@@ -100,7 +100,7 @@ class OrderSerializer(serializers.ModelSerializer):
 
     @transaction.atomic
     def create(self, validated_data: dict[str, Any]) -> Order:
-        items = [take(**line) for line in validated_data["items"]]
+        items = [take_from_stock(**line) for line in validated_data["items"]]
         order = Order.objects.create(total=sum(item.unit_price * item.quantity for item in items))
         for item in items:
             item.order = order
@@ -108,7 +108,7 @@ class OrderSerializer(serializers.ModelSerializer):
         return order
 
 
-def take(product_id: int, quantity: int) -> Item:
+def take_from_stock(product_id: int, quantity: int) -> Item:
     product = generics.get_object_or_404(Product, pk=product_id)
     if product.stock < quantity:
         raise serializers.ValidationError("Not enough in stock.")

@@ -137,14 +137,14 @@ def read_products(
 
 @app.post("/orders", response_model=OrderOut, status_code=201)
 def create_order(order: OrderIn, session: SessionDep) -> Any:
-    items = [take(session, line) for line in order.items]
+    items = [take_from_stock(session, line) for line in order.items]
     placed = Order(items=items, total=sum(item.unit_price * item.quantity for item in items))
     session.add(placed)
     session.commit()
     return placed
 
 
-def take(session: Session, line: Line) -> Item:
+def take_from_stock(session: Session, line: Line) -> Item:
     product = session.get(Product, line.product_id)
     if not product:
         raise HTTPException(status_code=404, detail="Product not found")

@@ -8,10 +8,10 @@ app = Flask(__name__)
 
 
 @app.get("/products/<int:id>")
-def one(id: int) -> dict[str, object]:
+def get_product(id: int) -> dict[str, object]:
     return ONE
 
 
 @app.get("/products")
-def several() -> dict[str, object]:
+def list_products() -> dict[str, object]:
     return LIST

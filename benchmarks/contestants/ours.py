@@ -1,4 +1,4 @@
-"""The shop as shipped: limits, logs, links and validators are on; the limit is where no run reaches it."""
+"""The shop as shipped, with limits, logs, links and validators; the rate limit is too high to be reached."""
 
 from pathlib import Path
 from secrets import token_hex
@@ -8,16 +8,16 @@ import requests
 from benchmarks import goods
 
 
-def url(path: Path) -> str:
+def build_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
 def fill(path: Path, count: int) -> None:
-    goods.stocked(url(path), count)
+    goods.fill_shop(build_url(path), count)
 
 
 def environ(path: Path) -> dict[str, str]:
-    return settings(url(path))
+    return settings(build_url(path))
 
 
 def settings(url: str) -> dict[str, str]:
@@ -26,8 +26,8 @@ def settings(url: str) -> dict[str, str]:
                 "SHOP_ACCESS_TOKEN_SECONDS": "86400"}  # fmt: skip
 
 
-def account(root: str) -> dict[str, str]:
-    """What a customer sends who has logged in."""
+def log_in(root: str) -> dict[str, str]:
+    """Log a new customer in and return its headers."""
     login = {"username": "grace", "password": token_hex(12)}
     requests.post(f"{root}/users", json={**login, "email": "grace@shop.example"}, timeout=10)
     answer = requests.post(f"{root}/tokens", json=login, timeout=10)

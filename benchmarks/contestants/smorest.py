@@ -142,14 +142,14 @@ class Orders(MethodView):
     @orders.response(201, OrderSchema)
     def post(self, data: dict[str, Any]) -> Any:
         """Place an order"""
-        items = [take(**line) for line in data["items"]]
+        items = [take_from_stock(**line) for line in data["items"]]
         order = Order(items=items, total=sum(item.unit_price * item.quantity for item in items))
         db.session.add(order)
         db.session.commit()
         return order
 
 
-def take(product_id: int, quantity: int) -> Item:
+def take_from_stock(product_id: int, quantity: int) -> Item:
     product = db.get_or_404(Product, product_id)
     if product.stock < quantity:
         abort(409, message="Not enough in stock.")

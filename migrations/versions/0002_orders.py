@@ -1,4 +1,4 @@
-"""Orders with their items and history, the feed of changes, and answers kept for those who ask again."""
+"""Orders with their items and history, the feed of changes, and stored answers for repeated requests."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""How many products there are, kept by triggers; an index of their words; sorting without what is retired.
+"""The number of products, kept by triggers; an index of their words; sort indexes without retired products.
 
-The words of a large catalogue are not waited for: whoever searches takes them in (shop/services/search.py).
+The migration does not index the words of a large catalogue; searches do that (shop/services/search.py).
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ SORTED = ("name_key", "price", "stock", "created_at")
 LIVE = sa.text("retired_at IS NULL")
 
 SQLITE = (
-    # Triggers may not write to it themselves: `trusted_schema` is off, and so it is in the version before.
+    # Triggers may not write to it, because `trusted_schema` is off, in the previous version too.
     """CREATE VIRTUAL TABLE kept_words
        USING fts5 (words, tokenize = 'trigram case_sensitive 1', columnsize = 0)""",
     """CREATE TABLE kept_words_late (seq INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER NOT NULL)""",
@@ -40,8 +40,9 @@ POSTGRESQL = (
     """CREATE TABLE kept_words_late (
            seq bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_kept_words_late PRIMARY KEY,
            id bigint NOT NULL)""",
-    # Its sum is the total. Each adds a row, so that none waits for another; and before the first of its
-    # transaction gathers those that nobody holds, once, because what is gathered is in the way until it ends.
+    # The sum of its rows is the total. Each write adds a row, so that no transaction waits for another.
+    # Before its first row, a transaction merges the rows that are not locked; only once, because the merged
+    # rows stay locked until it ends.
     """CREATE TABLE kept_total (products integer NOT NULL)""",
     """CREATE FUNCTION kept_total_gather() RETURNS void LANGUAGE sql AS $$
            WITH gone AS (DELETE FROM kept_total WHERE ctid = ANY (ARRAY(
@@ -68,7 +69,7 @@ POSTGRESQL = (
            FOR EACH STATEMENT EXECUTE FUNCTION kept_rows()""",
     """CREATE TRIGGER kept_delete AFTER DELETE ON products REFERENCING OLD TABLE AS touched
            FOR EACH STATEMENT EXECUTE FUNCTION kept_rows()""",
-    # A change of the stock alone does not come here: this is for other columns.
+    # A change of only the stock does not fire this trigger.
     """CREATE TRIGGER kept_update AFTER UPDATE OF id, words, retired_at ON products FOR EACH ROW
            WHEN ((OLD.id, OLD.words, OLD.retired_at) IS DISTINCT FROM (NEW.id, NEW.words, NEW.retired_at))
            EXECUTE FUNCTION kept_row()""",
@@ -94,7 +95,7 @@ def upgrade() -> None:
 
 
 def may_have_trigrams() -> bool:
-    """Whoever owns the database may make this extension, where the server has its files."""
+    """Create the extension if the server has it and this user may create it; return whether it exists."""
     bind = op.get_bind()
     if not bind.scalar(sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")):
         return False

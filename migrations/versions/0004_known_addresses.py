@@ -1,7 +1,7 @@
 """The addresses that accounts have logged in from, and an index of each customer's unpaid orders.
 
-Answers kept for registrations are forgotten: their fingerprints were made of bodies with passwords, without
-a key. Nothing is registered twice without them, because names are unique.
+Stored answers of registrations are deleted: their fingerprints were computed from bodies with passwords,
+without a key. A repeated registration has no effect without them, because names are unique.
 """
 
 import sqlalchemy as sa

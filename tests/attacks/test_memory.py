@@ -1,4 +1,4 @@
-"""What strangers ask, thousands of times and never the same twice: the memory of the server stays flat."""
+"""Thousands of anonymous requests, all different: the memory of the server stays flat."""
 
 import itertools
 import json
@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.load import stage
+from tests.load import build_shop
 from tests.running import Process, serving
 
-FEW, MANY = 300, 1500  # requests of each kind: to warm up, and to measure
-HASH = 19  # MiB of a password's
-ROOM = 3  # MiB that may come and go
+WARM_UP, MEASURED = 300, 1500  # numbers of requests of each kind
+HASH_MIB = 19  # of hashing one password
+TOLERANCE_MIB = 3  # growth that is no leak
 
-Ask = Callable[[HTTPConnection, int], None]
+SendRequest = Callable[[HTTPConnection, int], None]
 
 
 def get(connection: HTTPConnection, path: str, **headers: str) -> None:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request("GET", path, headers={"Host": "127.0.0.1", **named})
+    named_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET", path, headers={"Host": "127.0.0.1", **named_headers})
     connection.getresponse().read()
 
 
@@ -33,7 +33,7 @@ def post(connection: HTTPConnection, path: str, body: object) -> None:
 
 
 HAL_FORMS = "application/prs.hal-forms+json"
-KINDS: dict[str, Ask] = {
+REQUESTS: dict[str, SendRequest] = {
     "refusals": lambda client, n: get(client, f"/api/v1/orders?per_page={n % 99 + 1}"),
     "forms": lambda client, n: get(client, "/", Accept=HAL_FORMS),
     "urls": lambda client, n: get(client, f"/api/v1/nowhere/{n}"),
@@ -46,44 +46,44 @@ KINDS: dict[str, Ask] = {
 }
 
 
-def memory(process: Process) -> float:
-    """MiB of the server that are its own."""
+def read_memory(process: Process) -> float:
+    """Return the anonymous memory of the server in MiB."""
     lines = Path(f"/proc/{process.popen.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    scene = stage(f"sqlite:///{tmp_path_factory.mktemp('memory') / 'shop.db'}")
-    with serving(scene.url) as (process,):
+    stocked_shop = build_shop(f"sqlite:///{tmp_path_factory.mktemp('memory') / 'shop.db'}")
+    with serving(stocked_shop.url) as (process,):
         fill_response_cache(process)
         yield process
 
 
 def fill_response_cache(process: Process) -> None:
-    """The cache of answers is large and bounded: it is filled first, so that it is not mistaken for a leak."""
+    """Fill the response cache, which is large but bounded, so that it is not mistaken for a leak."""
     client = HTTPConnection("127.0.0.1", process.port, timeout=30)
     for number in range(2200):
         get(client, f"/api/v1/products?max_price={number}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REQUESTS)
 def test_memory_stays_flat(server: Process, kind: str) -> None:
     client, numbers = HTTPConnection("127.0.0.1", server.port, timeout=30), itertools.count()
-    for number in itertools.islice(numbers, FEW):
-        KINDS[kind](client, number)
-    before = memory(server)
-    for number in itertools.islice(numbers, MANY):
-        KINDS[kind](client, number)
-    assert memory(server) - before < ROOM
+    for number in itertools.islice(numbers, WARM_UP):
+        REQUESTS[kind](client, number)
+    before = read_memory(server)
+    for number in itertools.islice(numbers, MEASURED):
+        REQUESTS[kind](client, number)
+    assert read_memory(server) - before < TOLERANCE_MIB
 
 
 def test_logins_on_all_threads_keep_the_memory_of_a_few_hashes(tmp_path: Path) -> None:
-    scene = stage(f"sqlite:///{tmp_path / 'shop.db'}")
-    with serving(scene.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
+    stocked_shop = build_shop(f"sqlite:///{tmp_path / 'shop.db'}")
+    with serving(stocked_shop.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
         body = {"username": "ada", "password": "wrong-password"}
-        before = memory(process)
+        before = read_memory(process)
         with ThreadPoolExecutor(12) as clients:
             for _ in range(60):
                 clients.submit(lambda: requests.post(f"{process.root}/tokens", json=body, timeout=10))
-        assert memory(process) - before < HASH * (os.cpu_count() or 1) + 30
+        assert read_memory(process) - before < HASH_MIB * (os.cpu_count() or 1) + 30

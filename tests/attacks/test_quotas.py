@@ -1,4 +1,4 @@
-"""Nobody walks around the limits, and nobody is locked out by others."""
+"""The limits cannot be bypassed, and other callers cannot lock a caller out."""
 
 import pytest
 
@@ -8,7 +8,7 @@ RIGHT = {"username": "ada", "password": "walnut-and-brass"}
 WRONG = {"username": "ada", "password": "wrong-password"}
 
 
-def statuses(client, count, url="/api/v1/products", **kwargs):
+def get_statuses(client, count, url="/api/v1/products", **kwargs):
     return [client.get(url, **kwargs).status_code for _ in range(count)]
 
 
@@ -22,38 +22,38 @@ def log_in(client, body, address="10.0.0.1", count=1):
 )
 def test_a_star_is_not_free(variant, url):
     client = variant(rate_limit="3/minute").test_client()
-    assert statuses(client, 9, url, headers={"If-None-Match": "*"})[3:] == [429] * 6
+    assert get_statuses(client, 9, url, headers={"If-None-Match": "*"})[3:] == [429] * 6
 
 
 @pytest.mark.parametrize("url", ["/", "/api/v1/products"])
 def test_a_304_from_the_cache_is_free_up_to_a_ceiling(variant, url):
     client = variant(rate_limit="2/minute").test_client()
     tag = client.get(url).headers["ETag"]
-    answers = statuses(client, 2 * CEILING + 2, url, headers={"If-None-Match": tag})
+    answers = get_statuses(client, 2 * CEILING + 2, url, headers={"If-None-Match": tag})
     assert answers == [304] * (2 * CEILING + 1) + [429]
 
 
 def test_a_304_that_cost_as_much_as_a_200_is_not_free(variant, customer):
     client = variant(rate_limit="3/minute").test_client()
     tag = client.get("/api/v1/orders", headers=customer.headers).headers["ETag"]
-    answers = statuses(client, 3, "/api/v1/orders", headers={**customer.headers, "If-None-Match": tag})
+    answers = get_statuses(client, 3, "/api/v1/orders", headers={**customer.headers, "If-None-Match": tag})
     assert answers == [304, 304, 429]
 
 
 def test_the_page_of_the_explorer_is_free_up_to_a_ceiling(variant):
     client = variant(rate_limit="1/minute").test_client()
-    assert statuses(client, CEILING + 1, "/", headers={"Accept": "text/html"}) == [200] * CEILING + [429]
+    assert get_statuses(client, CEILING + 1, "/", headers={"Accept": "text/html"}) == [200] * CEILING + [429]
 
 
 def test_files_are_free_up_to_a_ceiling(variant):
     client = variant(rate_limit="1/minute").test_client()
-    assert statuses(client, CEILING + 1, "/graphql/static/nothing.js") == [404] * CEILING + [429]
+    assert get_statuses(client, CEILING + 1, "/graphql/static/nothing.js") == [404] * CEILING + [429]
 
 
 def test_the_accounts_of_an_address_share_a_ceiling(variant, person):
     client = variant(rate_limit="2/minute").test_client()
     people = [person(f"user{n}") for n in range(CEILING + 1)]
-    answers = [statuses(client, 2, headers=each.headers) for each in people]
+    answers = [get_statuses(client, 2, headers=each.headers) for each in people]
     assert answers == [[200, 200]] * CEILING + [[429, 429]]
 
 

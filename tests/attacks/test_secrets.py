@@ -14,8 +14,8 @@ BODY = {"username": "ada", "email": "ada@shop.example", "password": PASSWORD}
 
 
 @pytest.fixture
-def stored(app):
-    """All that the database holds, as one text."""
+def read_database(app):
+    """Returns the contents of all tables as one text."""
 
     def read():
         with app.app_context(), app.extensions["shop"].engine.connect() as connection:
@@ -26,13 +26,13 @@ def stored(app):
     return read
 
 
-def guesses():
-    """Digests that somebody would try who knows how Shop was written, but not the secret."""
-    said = orjson.dumps(BODY, option=orjson.OPT_SORT_KEYS)
+def build_guesses():
+    """Return inputs that an attacker would hash who knows the source code but not the secret key."""
+    body = orjson.dumps(BODY, option=orjson.OPT_SORT_KEYS)
     for path in ("/api/v1/users", "/api/v2/users", "/api/users"):
-        yield b"\n".join((b"POST", path.encode(), said))
+        yield b"\n".join((b"POST", path.encode(), body))
     yield from (
-        said,
+        body,
         json.dumps(BODY).encode(),
         PASSWORD.encode(),
         f"ada{PASSWORD}".encode(),
@@ -40,17 +40,17 @@ def guesses():
     )
 
 
-def test_no_table_holds_a_digest_of_a_registration(anonymous, stored):
+def test_no_table_holds_a_digest_of_a_registration(anonymous, read_database):
     assert anonymous.post("/api/v1/users", BODY, headers={"Idempotency-Key": "one"}).status_code == 201
-    digests = [each.hexdigest() for guess in guesses()
+    digests = [each.hexdigest() for guess in build_guesses()
                for each in (hashlib.sha256(guess), hashlib.md5(guess), hashlib.sha1(guess), hashlib.blake2b(guess))]  # fmt: skip
-    held = stored()
-    assert [each for each in digests if each in held] == []
+    database = read_database()
+    assert [each for each in digests if each in database] == []
 
 
-def test_no_table_holds_a_password(anonymous, stored):
+def test_no_table_holds_a_password(anonymous, read_database):
     anonymous.post("/api/v1/users", BODY, headers={"Idempotency-Key": "one"})
-    assert PASSWORD not in stored()
+    assert PASSWORD not in read_database()
 
 
 def test_another_password_under_the_same_key_is_another_request(anonymous):
@@ -70,9 +70,9 @@ def test_a_request_is_the_same_after_the_keys_were_rotated(customer, desk, varia
 def test_a_request_is_the_same_after_an_upgrade_from_the_first_version(customer, desk, session):
     orders, body = "/api/v1/orders", {"items": [{"product_id": 1, "quantity": 1}]}
     first = customer.post(orders, body, headers={"Idempotency-Key": "one"})
-    plain = hashlib.sha256(
+    unkeyed = hashlib.sha256(
         b"\n".join((b"POST", orders.encode(), orjson.dumps(body, option=orjson.OPT_SORT_KEYS)))
     )
-    session.execute(text("UPDATE replays SET fingerprint = :old"), {"old": plain.hexdigest()})
+    session.execute(text("UPDATE replays SET fingerprint = :old"), {"old": unkeyed.hexdigest()})
     session.commit()
     assert customer.post(orders, body, headers={"Idempotency-Key": "one"}).json == first.json

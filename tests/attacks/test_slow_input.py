@@ -1,4 +1,4 @@
-"""Long runs of spaces, tabs, commas, quotes and line ends cost next to nothing, wherever they stand."""
+"""Long runs of spaces, tabs, commas, quotes and line ends are parsed quickly, in every header and field."""
 
 import contextlib
 import importlib
@@ -15,7 +15,7 @@ from shop.model.fields import InputSchema
 
 LONG = 30_000  # characters; a server takes 32 KiB of headers
 SLOW = 0.1  # seconds
-RUNS = {
+REPEATED = {
     "spaces": " ", "tabs": "\t", "commas": ",", "semicolons": ";", "quotes": '"', "backslashes": '\\"',
     "equals": "a=", "slashes": "a/", "dots": "a.", "letters": "a", "digits": "1", "dashes": "-", "stars": "*,",
     "lists": ' , "',
@@ -32,17 +32,17 @@ REQUESTS = [
     ("OPTIONS", "/api/v1/products"), ("GET", "/static/swagger-ui.css"), ("GET", "/graphql"), ("POST", "/graphql"),
     ("GET", "/profile"), ("GET", "/api/v1/changes"),
 ]  # fmt: skip
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
-def hostile(length: int = LONG) -> Iterator[str]:
-    for run in RUNS.values():
+def build_hostile_texts(length: int = LONG) -> Iterator[str]:
+    for run in REPEATED.values():
         for end in ENDS:
             yield "a" + (run * length)[:length] + end
 
 
-def seconds(act) -> float:
-    """The best of three, because the machine has other things to do as well."""
+def measure_seconds(act) -> float:
+    """Return the best of three runs, because other processes share the machine."""
     times = []
     for _ in range(3):
         began = time.perf_counter()
@@ -57,10 +57,10 @@ def seconds(act) -> float:
 def test_a_hostile_header_is_answered_at_once(app, header):
     client, slow = app.test_client(), []
     for method, path in REQUESTS:
-        for value in hostile():
+        for value in build_hostile_texts():
             if "\n" in value:
                 continue
-            took = seconds(lambda: client.open(path, method=method, headers={header: value}, json={}))  # noqa: B023
+            took = measure_seconds(lambda: client.open(path, method=method, headers={header: value}, json={}))  # noqa: B023
             if took > SLOW:
                 slow.append((method, path, value[:5], value[-2:], took))
     assert slow == []
@@ -74,7 +74,7 @@ def test_a_header_that_is_too_long_is_a_431_that_says_which(app, header):
     )  # fmt: skip
 
 
-def patterns() -> dict[str, re.Pattern]:
+def find_patterns() -> dict[str, re.Pattern]:
     found = {}
     modules = [
         each.name for each in pkgutil.walk_packages(shop.__path__, "shop.") if "__main__" not in each.name
@@ -83,50 +83,50 @@ def patterns() -> dict[str, re.Pattern]:
         for name, value in vars(importlib.import_module(module)).items():
             if isinstance(value, re.Pattern):
                 found[f"{module}.{name}"] = value
-    for shape in shapes():
-        for name, field in shape().fields.items():
+    for schema in find_schemas():
+        for name, field in schema().fields.items():
             for rule in field.validators:
                 if isinstance(rule, validate.Regexp):
-                    found[f"{shape.__name__}.{name}"] = rule.regex
+                    found[f"{schema.__name__}.{name}"] = rule.regex
     return found
 
 
-def shapes(kind: type[Schema] = InputSchema) -> Iterator[type[Schema]]:
-    for below in kind.__subclasses__():
-        yield from (below, *shapes(below))
+def find_schemas(kind: type[Schema] = InputSchema) -> Iterator[type[Schema]]:
+    for subclass in kind.__subclasses__():
+        yield from (subclass, *find_schemas(subclass))
 
 
-@pytest.mark.parametrize("name", sorted(patterns()))
+@pytest.mark.parametrize("name", sorted(find_patterns()))
 def test_no_pattern_backtracks(name):
-    pattern, slow = patterns()[name], []
-    for text in hostile():
+    pattern, slow = find_patterns()[name], []
+    for text in build_hostile_texts():
         given = text.encode() if isinstance(pattern.pattern, bytes) else text
         for act in (pattern.fullmatch, pattern.match):
-            if (took := seconds(lambda: act(given))) > SLOW:  # noqa: B023
+            if (took := measure_seconds(lambda: act(given))) > SLOW:  # noqa: B023
                 slow.append((act.__name__, text[:5], text[-2:], took))
     assert slow == []
 
 
 @pytest.mark.parametrize(
-    "shape", sorted({*shapes()}, key=lambda each: each.__name__), ids=lambda each: each.__name__
+    "schema", sorted({*find_schemas()}, key=lambda each: each.__name__), ids=lambda each: each.__name__
 )
-def test_no_text_of_input_is_slow_to_refuse(shape):
+def test_no_text_of_input_is_slow_to_refuse(schema):
     slow = []
-    for name, field in shape().fields.items():
+    for name, field in schema().fields.items():
         if not isinstance(field, fields.String):
             continue
-        for text in (*hostile(64_000), "\u0301\u0316" * 32_000):
-            if (took := seconds(lambda: load(shape, name, text))) > SLOW:  # noqa: B023
+        for text in (*build_hostile_texts(64_000), "\u0301\u0316" * 32_000):
+            if (took := measure_seconds(lambda: load_text(schema, name, text))) > SLOW:  # noqa: B023
                 slow.append((name, text[:5], text[-2:], took))
     assert slow == []
 
 
-def load(shape: type[Schema], name: str, text: str) -> None:
+def load_text(schema: type[Schema], name: str, text: str) -> None:
     with contextlib.suppress(ValidationError):
-        shape(partial=True).load({name: text})
+        schema(partial=True).load({name: text})
 
 
 @pytest.mark.parametrize("member", ["username", "password"])
 def test_a_login_with_hostile_words_is_answered_at_once(app, member):
     body = {"username": "ada", "password": "x", member: "\u0301\u0316" * 150_000}
-    assert seconds(lambda: app.test_client().post("/api/v1/tokens", json=body)) < 1
+    assert measure_seconds(lambda: app.test_client().post("/api/v1/tokens", json=body)) < 1

@@ -1,4 +1,4 @@
-"""A browser before a shop that is served; what its console says against us fails the test."""
+"""A browser and a running shop. Errors in the console of the browser fail the test."""
 
 import json
 import shutil
@@ -17,55 +17,55 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import PASSWORD, enrolled, settings_for
-from tests.running import Process, call, serving
+from tests.conftest import PASSWORD, enroll_user, settings_for
+from tests.running import Process, post_json, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIETLY = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
            "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-GOODS = [
+PRODUCTS = [
     ("Walnut desk", 24900, 12),
     ("Brass lamp", 8900, 5),
     ("Pine stool", 3900, 40),
     ("Oak shelf", 17950, 0),
 ]
 FORMS = {"Accept": "application/prs.hal-forms+json"}
-PEOPLE = {"ada": CUSTOMER, "grace": STAFF}
+ROLES = {"ada": CUSTOMER, "grace": STAFF}
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM:
-        pytest.skip("there is no Chromium here to look through")
+        pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of a database with goods and people."""
+def browser_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a database with products and users."""
     url = f"sqlite:///{tmp_path_factory.mktemp('browser') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
         upgrade()
         session = app.extensions["sqlalchemy"].session()
-        goods = [{"name": name, "price": price, "stock": stock} for name, price, stock in GOODS]
-        session.add_all([Product(description="Made to last.", **each) for each in goods])
+        products = [{"name": name, "price": price, "stock": stock} for name, price, stock in PRODUCTS]
+        session.add_all([Product(description="Made to last.", **each) for each in products])
         session.commit()
-    for name, role in PEOPLE.items():
-        enrolled(app, name, role)
+    for name, role in ROLES.items():
+        enroll_user(app, name, role)
     return url
 
 
 @pytest.fixture(scope="session")
-def served(furnished: str) -> Iterator[Process]:
-    with serving(furnished) as (process,):
+def shop_process(browser_database: str) -> Iterator[Process]:
+    with serving(browser_database) as (process,):
         yield process
 
 
 @dataclass
 class Reader:
-    """Somebody before the page, who sees and uses what is there."""
+    """A page in the browser, with helpers to use it as a person would."""
 
     page: Page
     shop: str
@@ -73,25 +73,25 @@ class Reader:
 
     def open(self, path: str) -> "Reader":
         self.page.goto(path if path.startswith("http") else self.shop + path)
-        return self.settled()
+        return self.wait_until_loaded()
 
-    def settled(self) -> "Reader":
+    def wait_until_loaded(self) -> "Reader":
         expect(self.page.locator("main")).not_to_have_attribute("aria-busy", "true")
         return self
 
-    def known(self, login: dict[str, Any]) -> "Reader":
-        """Logged in already, as after a form; nobody waits for the password to be hashed again."""
+    def use_login(self, login: dict[str, Any]) -> "Reader":
+        """Store a login in the page, as the form would; this saves the time of another hash."""
         session = json.dumps(json.dumps({**login, "until": (time() + login["expires_in"]) * 1000}))
         self.page.add_init_script(f"sessionStorage.session ??= {session}")
         return self
 
     def login(self, name: str = "ada") -> "Reader":
         self.button("Log in").first.click()
-        self.enter(name)
+        self.enter_login(name)
         expect(self.button("Log out").first).to_be_visible()
-        return self.settled()
+        return self.wait_until_loaded()
 
-    def enter(self, name: str, password: str = PASSWORD) -> "Reader":
+    def enter_login(self, name: str, password: str = PASSWORD) -> "Reader":
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Username").fill(name)
         dialog.get_by_label("Password").fill(password)
@@ -105,7 +105,7 @@ class Reader:
         return self.page.get_by_role("link", name=name, exact=True)
 
     def form(self, name: str) -> Locator:
-        """A form, unfolded."""
+        """Return a form, after opening the section that holds it."""
         folded = self.page.locator("details:not([open]) > summary", has_text=name)
         expect(self.page.locator("summary", has_text=name)).to_be_visible()
         if folded.count():
@@ -125,42 +125,44 @@ class Reader:
 
 
 @pytest.fixture
-def reader(browser: Browser, served: Process) -> Iterator[Reader]:
-    yield from reading(browser, served.root.removesuffix("/api/v1"))
+def reader(browser: Browser, shop_process: Process) -> Iterator[Reader]:
+    yield from open_reader(browser, shop_process.root.removesuffix("/api/v1"))
 
 
-def reading(browser: Browser, shop: str, **context: object) -> Iterator[Reader]:
-    with browser.new_context(locale="en-US", timezone_id="Asia/Tokyo", **context) as opened:
-        opened.set_default_timeout(5000)
-        found = Reader(opened.new_page(), shop, [])
-        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        found.page.on("console", lambda said: said.type == "error" and found.complaints.append(said.text))
-        yield found
-        assert [each for each in found.complaints if "Failed to load resource" not in each] == []
+def open_reader(browser: Browser, shop: str, **context: object) -> Iterator[Reader]:
+    with browser.new_context(locale="en-US", timezone_id="Asia/Tokyo", **context) as browser_context:
+        browser_context.set_default_timeout(5000)
+        reader = Reader(browser_context.new_page(), shop, [])
+        reader.page.on("pageerror", lambda error: reader.complaints.append(str(error)))
+        reader.page.on(
+            "console", lambda message: message.type == "error" and reader.complaints.append(message.text)
+        )
+        yield reader
+        assert [each for each in reader.complaints if "Failed to load resource" not in each] == []
 
 
 @pytest.fixture(scope="session")
-def logins(served: Process) -> Callable[[str], dict[str, Any]]:
-    """What the shop answered when somebody logged in, with its forms."""
+def log_in(shop_process: Process) -> Callable[[str], dict[str, Any]]:
+    """Returns the answer to a login of this user, with its forms; each user logs in once."""
 
     @cache
-    def login(name: str) -> dict[str, Any]:
+    def log_in(name: str) -> dict[str, Any]:
         words = {"username": name, "password": PASSWORD}
-        return requests.post(f"{served.root}/tokens", json=words, headers=FORMS, timeout=10).json()
+        return requests.post(f"{shop_process.root}/tokens", json=words, headers=FORMS, timeout=10).json()
 
-    return login
+    return log_in
 
 
 @pytest.fixture
-def goods(served: Process, logins: Callable[[str], dict[str, Any]]) -> Callable[..., str]:
-    """Adds a product to the shop that is served; tells where it is."""
+def add_product(shop_process: Process, log_in: Callable[[str], dict[str, Any]]) -> Callable[..., str]:
+    """Adds a product to the running shop and returns its URL."""
 
     def add(name: str, price: float = 10, stock: int = 5) -> str:
-        made = call(
-            served.root,
+        made = post_json(
+            shop_process.root,
             "/products",
             {"name": name, "price": price, "stock": stock},
-            logins("grace")["access_token"],
+            log_in("grace")["access_token"],
         )
         return made.headers["Location"]
 

@@ -1,11 +1,11 @@
-"""Who the reader is: logging in and out by the forms, offers that follow at once, tokens that are renewed."""
+"""Logging in and out with the forms; offers that change at once; tokens that are renewed."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import reading
+from tests.browser.conftest import open_reader
 from tests.conftest import PASSWORD
 from tests.running import serving
 
@@ -46,14 +46,14 @@ def test_a_page_that_needs_a_login_asks_for_it_and_then_shows_itself(reader):
 
 def test_a_wrong_password_is_said_in_the_dialog(reader):
     reader.open("/").button("Log in").first.click()
-    reader.enter("ada", "not it")
+    reader.enter_login("ada", "not it")
     expect(reader.page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
         "Wrong username or password"
     )
 
 
-def test_a_login_that_ended_is_asked_for_again_and_then_what_was_asked_is_done(reader, goods):
-    reader.open(goods("Patience")).login()
+def test_a_login_that_ended_is_asked_for_again_and_then_what_was_asked_is_done(reader, add_product):
+    reader.open(add_product("Patience")).login()
     quantity = reader.form("Buy now").get_by_label("Quantity")
     quantity.fill("2")
     reader.page.evaluate("""async () => {
@@ -61,14 +61,14 @@ def test_a_login_that_ended_is_asked_for_again_and_then_what_was_asked_is_done(r
         await fetch(_templates.logout.target, { method: "DELETE", headers: { Authorization: `Bearer ${access_token}` } });
     }""")
     reader.button("Buy now").click()
-    reader.enter("ada")
+    reader.enter_login("ada")
     expect(reader.heading).to_have_text(re.compile(r"Order \d+"))
 
 
 def test_the_token_is_kept_for_this_tab_only(reader):
     reader.open("/").login("ada")
-    kept = reader.page.evaluate("JSON.stringify(localStorage) + document.cookie")
-    assert "access_token" not in kept
+    storage = reader.page.evaluate("JSON.stringify(localStorage) + document.cookie")
+    assert "access_token" not in storage
 
 
 def test_a_tab_that_is_opened_from_here_is_logged_in_too(reader):
@@ -78,9 +78,9 @@ def test_a_tab_that_is_opened_from_here_is_logged_in_too(reader):
     expect(second.locator("#account")).to_contain_text("ada (customer)")
 
 
-def test_a_token_that_is_about_to_end_is_renewed_in_silence(furnished, browser):
-    with serving(furnished, SHOP_ACCESS_TOKEN_SECONDS="60") as (process,):
-        for reader in reading(browser, process.root.removesuffix("/api/v1")):
+def test_a_token_that_is_about_to_end_is_renewed_in_silence(browser_database, browser):
+    with serving(browser_database, SHOP_ACCESS_TOKEN_SECONDS="60") as (process,):
+        for reader in open_reader(browser, process.root.removesuffix("/api/v1")):
             reader.open("/").login("ada")
             first = reader.page.evaluate("sessionStorage.session")
             reader.page.clock.install()
@@ -102,25 +102,25 @@ def test_a_message_from_another_tab_logs_nobody_in_who_did_not_ask(reader):
 
 
 @pytest.fixture(scope="module")
-def strict(furnished):
-    with serving(furnished, SHOP_RATE_LIMIT="6/minute") as (process,):
+def shop_with_quota(browser_database):
+    with serving(browser_database, SHOP_RATE_LIMIT="6/minute") as (process,):
         yield process.root.removesuffix("/api/v1")
 
 
-def test_a_quota_that_is_spent_is_counted_down(strict, browser):
-    for reader in reading(browser, strict):
+def test_a_quota_that_is_spent_is_counted_down(shop_with_quota, browser):
+    for reader in open_reader(browser, shop_with_quota):
         for _ in range(8):
             reader.open("/api/v1/products/1")
         expect(reader.news).to_have_text(re.compile(r"Asking again in \d+ s\."))
 
 
-def test_a_form_that_came_too_often_can_be_sent_again_when_it_may(furnished, browser):
-    with serving(furnished, SHOP_LOGIN_RATE_LIMIT="1/minute") as (process,):
-        for reader in reading(browser, process.root.removesuffix("/api/v1")):
+def test_a_form_that_came_too_often_can_be_sent_again_when_it_may(browser_database, browser):
+    with serving(browser_database, SHOP_LOGIN_RATE_LIMIT="1/minute") as (process,):
+        for reader in open_reader(browser, process.root.removesuffix("/api/v1")):
             reader.open("/").button("Log in").first.click()
             dialog = reader.page.get_by_role("dialog")
-            reader.enter("ada", "not it")
+            reader.enter_login("ada", "not it")
             expect(dialog).to_contain_text("Wrong username or password")
-            reader.enter("ada", "not it")
+            reader.enter_login("ada", "not it")
             expect(dialog).to_contain_text(re.compile(r"You can send it again in \d+ s\."))
             expect(dialog.get_by_role("button", name="Log in")).to_be_disabled()

@@ -1,4 +1,4 @@
-"""The explorer is a page like any other: history, tabs, keys, themes, widths, print; nothing stands in anyone's way."""
+"""The explorer works like any page: history, tabs, keyboard, themes, widths, print, accessibility."""
 
 import subprocess
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import reading
+from tests.browser.conftest import open_reader
 from tests.node import with_packages
 
 HERE = Path(__file__).parent
-KINDS = {
+PAGES = {
     "the home": "/",
     "a collection": "/api/v1/products",
     "an empty one": "/api/v1/products?q=unheard",
@@ -25,7 +25,7 @@ SHIFTS = """new Promise((tell) => {
     setTimeout(() => tell(sum), 300);
 })"""
 
-each_kind = pytest.mark.parametrize("path", KINDS.values(), ids=KINDS)
+each_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 
 
 @pytest.fixture(scope="session")
@@ -35,50 +35,50 @@ def axe() -> str:
 
 
 @pytest.fixture
-def known(reader, logins):
-    """Staff, who see the most."""
-    return reader.known(logins("grace"))
+def staff_reader(reader, log_in):
+    """A reader who is logged in as staff, because staff see the most."""
+    return reader.use_login(log_in("grace"))
 
 
-def flaws(page, axe):
+def find_violations(page, axe):
     page.evaluate(axe)
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
 
 
-@each_kind
+@each_page
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(known, axe, path, theme):
-    known.page.emulate_media(color_scheme=theme)
-    known.open(path)
-    known.page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-    known.button("Exchange").click()
-    assert flaws(known.page, axe) == []
+def test_axe_finds_nothing(staff_reader, axe, path, theme):
+    staff_reader.page.emulate_media(color_scheme=theme)
+    staff_reader.open(path)
+    staff_reader.page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    staff_reader.button("Exchange").click()
+    assert find_violations(staff_reader.page, axe) == []
 
 
 def test_axe_finds_nothing_in_a_dialog(reader, axe):
     reader.open("/").button("Log in").first.click()
-    assert flaws(reader.page, axe) == []
+    assert find_violations(reader.page, axe) == []
 
 
 def test_axe_finds_nothing_in_a_refused_form(reader, axe):
     reader.open("/").button("Log in").first.click()
-    reader.enter("ada", "not it")
+    reader.enter_login("ada", "not it")
     expect(reader.page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
         "Wrong username or password"
     )
-    assert flaws(reader.page, axe) == []
+    assert find_violations(reader.page, axe) == []
 
 
-@each_kind
+@each_page
 @pytest.mark.parametrize("width", [360, 2560])
-def test_nothing_sticks_out(known, path, width):
-    known.page.set_viewport_size({"width": width, "height": 900})
-    known.open(path)
-    assert known.page.evaluate(OVERFLOW) == 0
+def test_nothing_sticks_out(staff_reader, path, width):
+    staff_reader.page.set_viewport_size({"width": width, "height": 900})
+    staff_reader.open(path)
+    assert staff_reader.page.evaluate(OVERFLOW) == 0
 
 
-@each_kind
+@each_page
 def test_nothing_jumps_while_it_loads(reader, path):
     assert reader.open(path).page.evaluate(SHIFTS) < 0.01
 
@@ -157,21 +157,21 @@ def test_motion_is_reduced_where_that_is_wished(reader):
     assert not reader.open("/").page.evaluate(moves)
 
 
-def test_print_leaves_out_what_paper_cannot_do(known):
-    known.open("/api/v1/products/1")
-    known.page.emulate_media(media="print")
-    expect(known.page.get_by_text("What you can do")).to_be_hidden()
+def test_print_leaves_out_what_paper_cannot_do(staff_reader):
+    staff_reader.open("/api/v1/products/1")
+    staff_reader.page.emulate_media(media="print")
+    expect(staff_reader.page.get_by_text("What you can do")).to_be_hidden()
 
 
 def test_a_page_asks_the_api_once(reader):
     reader.open("/api/v1/products")
-    asked = []
+    sent = []
     reader.page.on(
-        "request", lambda each: each.resource_type == "fetch" and asked.append((each.method, each.url))
+        "request", lambda each: each.resource_type == "fetch" and sent.append((each.method, each.url))
     )
     reader.link("Brass lamp").click()
     expect(reader.heading).to_have_text("Brass lamp")
-    assert asked == [("GET", f"{reader.shop}/api/v1/products/2")]
+    assert sent == [("GET", f"{reader.shop}/api/v1/products/2")]
 
 
 def test_the_first_paint_takes_less_than_a_tenth_of_a_second(reader):
@@ -195,7 +195,7 @@ def test_the_types_are_right():
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
-def test_without_a_script_the_page_says_how_to_ask(browser, served):
-    for reader in reading(browser, served.root.removesuffix("/api/v1"), java_script_enabled=False):
+def test_without_a_script_the_page_says_how_to_ask(browser, shop_process):
+    for reader in open_reader(browser, shop_process.root.removesuffix("/api/v1"), java_script_enabled=False):
         reader.page.goto(reader.shop)
         expect(reader.page.locator("noscript code")).to_be_visible()

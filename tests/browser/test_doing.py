@@ -1,27 +1,27 @@
-"""The explorer acts: every template is a form, and whatever happens to it, nothing that was typed is lost."""
+"""The forms of the explorer: every template is a form, and no failure loses what was typed."""
 
 import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.running import call
+from tests.running import post_json
 
 
 @pytest.fixture
-def clerk(reader, goods, logins):
-    """Staff, before a product of their own."""
-    return reader.known(logins("grace")).open(goods("Cork board", 34.5, 7))
+def clerk(reader, add_product, log_in):
+    """A reader who is logged in as staff, on the page of a new product."""
+    return reader.use_login(log_in("grace")).open(add_product("Cork board", 34.5, 7))
 
 
 @pytest.fixture
-def change(clerk, logins):
-    """Somebody else changes what the clerk looks at."""
+def change_product(clerk, log_in):
+    """Changes the product of the clerk through another client."""
 
-    def change(**words):
-        headers = {"Authorization": f"Bearer {logins('grace')['access_token']}"}
+    def change_product(**words):
+        headers = {"Authorization": f"Bearer {log_in('grace')['access_token']}"}
         assert requests.patch(clerk.page.url, json=words, headers=headers, timeout=10).ok
 
-    return change
+    return change_product
 
 
 def test_a_field_knows_its_type_and_its_bounds(clerk):
@@ -40,8 +40,8 @@ def test_a_success_says_what_changed(clerk):
     expect(clerk.news).to_contain_text("Price: $34.50 → $29.90")
 
 
-def test_what_has_money_as_an_object_is_changed_as_well(reader, goods, logins):
-    reader.known(logins("grace")).open(goods("Pin board", 12.5).replace("/v1/", "/v2/"))
+def test_what_has_money_as_an_object_is_changed_as_well(reader, add_product, log_in):
+    reader.use_login(log_in("grace")).open(add_product("Pin board", 12.5).replace("/v1/", "/v2/"))
     form = reader.form("Change this product")
     form.get_by_label("Price").fill("13.75")
     form.get_by_role("button", name="Change this product").click()
@@ -55,17 +55,17 @@ def test_a_success_shows_what_is_now(clerk):
     expect(clerk.value("Stock")).to_have_text("12")
 
 
-def test_a_field_can_be_emptied(clerk, change):
-    change(description="Twenty pins.")
+def test_a_field_can_be_emptied(clerk, change_product):
+    change_product(description="Twenty pins.")
     clerk.page.reload()
-    form = clerk.settled().form("Change this product")
+    form = clerk.wait_until_loaded().form("Change this product")
     form.get_by_label("Description").fill("")
     form.get_by_role("button", name="Change this product").click()
     expect(clerk.value("Description")).to_have_text("")
 
 
-def test_what_is_made_is_shown_where_it_is(reader, logins):
-    reader.known(logins("grace")).open("/api/v1/products")
+def test_what_is_made_is_shown_where_it_is(reader, log_in):
+    reader.use_login(log_in("grace")).open("/api/v1/products")
     form = reader.page.get_by_role("form", name="Add a product")
     form.get_by_label("Name").fill("Clamp lamp")
     form.get_by_label("Price").fill("27.9")
@@ -108,8 +108,8 @@ def test_a_problem_is_summed_up_on_top(reader):
     expect(form.get_by_role("alert")).to_contain_text("Log in first")
 
 
-def test_what_there_is_not_enough_of_is_offered_in_less(reader, goods, logins):
-    reader.known(logins("ada")).open(goods("Rare thing", stock=2))
+def test_what_there_is_not_enough_of_is_offered_in_less(reader, add_product, log_in):
+    reader.use_login(log_in("ada")).open(add_product("Rare thing", stock=2))
     reader.form("Buy now").get_by_label("Quantity").fill("3")
     reader.button("Buy now").click()
     expect(reader.page.get_by_role("form", name="Buy what is left").get_by_label("Quantity")).to_have_value(
@@ -119,11 +119,11 @@ def test_what_there_is_not_enough_of_is_offered_in_less(reader, goods, logins):
 
 class TestAStaleEdit:
     @pytest.fixture
-    def form(self, clerk, change):
+    def form(self, clerk, change_product):
         form = clerk.form("Change this product")
         form.get_by_label("Price").fill("31")
         form.get_by_label("Name").fill("Cork floor")
-        change(price=33, name="Cork wall", stock=4)
+        change_product(price=33, name="Cork wall", stock=4)
         form.get_by_role("button", name="Change this product").click()
         return form
 
@@ -165,10 +165,10 @@ class TestALostNetwork:
         expect(clerk.heading).to_have_text("Products")
 
 
-def test_every_order_can_be_driven_to_its_end_by_the_forms(reader, served, goods, logins):
-    place = goods("Long story").removeprefix(served.root)
-    order = call(served.root, f"{place}/buy", {"quantity": 1}, logins("ada")["access_token"])
-    reader.known(logins("grace")).open(order.headers["Location"])
+def test_every_order_can_be_driven_to_its_end_by_the_forms(reader, shop_process, add_product, log_in):
+    place = add_product("Long story").removeprefix(shop_process.root)
+    order = post_json(shop_process.root, f"{place}/buy", {"quantity": 1}, log_in("ada")["access_token"])
+    reader.use_login(log_in("grace")).open(order.headers["Location"])
     reader.form("Mark as paid").get_by_label("Reference").fill("P-1")
     reader.button("Mark as paid").click()
     reader.form("Mark as shipped").get_by_label("Tracking").fill("T-1")

@@ -1,4 +1,4 @@
-"""The explorer before an API that it has never heard of: a library, which speaks HAL-FORMS in its own way."""
+"""The explorer on an unknown API: a library, which uses HAL-FORMS in another style."""
 
 import json
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from jinja2 import Template
 from playwright.sync_api import expect
 
 from shop.hypermedia.explorer import FOLDER, MODULES
-from tests.browser.conftest import Reader, reading
+from tests.browser.conftest import Reader, open_reader
 
 FORMS = "application/prs.hal-forms+json"
-LENT = [{"title": "Momo", "shelf": "A1"}, {"title": "Emil", "shelf": "B2"}]
-KINDS = {".js": "text/javascript", ".css": "text/css"}
+BOOKS = [{"title": "Momo", "shelf": "A1"}, {"title": "Emil", "shelf": "B2"}]
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
-def book(number: int) -> dict:
-    title = {"title": "Title", "name": "title", "required": True, "value": LENT[number]["title"]}
+def build_book(number: int) -> dict:
+    title = {"title": "Title", "name": "title", "required": True, "value": BOOKS[number]["title"]}
     shelf = {"name": "shelf", "options": {"link": {"href": "/shelves"}, "maxItems": 1}}
     topics = {"name": "topics", "options": {"inline": [{"prompt": "For children", "value": "c"}, "crime"]}}
     due = {"name": "due", "type": "date", "prompt": "Due on"}
     template = {"method": "PUT", "title": "Edit the book", "properties": [title, shelf, topics, due]}
-    return {**LENT[number], "pages": 300, "_links": {"self": {"href": f"/books/{number}"}, "shelf": {"href": "/shelves"}},
+    return {**BOOKS[number], "pages": 300, "_links": {"self": {"href": f"/books/{number}"}, "shelf": {"href": "/shelves"}},
             "_templates": {"default": template}}  # fmt: skip
 
 
@@ -31,24 +31,27 @@ class Library(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.removeprefix("/parts/")
         if name in (*MODULES, "theme.js", "explorer.css"):
-            return self.say((FOLDER / name).read_text(), KINDS["." + name.rpartition(".")[2]])
+            return self.send_text((FOLDER / name).read_text(), MEDIA_TYPES["." + name.rpartition(".")[2]])
         if "text/html" in self.headers["Accept"]:
             page = Template((FOLDER / "index.html").read_text())
-            return self.say(
+            return self.send_text(
                 page.render(
                     service={"name": "Books"}, base="/nobody", parts="/parts", prefix="", modules=MODULES
                 ),
                 "text/html",
             )
-        places = {"/books/0": book(0), "/books/1": book(1), "/shelves": ["A1", "B2", "C3"]}
-        shelf = {"_links": {"self": {"href": "/books"}}, "_embedded": {"books": [book(0), book(1)]}}
-        return self.say(json.dumps({"/books": shelf, **places}.get(self.path, {})), FORMS)
+        documents = {"/books/0": build_book(0), "/books/1": build_book(1), "/shelves": ["A1", "B2", "C3"]}
+        shelf = {
+            "_links": {"self": {"href": "/books"}},
+            "_embedded": {"books": [build_book(0), build_book(1)]},
+        }
+        return self.send_text(json.dumps({"/books": shelf, **documents}.get(self.path, {})), FORMS)
 
     def do_PUT(self) -> None:
         self.server.heard = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.say(json.dumps({**book(0), **self.server.heard}), FORMS)
+        self.send_text(json.dumps({**build_book(0), **self.server.heard}), FORMS)
 
-    def say(self, text: str, kind: str) -> None:
+    def send_text(self, text: str, kind: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.end_headers()
@@ -67,7 +70,7 @@ def library() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.fixture
 def visitor(browser, library) -> Iterator[Reader]:
-    yield from reading(browser, f"http://127.0.0.1:{library.server_port}")
+    yield from open_reader(browser, f"http://127.0.0.1:{library.server_port}")
 
 
 def test_its_lists_are_tables(visitor):

@@ -1,4 +1,4 @@
-"""GraphiQL, in a browser that reaches nothing but the shop."""
+"""GraphiQL in a browser, without requests to other hosts."""
 
 import pytest
 from playwright.sync_api import expect
@@ -7,23 +7,23 @@ from tests.conftest import PASSWORD
 
 
 @pytest.fixture
-def graphiql(reader):
-    """The page once it is drawn; where it would look for anything elsewhere is noted."""
+def open_graphiql(reader):
+    """Opens the page and waits until it is drawn; `reader.elsewhere` has the URLs of all its requests."""
     reader.elsewhere = []
     reader.page.on("request", lambda each: reader.elsewhere.append(each.url))
 
-    def draw():
+    def open_page():
         reader.page.goto(f"{reader.shop}/graphql")
         expect(
             reader.page.locator(".graphiql-query-editor .cm-def, .graphiql-query-editor .cm-property").first
         ).to_be_visible()
         return reader
 
-    return draw
+    return open_page
 
 
-def ran(reader, query=None):
-    """The answer, after a press of the button."""
+def run_query(reader, query=None):
+    """Press the button and return the result."""
     if query:
         editor = reader.page.locator(".graphiql-query-editor .CodeMirror")
         editor.evaluate("(node, text) => node.CodeMirror.setValue(text)", query)
@@ -31,22 +31,22 @@ def ran(reader, query=None):
     return reader.page.locator(".result-window")
 
 
-def test_runs_a_query_and_asks_nobody_else(graphiql):
-    reader = graphiql()
-    expect(ran(reader)).to_contain_text("Walnut desk")
+def test_runs_a_query_and_asks_nobody_else(open_graphiql):
+    reader = open_graphiql()
+    expect(run_query(reader)).to_contain_text("Walnut desk")
     assert {url.startswith((reader.shop, "data:", "blob:")) for url in reader.elsewhere} == {True}
 
 
-def test_knows_who_is_logged_in_already(graphiql, reader, logins):
-    reader.known(logins("grace"))
-    expect(ran(graphiql(), "{ me { username } }")).to_contain_text("grace")
+def test_knows_who_is_logged_in_already(open_graphiql, reader, log_in):
+    reader.use_login(log_in("grace"))
+    expect(run_query(open_graphiql(), "{ me { username } }")).to_contain_text("grace")
 
 
-def test_knows_who_logs_in_here(graphiql):
-    reader = graphiql()
+def test_knows_who_logs_in_here(open_graphiql):
+    reader = open_graphiql()
     login = f'mutation {{ login(username: "ada", password: "{PASSWORD}") {{ accessToken }} }}'
-    expect(ran(reader, login)).to_contain_text("accessToken")
-    expect(ran(reader, "{ me { username } }")).to_contain_text('"ada"')
+    expect(run_query(reader, login)).to_contain_text("accessToken")
+    expect(run_query(reader, "{ me { username } }")).to_contain_text('"ada"')
 
 
 def test_is_found_from_the_home(reader):

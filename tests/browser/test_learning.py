@@ -1,4 +1,4 @@
-"""The explorer teaches: the exchange behind each page, why each header is there, and the same by curl."""
+"""The explorer explains each page: its request and response, the purpose of each header, and the curl command."""
 
 import json
 import subprocess
@@ -13,15 +13,15 @@ def drawer(reader):
     return reader.page.get_by_role("complementary", name="The exchange")
 
 
-def said(pre):
+def read_command(pre):
     expect(pre).to_contain_text("curl")
     return pre.text_content()
 
 
-def run(command):
-    quietly = command.replace("curl", "curl -sS", 1)
-    ran = subprocess.run(["bash", "-c", quietly], capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)
+def run_command(command):
+    silent = command.replace("curl", "curl -sS", 1)
+    result = subprocess.run(["bash", "-c", silent], capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
 
 
 def test_the_request_is_shown(drawer):
@@ -44,26 +44,26 @@ def test_every_href_of_the_body_can_be_followed(reader, drawer):
 
 def test_the_curl_of_a_page_gives_the_same_answer(reader, drawer):
     drawer.locator("summary", has_text="The same by curl").click()
-    command = said(drawer.locator("details.curl pre"))
-    assert run(command) == json.loads(drawer.locator("pre.body").text_content())
+    command = read_command(drawer.locator("details.curl pre"))
+    assert run_command(command) == json.loads(drawer.locator("pre.body").text_content())
 
 
-def test_the_curl_of_a_page_that_needs_a_login_has_it(reader, logins):
-    reader.known(logins("ada")).open("/api/v1/orders")
+def test_the_curl_of_a_page_that_needs_a_login_has_it(reader, log_in):
+    reader.use_login(log_in("ada")).open("/api/v1/orders")
     expect(reader.heading).to_have_text("Orders")
     reader.button("Exchange").click()
     reader.page.locator("summary", has_text="The same by curl").click()
-    assert "total" in run(said(reader.page.locator("aside details.curl pre")))
+    assert "total" in run_command(read_command(reader.page.locator("aside details.curl pre")))
 
 
-def test_the_curl_of_a_form_says_what_is_typed_and_works(reader, goods, logins):
-    reader.known(logins("ada")).open(goods('It\'s a "thing"', stock=9))
+def test_the_curl_of_a_form_says_what_is_typed_and_works(reader, add_product, log_in):
+    reader.use_login(log_in("ada")).open(add_product('It\'s a "thing"', stock=9))
     form = reader.form("Buy now")
     form.get_by_label("Quantity").fill("1")
     form.locator("summary", has_text="As curl").click()
     form.get_by_label("Quantity").fill("4")
     expect(form.locator("details.curl pre")).to_contain_text("Bearer")
-    assert run(said(form.locator("details.curl pre")))["items"][0]["quantity"] == 4
+    assert run_command(read_command(form.locator("details.curl pre")))["items"][0]["quantity"] == 4
 
 
 def test_a_command_is_copied_with_one_click(reader, drawer):
@@ -89,8 +89,8 @@ def test_a_problem_can_be_learnt_from_too(reader):
     expect(reader.page.locator("#exchange")).to_contain_text("Answer: 404 NOT FOUND")
 
 
-def test_the_token_of_a_login_is_sent_to_this_shop_alone(reader, logins):
-    reader.known(logins("ada")).open("/")
+def test_the_token_of_a_login_is_sent_to_this_shop_alone(reader, log_in):
+    reader.use_login(log_in("ada")).open("/")
     expect(reader.button("Log out").first).to_be_visible()
     sent = reader.page.evaluate("""async () => {
         const { signed } = await import(document.querySelector('link[href$="http.js"]').href);

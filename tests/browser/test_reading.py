@@ -1,4 +1,4 @@
-"""The explorer reads: state as a sheet, lists as tables, all from what the answers say."""
+"""The explorer shows resources as sheets and lists as tables, using only what the responses contain."""
 
 import re
 
@@ -22,14 +22,14 @@ def test_money_of_the_second_version_reads_the_same(reader):
 
 
 def test_an_instant_is_in_the_zone_of_the_reader(reader):
-    said = reader.open("/api/v1/products/1").value("Created").locator("time")
-    hour = int(said.get_attribute("datetime")[11:13])
-    expect(said).to_contain_text(f"{(hour + 9) % 12 or 12}:")
+    time = reader.open("/api/v1/products/1").value("Created").locator("time")
+    hour = int(time.get_attribute("datetime")[11:13])
+    expect(time).to_contain_text(f"{(hour + 9) % 12 or 12}:")
 
 
 def test_the_exact_instant_is_shown_on_hover(reader):
-    said = reader.open("/api/v1/products/1").value("Created").locator("time")
-    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", said.get_attribute("title"))
+    time = reader.open("/api/v1/products/1").value("Created").locator("time")
+    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", time.get_attribute("title"))
 
 
 def test_a_name_says_what_it_means_on_hover(reader):
@@ -71,7 +71,7 @@ def test_sorting_twice_turns_the_order_round(reader):
 def test_sorting_begins_at_the_first_page(reader):
     reader.open("/api/v1/products?per_page=1").link("Next").click()
     expect(reader.page).to_have_url(re.compile("page="))
-    reader.settled().link("Name").click()
+    reader.wait_until_loaded().link("Name").click()
     expect(reader.page).not_to_have_url(re.compile(r"[?&]page="))
 
 
@@ -96,19 +96,21 @@ def test_a_collection_without_items_says_so(reader):
     expect(reader.open("/api/v1/products?q=unheard").page.locator("main")).to_contain_text("Nothing here.")
 
 
-def test_a_list_inside_a_resource_is_a_small_table(reader, logins):
-    reader.known(logins("ada")).open("/api/v1/products/2").form("Buy now").get_by_label("Quantity").fill("1")
+def test_a_list_inside_a_resource_is_a_small_table(reader, log_in):
+    reader.use_login(log_in("ada")).open("/api/v1/products/2").form("Buy now").get_by_label("Quantity").fill(
+        "1"
+    )
     reader.button("Buy now").click()
     expect(reader.page.get_by_role("region", name="Items")).to_contain_text("Brass lamp")
 
 
-def test_an_embedded_list_stands_under_its_name(reader, logins):
-    reader.known(logins("ada")).open("/api/v1/users/1?embed=orders")
+def test_an_embedded_list_stands_under_its_name(reader, log_in):
+    reader.use_login(log_in("ada")).open("/api/v1/users/1?embed=orders")
     expect(reader.page.get_by_role("heading", name="Orders")).to_be_visible()
 
 
-def test_what_a_server_says_is_text_and_never_markup(reader, goods):
-    reader.open(goods("<img src=x onerror=alert(1)>"))
+def test_what_a_server_says_is_text_and_never_markup(reader, add_product):
+    reader.open(add_product("<img src=x onerror=alert(1)>"))
     expect(reader.heading).to_have_text("<img src=x onerror=alert(1)>")
 
 

@@ -16,7 +16,7 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import PASSWORD, enrolled, settings_for
+from tests.conftest import PASSWORD, enroll_user, settings_for
 from tests.node import with_packages
 from tests.running import serving
 
@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         session = app.extensions["sqlalchemy"].session()
         session.add_all([Product(name=name, description="", price=8900, stock=12) for name in GOODS])
         session.commit()
-    enrolled(app, "ada", CUSTOMER), enrolled(app, "grace", STAFF)
+    enroll_user(app, "ada", CUSTOMER), enroll_user(app, "grace", STAFF)
     with serving(url) as (process,):
         yield f"http://127.0.0.1:{process.port}/"
 

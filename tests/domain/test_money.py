@@ -1,4 +1,4 @@
-"""Money is exact: what goes in comes out, and nothing is rounded on the way."""
+"""Money is exact: amounts are never rounded."""
 
 from decimal import Decimal
 

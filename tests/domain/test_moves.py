@@ -1,4 +1,4 @@
-"""Who may do what, and when: written out by hand, so that the declarations are not tested against themselves."""
+"""Permissions and states of all moves, written by hand, so that the declarations are not tested against themselves."""
 
 import pytest
 
@@ -15,7 +15,7 @@ OWNER = CUSTOMER | {"owner"}
 STAFF_SELF = STAFF | {"owner"}
 
 
-def names(entity, roles):
+def find_move_names(entity, roles):
     return {move.name for move in find_available_moves(entity, roles)}
 
 
@@ -24,7 +24,7 @@ def names(entity, roles):
     [(STRANGER, set()), (CUSTOMER, {"buy"}), (STAFF, {"update", "delete", "restock", "buy"})],
 )
 def test_a_product_is_bought_by_all_and_moved_by_staff(roles, may):
-    assert names(Product(name="Desk", description="", price=1, stock=1), roles) == may
+    assert find_move_names(Product(name="Desk", description="", price=1, stock=1), roles) == may
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_a_product_is_bought_by_all_and_moved_by_staff(roles, may):
     ],
 )
 def test_an_account_is_moved_by_its_owner_and_by_staff(disabled, role, roles, may):
-    assert names(User(username="ada", disabled=disabled, role=role), roles) == may
+    assert find_move_names(User(username="ada", disabled=disabled, role=role), roles) == may
 
 
 @pytest.mark.parametrize(("roles", "may"), [(STRANGER, set()), (CUSTOMER, set()), (STAFF, {"create"})])
 def test_staff_add_products(roles, may):
-    assert names(Product, roles) == may
+    assert find_move_names(Product, roles) == may
 
 
 @pytest.mark.parametrize("roles", [STRANGER, CUSTOMER, STAFF])
 def test_anyone_registers(roles):
-    assert names(User, roles) == {"register"}
+    assert find_move_names(User, roles) == {"register"}
 
 
 @pytest.mark.parametrize("kind", [Product, User, Order])
@@ -80,12 +80,12 @@ def test_every_move_is_one_word_with_a_title(kind):
     ],
 )
 def test_an_order_goes_one_way(status, roles, may):
-    assert names(Order(status=status), roles) == may
+    assert find_move_names(Order(status=status), roles) == may
 
 
 @pytest.mark.parametrize(("roles", "may"), [(STRANGER, set()), (CUSTOMER, {"create"}), (STAFF, {"create"})])
 def test_members_place_orders(roles, may):
-    assert names(Order, roles) == may
+    assert find_move_names(Order, roles) == may
 
 
 @pytest.mark.parametrize(

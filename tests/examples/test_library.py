@@ -1,4 +1,4 @@
-"""The library in one file: served from an empty folder, driven by its forms, and judged from outside."""
+"""The example library in one file: started from an empty folder, used by its forms, checked by linters."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shop.client.client import Client, Problem, Resource
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 BIN, EXAMPLE = Path(sys.executable).parent, Path("examples/library.py")
 MEMBER, LIBRARIAN = "ada-likes-to-read", "grace-keeps-the-books"
@@ -18,14 +18,14 @@ TITLES = ["Emma", "Middlemarch", "Walden"]
 
 
 @contextmanager
-def serving(app: Path, folder: Path) -> Iterator[str]:
-    """Serve a library from an empty folder; gives the first URL, when there are three books."""
-    port = free_port()
+def serve_library(app: Path, folder: Path) -> Iterator[str]:
+    """Serve a library from an empty folder, add three books and yield its first URL."""
+    port = find_free_port()
     command = [BIN / "flask", "--app", app.absolute(), "run", "--port", str(port)]
     log = (folder / "log").open("w")
     with subprocess.Popen(command, cwd=folder, stderr=log, env={"PATH": os.environ["PATH"]}) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             home = f"http://127.0.0.1:{port}/"
             for title in TITLES:
                 connect(home, LIBRARIAN).home().submit("create", title=title)
@@ -36,7 +36,7 @@ def serving(app: Path, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(EXAMPLE, tmp_path_factory.mktemp("library")) as home:
+    with serve_library(EXAMPLE, tmp_path_factory.mktemp("library")) as home:
         yield home
 
 
@@ -46,8 +46,8 @@ def connect(home: str, key: str = "") -> Client:
     return client
 
 
-def find(home: str, key: str, title: str) -> Resource:
-    """A book as its own document, for the caller with this key."""
+def find_book(home: str, key: str, title: str) -> Resource:
+    """Find a book by its title and return its document, as the caller with this key sees it."""
     (book,) = connect(home, key).home().submit("search", q=title).items()
     return book.follow("self")
 
@@ -62,41 +62,41 @@ def test_it_uses_the_generic_rooms_alone():
 
 
 def test_a_member_borrows_and_returns_a_book_by_its_forms(library):
-    book = find(library, MEMBER, "Emma").submit("borrow")
+    book = find_book(library, MEMBER, "Emma").submit("borrow")
     borrowed = (book["is_available"], sorted(book.forms))
     book = book.follow("self").submit("return")
     assert (borrowed, book["is_available"]) == ((False, ["return"]), True)
 
 
 def test_a_book_that_is_lent_cannot_be_borrowed_again(library):
-    offered = find(library, LIBRARIAN, "Walden")
-    find(library, MEMBER, "Walden").submit("borrow")
+    offered = find_book(library, LIBRARIAN, "Walden")
+    find_book(library, MEMBER, "Walden").submit("borrow")
     with pytest.raises(Problem, match="Cannot borrow: it is lent"):
         offered.do("POST", "borrow")
-    assert sorted(find(library, LIBRARIAN, "Walden").forms) == ["return"]
+    assert sorted(find_book(library, LIBRARIAN, "Walden").forms) == ["return"]
 
 
 @pytest.mark.parametrize(
     ("key", "forms"), [("", []), (MEMBER, ["borrow"]), (LIBRARIAN, ["borrow", "delete"])]
 )
 def test_each_caller_gets_the_forms_that_would_work(library, key, forms):
-    assert sorted(find(library, key, "Middlemarch").forms) == forms
+    assert sorted(find_book(library, key, "Middlemarch").forms) == forms
 
 
 @pytest.mark.parametrize(("name", "key"), [("member", MEMBER), ("librarian", LIBRARIAN)])
 def test_the_linter_finds_no_flaw(library, name, key):
     command = [BIN / "shop", "lint", library, "--token-of", name]
-    ran = subprocess.run(command, input=f"{key}\n", capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr, ran.stdout.count("\n")) == (0, "", 1)
+    result = subprocess.run(command, input=f"{key}\n", capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
 
 
 def test_schemathesis_finds_no_fault_in_its_document(tmp_path):
-    """The limit of requests is higher here, so that other answers than 429 are judged too."""
+    """The rate limit is higher here, so that schemathesis gets other answers than 429."""
     app, folder = tmp_path / "library.py", tmp_path / "empty"
     app.write_text(EXAMPLE.read_text().replace("secret_key=", 'rate_limit="100000/minute", secret_key='))
     folder.mkdir()
-    with serving(app, folder) as home:
+    with serve_library(app, folder) as home:
         command = [BIN / "st", "run", f"{home}openapi/v1.json", "--checks", "all", "--seed", "1", "-n", "15"]
         command += ["-H", f"Authorization: Bearer {LIBRARIAN}"]
-        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr

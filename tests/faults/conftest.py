@@ -1,4 +1,4 @@
-"""What the faults happen to."""
+"""The servers and shops that the faults happen to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,28 +7,28 @@ import pytest
 
 from tests import servers
 from tests.conftest import fresh_postgres
-from tests.load import Stage, stage
+from tests.load import StockedShop, build_shop
 from tests.servers import Cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL of its own: others must not be in the way when it is stopped."""
+    """A separate PostgreSQL, because these tests stop it."""
     with servers.cluster() as server:
         yield server
 
 
 @pytest.fixture
-def scene(cluster: Cluster) -> Iterator[Stage]:
-    """An open shop on that PostgreSQL."""
+def stocked_shop(cluster: Cluster) -> Iterator[StockedShop]:
+    """A shop with stock on that PostgreSQL."""
     with fresh_postgres(cluster.url) as url:
-        made = stage(url)
-        yield made
-        with made.app.app_context():
-            made.app.extensions["shop"].engine.dispose()
+        shop = build_shop(url)
+        yield shop
+        with shop.app.app_context():
+            shop.app.extensions["shop"].engine.dispose()
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Stage:
-    """An open shop on SQLite."""
-    return stage(f"sqlite:///{tmp_path / 'shop.db'}")
+def sqlite_shop(tmp_path: Path) -> StockedShop:
+    """A shop with stock on SQLite."""
+    return build_shop(f"sqlite:///{tmp_path / 'shop.db'}")

@@ -1,4 +1,4 @@
-"""Two machines, and the clock of one is an hour off; and one machine whose clock is set back."""
+"""Two nodes whose clocks differ by an hour, and one node whose clock is set back."""
 
 import shutil
 import subprocess
@@ -8,51 +8,55 @@ import pytest
 import requests
 
 from tests.conftest import PASSWORD
-from tests.load import lines, shopping
-from tests.running import Process, call, serving
+from tests.load import build_order, buying
+from tests.running import Process, post_json, serving
 
-FASTER = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+FAKETIME = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
 @pytest.fixture
-def skewed(small):
+def skewed_nodes(sqlite_shop):
     """Two nodes of one shop, the second of them an hour ahead."""
     if not shutil.which("faketime"):
         pytest.skip("faketime is not installed")
-    ahead = Process(small.url, settings=FASTER, before=("faketime", "-f", "+1h")).start()
+    ahead = Process(sqlite_shop.url, settings=FAKETIME, before=("faketime", "-f", "+1h")).start()
     try:
-        with serving(small.url) as (right,):
+        with serving(sqlite_shop.url) as (right,):
             yield right, ahead
     finally:
-        ahead.kill()  # faketime stands between, and hands no signal on
+        ahead.kill()  # faketime is the parent process and forwards no signals
 
 
-def login(node: Process) -> str:
+def log_in(node: Process) -> str:
     body = {"username": "ada", "password": PASSWORD}
     return requests.post(f"{node.root}/tokens", json=body, timeout=5).json()["access_token"]
 
 
-def test_a_token_of_one_is_refused_by_the_other_and_nothing_breaks(skewed):
-    tokens = [login(node) for node in skewed]
+def test_a_token_of_one_is_refused_by_the_other_and_nothing_breaks(skewed_nodes):
+    tokens = [log_in(node) for node in skewed_nodes]
     answers = [
-        [call(node.root, "/orders", lines((1, 1)), token).status_code for token in tokens] for node in skewed
+        [post_json(node.root, "/orders", build_order((1, 1)), token).status_code for token in tokens]
+        for node in skewed_nodes
     ]
     assert answers == [[201, 401], [401, 201]]
 
 
-def test_a_key_is_known_to_both(skewed):
-    orders = [call(node.root, "/orders", lines((1, 1)), login(node), "one").json()["id"] for node in skewed]
+def test_a_key_is_known_to_both(skewed_nodes):
+    orders = [
+        post_json(node.root, "/orders", build_order((1, 1)), log_in(node), "one").json()["id"]
+        for node in skewed_nodes
+    ]
     assert orders[0] == orders[1]
 
 
-def test_a_node_that_is_ahead_sells_each_thing_once(skewed, small):
-    _, ahead = skewed
-    with shopping([ahead.root], login(ahead)) as load:
-        assert load.goes_on()
-    assert load.flaws(small) == []
+def test_a_node_that_is_ahead_sells_each_thing_once(skewed_nodes, sqlite_shop):
+    _, ahead = skewed_nodes
+    with buying([ahead.root], log_in(ahead)) as buyers:
+        assert buyers.can_buy()
+    assert buyers.find_flaws(sqlite_shop) == []
 
 
-BEFORE_AND_AFTER = """
+SET_CLOCK_BACK = """
 import sys, time
 from pathlib import Path
 from shop.hypermedia.rate_limit_counters import MemoryCounters as Counters
@@ -68,7 +72,7 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_longer(tmp_path):
         pytest.skip("faketime is not installed")
     clock = tmp_path / "clock"
     clock.write_text("+0")
-    live = {**FASTER, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    live = {**FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
     words = ["-u", "FAKETIME", *(f"{name}={word}" for name, word in live.items())]
-    command = ["faketime", "-f", "+0", "env", *words, sys.executable, "-c", BEFORE_AND_AFTER, clock]
+    command = ["faketime", "-f", "+0", "env", *words, sys.executable, "-c", SET_CLOCK_BACK, clock]
     assert subprocess.check_output(command, text=True, timeout=20).split() == ["True", "1", "True"]

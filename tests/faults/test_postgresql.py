@@ -1,4 +1,4 @@
-"""PostgreSQL restarted, stopped, frozen, without room for writing and without a place in the pool."""
+"""PostgreSQL is restarted, stopped, frozen, read-only, or all its connections are in use."""
 
 import time
 
@@ -6,54 +6,54 @@ import pytest
 import requests
 from sqlalchemy import create_engine, text
 
-from tests.load import RECOVERY, shopping
+from tests.load import RECOVERY_SECONDS, buying
 from tests.running import serving
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_a_restart_costs_nobody_an_order(cluster, scene, mode):
-    with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
-        cluster.control("restart", "-m", mode)
-        assert load.goes_on()
-    assert load.flaws(scene) == []
+def test_a_restart_costs_nobody_an_order(cluster, stocked_shop, mode):
+    with serving(stocked_shop.url) as (shop,), buying([shop.root], stocked_shop.token) as buyers:
+        cluster.run_pg_ctl("restart", "-m", mode)
+        assert buyers.can_buy()
+    assert buyers.find_flaws(stocked_shop) == []
 
 
-def test_while_it_is_stopped_the_answer_is_come_again(cluster, scene):
-    with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
-        with cluster.stopped():
+def test_while_it_is_stopped_the_answer_is_come_again(cluster, stocked_shop):
+    with serving(stocked_shop.url) as (shop,), buying([shop.root], stocked_shop.token) as buyers:
+        with cluster.stop():
             time.sleep(20)
             assert requests.get(f"{shop.home}/health/live", timeout=1).status_code == 200
             assert requests.get(f"{shop.home}/health/ready", timeout=3).status_code == 503
-        assert load.goes_on()
+        assert buyers.can_buy()
         assert requests.get(f"{shop.home}/health/ready", timeout=3).status_code == 200
-    assert load.refused() > 0
-    assert load.flaws(scene) == []
+    assert buyers.count_refused() > 0
+    assert buyers.find_flaws(stocked_shop) == []
 
 
-def test_while_it_hangs_nobody_hangs_with_it(cluster, scene):
-    with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
-        with cluster.frozen():
+def test_while_it_hangs_nobody_hangs_with_it(cluster, stocked_shop):
+    with serving(stocked_shop.url) as (shop,), buying([shop.root], stocked_shop.token) as buyers:
+        with cluster.freeze():
             time.sleep(9)
-            assert load.refused() > 0
-        assert load.goes_on()
-    assert load.flaws(scene) == []
+            assert buyers.count_refused() > 0
+        assert buyers.can_buy()
+    assert buyers.find_flaws(stocked_shop) == []
 
 
-def test_a_primary_that_may_only_be_read_takes_no_orders_and_is_read(cluster, scene):
-    with serving(scene.url) as (shop,), shopping([shop.root], scene.token) as load:
+def test_a_primary_that_may_only_be_read_takes_no_orders_and_is_read(cluster, stocked_shop):
+    with serving(stocked_shop.url) as (shop,), buying([shop.root], stocked_shop.token) as buyers:
         try:
-            read_only(cluster, "on")
-            before = load.refused()
-            while load.refused() < before + 8:
+            set_read_only(cluster, "on")
+            before = buyers.count_refused()
+            while buyers.count_refused() < before + 8:
                 time.sleep(0.05)
             assert requests.get(f"{shop.root}/products", timeout=5).status_code == 200
         finally:
-            read_only(cluster, "off")
-        assert load.goes_on(RECOVERY)
-    assert load.flaws(scene) == []
+            set_read_only(cluster, "off")
+        assert buyers.can_buy(RECOVERY_SECONDS)
+    assert buyers.find_flaws(stocked_shop) == []
 
 
-def read_only(cluster, value):
+def set_read_only(cluster, value):
     engine = create_engine(
         cluster.url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
     )
@@ -64,15 +64,15 @@ def read_only(cluster, value):
     engine.dispose()
 
 
-def test_when_all_connections_are_in_use_nobody_waits_long(scene):
-    """A table that somebody holds: each request waits for it with a connection in its hand."""
+def test_when_all_connections_are_in_use_nobody_waits_long(stocked_shop):
+    """Another session locks a table: each request waits for it while holding a connection."""
     with (
-        serving(scene.url, SHOP_THREADS="2") as (shop,),
-        shopping([shop.root], scene.token, clients=4) as load,
+        serving(stocked_shop.url, SHOP_THREADS="2") as (shop,),
+        buying([shop.root], stocked_shop.token, clients=4) as buyers,
     ):
-        with scene.app.app_context(), scene.app.extensions["shop"].engine.begin() as connection:
+        with stocked_shop.app.app_context(), stocked_shop.app.extensions["shop"].engine.begin() as connection:
             connection.execute(text("LOCK TABLE orders"))
             time.sleep(6)
-            assert load.refused() > 0
-        assert load.goes_on()
-    assert load.flaws(scene) == []
+            assert buyers.count_refused() > 0
+        assert buyers.can_buy()
+    assert buyers.find_flaws(stocked_shop) == []

@@ -1,4 +1,4 @@
-"""Asking over GraphQL, in the process or over a socket."""
+"""Running GraphQL queries, in this process or over a socket."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from shop.app import create_app
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
-from tests.conftest import Person, enrolled, settings_for
+from tests.conftest import Person, enroll_user, settings_for
 from tests.running import Process, serving
 
 GRAPHQL = "application/graphql-response+json"
 
-Ask = Callable[..., Any]
+RunQuery = Callable[..., Any]
 
 
 @pytest.fixture
-def ask() -> Ask:
-    """A document and its variables, by POST."""
+def run_query() -> RunQuery:
+    """Sends a document and its variables with POST and returns the response."""
 
     def post(who: Person, query: str, **variables: Any) -> Any:
         words = {"query": query, "variables": variables}
@@ -30,30 +30,32 @@ def ask() -> Ask:
 
 
 @pytest.fixture
-def data(ask: Ask) -> Ask:
-    """What was asked for, where nothing went wrong."""
+def fetch_data(run_query: RunQuery) -> RunQuery:
+    """Runs a query and returns its data; fails if there are errors."""
 
-    def found(who: Person, query: str, **variables: Any) -> dict[str, Any]:
-        answer = ask(who, query, **variables).json
+    def run(who: Person, query: str, **variables: Any) -> dict[str, Any]:
+        answer = run_query(who, query, **variables).json
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    return found
+    return run
 
 
 @pytest.fixture
-def codes(ask: Ask) -> Ask:
-    """The codes of what went wrong."""
+def fetch_codes(run_query: RunQuery) -> RunQuery:
+    """Runs a query and returns the codes of its errors."""
 
-    def found(who: Person, query: str, **variables: Any) -> list[str]:
-        return [each["extensions"]["code"] for each in ask(who, query, **variables).json.get("errors", [])]
+    def run(who: Person, query: str, **variables: Any) -> list[str]:
+        return [
+            each["extensions"]["code"] for each in run_query(who, query, **variables).json.get("errors", [])
+        ]
 
-    return found
+    return run
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A shop in a process of its own, with a laptop and a customer."""
+def shop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A shop in a separate process, with a laptop, a customer and a member of staff."""
     url = f"sqlite:///{tmp_path_factory.mktemp('graphql') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
@@ -61,6 +63,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Laptop", description="", price=99900, stock=50))
         session.commit()
-    enrolled(app, "ada", CUSTOMER), enrolled(app, "grace", STAFF)
+    enroll_user(app, "ada", CUSTOMER), enroll_user(app, "grace", STAFF)
     with serving(url, login_rate_limit="1000000/second") as (process,):
         yield process

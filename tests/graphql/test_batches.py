@@ -1,4 +1,4 @@
-"""However many there are, a level of a query costs one statement."""
+"""Each level of a query costs one statement, no matter how many rows it has."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from shop.domain.product import Product
 from shop.domain.user import User
 from shop.model.entity import now
 
-GROUNDS = ["sqlite", "postgresql"]
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture
-def crowd(app: Flask, staff) -> None:
+def many_orders(app: Flask, staff) -> None:
     """Fifty users with three orders each, of two products each."""
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
@@ -33,15 +33,15 @@ def crowd(app: Flask, staff) -> None:
 
 
 @pytest.fixture
-def cost(crowd, data, staff, statements) -> Callable[[str], int]:
-    """The statements of a query; the one that finds out who asks is left out."""
+def count_statements(many_orders, fetch_data, staff, statements) -> Callable[[str], int]:
+    """Runs a query and counts its statements, without the one that identifies the caller."""
 
-    def count(query: str) -> int:
+    def run_and_count(query: str) -> int:
         statements.clear()
-        data(staff, query)
+        fetch_data(staff, query)
         return len([each for each in statements if not each.startswith("BEGIN")]) - 1
 
-    return count
+    return run_and_count
 
 
 ITEMS = "items { quantity product { name price can } }"
@@ -59,63 +59,63 @@ ITEMS = "items { quantity product { name price can } }"
         ("{ a: order(id: 1) { id can } b: order(id: 2) { total user { id } } }", 3),
     ],
 )
-def test_a_level_costs_one_statement(cost, query, levels):
-    assert cost(query) == levels
+def test_a_level_costs_one_statement(count_statements, query, levels):
+    assert count_statements(query) == levels
 
 
 @pytest.fixture
-def walk(crowd, data, staff):
-    """The numbers of all that a list holds, page by page."""
+def walk_pages(many_orders, fetch_data, staff):
+    """Reads a list page by page and returns the ids."""
 
-    def go(field: str, at: str, size: int) -> list[int]:
-        found, after = [], None
+    def collect_ids(field: str, at: str, size: int) -> list[int]:
+        ids, after = [], None
         query = f"query($after: String) {{ {at} }}".replace(
             "*",
             f"{field}(first: {size}, after: $after) {{ nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }}",
         )
         while True:
-            page = data(staff, query, after=after)
+            page = fetch_data(staff, query, after=after)
             while field not in page:
                 (page,) = page.values()
-            found += [int(each["id"].partition(":")[2]) for each in page[field]["nodes"]]
+            ids += [int(each["id"].partition(":")[2]) for each in page[field]["nodes"]]
             after = page[field]["pageInfo"]["endCursor"]
             if not page[field]["pageInfo"]["hasNextPage"]:
-                return found
+                return ids
 
-    return go
-
-
-def test_pages_of_users_hold_each_once(walk):
-    assert walk("users", "*", 20) == list(range(1, 51))
+    return collect_ids
 
 
-def test_pages_of_orders_hold_each_once_newest_first(walk):
-    assert walk("orders", "*", 67) == list(range(150, 0, -1))
+def test_pages_of_users_hold_each_once(walk_pages):
+    assert walk_pages("users", "*", 20) == list(range(1, 51))
 
 
-def test_pages_of_the_orders_of_a_user_hold_each_once(walk):
-    assert walk("orderConnection", "user(id: 2) { * }", 2) == [6, 5, 4]
+def test_pages_of_orders_hold_each_once_newest_first(walk_pages):
+    assert walk_pages("orders", "*", 67) == list(range(150, 0, -1))
 
 
-def test_each_user_has_its_own_newest_orders(crowd, data, staff):
-    users = data(staff, "{ users(first: 3) { nodes { orders(first: 2) { id } } } }")["users"]["nodes"]
+def test_pages_of_the_orders_of_a_user_hold_each_once(walk_pages):
+    assert walk_pages("orderConnection", "user(id: 2) { * }", 2) == [6, 5, 4]
+
+
+def test_each_user_has_its_own_newest_orders(many_orders, fetch_data, staff):
+    users = fetch_data(staff, "{ users(first: 3) { nodes { orders(first: 2) { id } } } }")["users"]["nodes"]
     assert [[order["id"] for order in user["orders"]] for user in users] == [
         ["Order:3", "Order:2"], ["Order:6", "Order:5"], ["Order:9", "Order:8"],
     ]  # fmt: skip
 
 
-def test_a_page_says_where_it_is(crowd, data, staff):
-    first = data(staff, "{ users(first: 50) { totalCount pageInfo { hasNextPage hasPreviousPage } } }")
+def test_a_page_says_where_it_is(many_orders, fetch_data, staff):
+    first = fetch_data(staff, "{ users(first: 50) { totalCount pageInfo { hasNextPage hasPreviousPage } } }")
     assert first["users"] == {"totalCount": 50, "pageInfo": {"hasNextPage": False, "hasPreviousPage": False}}
 
 
-def test_prices_sort_pages_too(data, anonymous, product):
+def test_prices_sort_pages_too(fetch_data, anonymous, product):
     for price in (300, 100, 200, 100):
         product(price=price)
     query = """query($after: String) { products(first: 2, sort: price, order: desc, after: $after) {
         nodes { id } pageInfo { endCursor } } }"""
-    first = data(anonymous, query)["products"]
-    second = data(anonymous, query, after=first["pageInfo"]["endCursor"])["products"]
+    first = fetch_data(anonymous, query)["products"]
+    second = fetch_data(anonymous, query, after=first["pageInfo"]["endCursor"])["products"]
     assert [each["id"] for page in (first, second) for each in page["nodes"]] == [
         "Product:1", "Product:3", "Product:4", "Product:2",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is said of a wrong request is short and comes quickly, however long and wrong the request is."""
+"""The errors of a wrong request are short and come quickly, even if the request is long."""
 
 import json
 import time
@@ -8,10 +8,10 @@ from graphql import GraphQLError, get_introspection_query
 
 from shop.doors.graphql.endpoint import MAX_VARIABLE_VALUES
 from shop.doors.graphql.errors import serialize_execution_errors
-from tests.graphql.test_limits import left
+from tests.graphql.test_limits import read_remaining
 
 ORDER = "mutation($l: [LineInput!]!) { placeOrder(items: $l) { ok } }"
-PARTS = {"productId": 1, "quantity": 1}
+LINE = {"productId": 1, "quantity": 1}
 # The largest answer to a wrong request: 21 errors with their messages and places.
 LARGEST = 12_000
 
@@ -22,16 +22,16 @@ LARGEST = 12_000
         [{}] * 60_000,
         [{}] * (MAX_VARIABLE_VALUES - 10),
         [{"quantityy" * 3: 1}] * 4000,
-        [{**PARTS, **{f"member{n}": 1 for n in range(MAX_VARIABLE_VALUES - 10)}}],
-        [{**PARTS, "m" * 800_000: 1}],
+        [{**LINE, **{f"member{n}": 1 for n in range(MAX_VARIABLE_VALUES - 10)}}],
+        [{**LINE, "m" * 800_000: 1}],
         [{"productId": 1, "quantity": "x" * 800_000}],
         [{"productId": "x", "quantity": 0}] * 3000,
     ],
     ids=["empty", "fewer-empty", "misspelled", "unknown", "long-name", "long-value", "wrong"],
 )
-def test_wrong_variables_are_refused_quickly_and_in_short(ask, customer, lines):
+def test_wrong_variables_are_refused_quickly_and_in_short(run_query, customer, lines):
     began = time.thread_time()
-    answer = ask(customer, ORDER, l=lines)
+    answer = run_query(customer, ORDER, l=lines)
     assert time.thread_time() - began < 0.5
     assert ("errors" in answer.json, len(answer.data) < LARGEST) == (True, True)
 
@@ -39,9 +39,9 @@ def test_wrong_variables_are_refused_quickly_and_in_short(ask, customer, lines):
 @pytest.mark.parametrize(
     ("kind", "argument"), [("ProductSort!", "sort"), ("Int!", "first"), ("Money", "minPrice")]
 )
-def test_a_long_value_is_not_repeated(ask, anonymous, kind, argument):
+def test_a_long_value_is_not_repeated(run_query, anonymous, kind, argument):
     query = f"query($value: {kind}) {{ products({argument}: $value) {{ totalCount }} }}"
-    assert len(ask(anonymous, query, value="x" * 500_000).data) < LARGEST
+    assert len(run_query(anonymous, query, value="x" * 500_000).data) < LARGEST
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,18 @@ def test_a_long_value_is_not_repeated(ask, anonymous, kind, argument):
     ],
     ids=["long-field", "long-fields", "conflicts", "unused-variables", "unclosed"],
 )
-def test_a_wrong_document_is_answered_in_short(ask, anonymous, query):
-    assert len(ask(anonymous, query).data) < LARGEST
+def test_a_wrong_document_is_answered_in_short(run_query, anonymous, query):
+    assert len(run_query(anonymous, query).data) < LARGEST
 
 
-def test_what_was_left_out_is_said(ask, anonymous):
-    errors = ask(anonymous, "{ " + " ".join(f"x{n}" for n in range(50)) + " }").json["errors"]
+def test_what_was_left_out_is_said(run_query, anonymous):
+    errors = run_query(anonymous, "{ " + " ".join(f"x{n}" for n in range(50)) + " }").json["errors"]
     assert (len(errors), errors[-1]["message"].startswith("Too many")) == (21, True)
 
 
-def test_an_alias_is_short_because_an_answer_repeats_it(ask, anonymous):
+def test_an_alias_is_short_because_an_answer_repeats_it(run_query, anonymous):
     longest, longer = ("{ " + "a" * length + ": shop { name } }" for length in (100, 101))
-    assert [ask(anonymous, query).status_code for query in (longest, longer)] == [200, 400]
+    assert [run_query(anonymous, query).status_code for query in (longest, longer)] == [200, 400]
 
 
 def test_many_failures_of_one_answer_are_told_in_part():
@@ -87,31 +87,35 @@ class TestQuestionsAboutTheSchema:
             {"descriptions": False},
         ],
     )
-    def test_as_tools_ask_them_cost_a_few_requests(self, ask, anonymous, options):
-        before = left(ask(anonymous, "{ shop { name } }"))
-        answer = ask(anonymous, get_introspection_query(**options))
-        assert (answer.status_code, 1 < before - left(answer) <= 5) == (200, True)
+    def test_as_tools_ask_them_cost_a_few_requests(self, run_query, anonymous, options):
+        before = read_remaining(run_query(anonymous, "{ shop { name } }"))
+        answer = run_query(anonymous, get_introspection_query(**options))
+        assert (answer.status_code, 1 < before - read_remaining(answer) <= 5) == (200, True)
 
-    def test_many_times_over_are_refused(self, ask, anonymous):
+    def test_many_times_over_are_refused(self, run_query, anonymous):
         query = get_introspection_query()
         head, tail = query.split("fragment FullType", 1)
         inner = head[head.index("__schema") + len("__schema") :].rstrip().removesuffix("}")
         aliases = " ".join(f"a{n}: __schema {{ ...S }}" for n in range(25))
         document = f"{{ {aliases} }} fragment S on __Schema {inner} fragment FullType{tail}"
-        message = ask(anonymous, document).json["errors"][0]["message"]
+        message = run_query(anonymous, document).json["errors"][0]["message"]
         assert message.startswith("The cost of this operation is")
 
-    def test_cost_what_they_bring(self, ask, anonymous):
+    def test_cost_what_they_bring(self, run_query, anonymous):
         lefts = [
-            left(ask(anonymous, "{ " + " ".join(f"a{n}: __schema {self.INNER}" for n in range(count)) + " }"))
+            read_remaining(
+                run_query(
+                    anonymous, "{ " + " ".join(f"a{n}: __schema {self.INNER}" for n in range(count)) + " }"
+                )
+            )
             for count in (1, 8)
         ]
         assert lefts[0] - lefts[1] >= 8
 
-    def test_of_one_type_are_taken_for_the_largest(self, ask, anonymous):
+    def test_of_one_type_are_taken_for_the_largest(self, run_query, anonymous):
         one = '{ __type(name: "Mutation") { fields { name args { name type { name } } } } }'
         many = "{ " + " ".join(f"a{n}: " + one[2:-2] for n in range(20)) + " }"
-        lefts = [left(ask(anonymous, query)) for query in (one, many)]
+        lefts = [read_remaining(run_query(anonymous, query)) for query in (one, many)]
         assert lefts[0] - lefts[1] >= 10
 
 

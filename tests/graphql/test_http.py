@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: statuses, media types, caches, and what went wrong."""
+"""GraphQL over HTTP: statuses, media types, caches and errors."""
 
 import subprocess
 import sys
@@ -41,8 +41,8 @@ def post(who, data, content_type=JSON, accept=GRAPHQL):
         ("mutation { restock(id: 9, amount: 1) { ok } }", "UNAUTHENTICATED", 200),
     ],
 )
-def test_what_is_wrong_has_a_code(ask, anonymous, query, code, status):
-    answer = ask(anonymous, query)
+def test_what_is_wrong_has_a_code(run_query, anonymous, query, code, status):
+    answer = run_query(anonymous, query)
     assert (answer.status_code, [each["extensions"]["code"] for each in answer.json["errors"]]) == (
         status,
         [code],
@@ -72,8 +72,8 @@ def test_a_body_is_read_strictly(anonymous, body, kind, status):
     assert (answer.status_code, "errors" in answer.json) == (status, True)
 
 
-def test_a_null_in_place_of_a_number_is_refused_where_it_stands(ask, anonymous):
-    answer = ask(anonymous, "query($n: Int) { products(first: $n) { totalCount } }", n=None).json
+def test_a_null_in_place_of_a_number_is_refused_where_it_stands(run_query, anonymous):
+    answer = run_query(anonymous, "query($n: Int) { products(first: $n) { totalCount } }", n=None).json
     assert (answer["errors"][0]["extensions"]["code"], answer["errors"][0]["path"]) == (
         "BAD_USER_INPUT",
         ["products"],
@@ -107,14 +107,14 @@ def test_variables_in_the_query_are_read_strictly(anonymous, word):
     assert get(anonymous, NAME, variables=word).status_code == 400
 
 
-def test_what_is_no_text_is_refused(ask, anonymous):
-    assert ask(anonymous, r'{ searchProducts(query: "\ud800") { id } }').status_code == 400
+def test_what_is_no_text_is_refused(run_query, anonymous):
+    assert run_query(anonymous, r'{ searchProducts(query: "\ud800") { id } }').status_code == 400
 
 
 def test_the_page_is_made_of_what_its_notice_says():
     vendor = Path(graphql_door.__file__).parent / "static/vendor"
-    named = dict(reversed(line.split()) for line in (vendor / "NOTICE").read_text().splitlines()[5:])
-    assert {name: sha256((vendor / name).read_bytes()).hexdigest() for name in named} == named
+    digests = dict(reversed(line.split()) for line in (vendor / "NOTICE").read_text().splitlines()[5:])
+    assert {name: sha256((vendor / name).read_bytes()).hexdigest() for name in digests} == digests
 
 
 def test_a_dead_token_is_401(anonymous):
@@ -123,43 +123,45 @@ def test_a_dead_token_is_401(anonymous):
     assert (answer.status_code, "WWW-Authenticate" in answer.headers) == (401, True)
 
 
-def test_an_error_says_where(ask, staff):
-    wrong = ask(staff, 'mutation { mug: createProduct(name: "", price: 1.005) { ok } }').json["errors"][0]
+def test_an_error_says_where(run_query, staff):
+    wrong = run_query(staff, 'mutation { mug: createProduct(name: "", price: 1.005) { ok } }').json["errors"][
+        0
+    ]
     pointers = {each["pointer"] for each in wrong["extensions"]["errors"]}
     assert (wrong["path"], pointers) == (["mug"], {"#/name", "#/price"})
 
 
-def test_an_error_inside_of_a_list_says_where(ask, customer):
+def test_an_error_inside_of_a_list_says_where(run_query, customer):
     lines = [{"productId": "1", "quantity": 1}, {"productId": "x", "quantity": 0}]
-    wrong = ask(customer, "mutation($l: [LineInput!]!) { placeOrder(items: $l) { ok } }", l=lines).json[
+    wrong = run_query(customer, "mutation($l: [LineInput!]!) { placeOrder(items: $l) { ok } }", l=lines).json[
         "errors"
     ][0]
     pointers = {each["pointer"] for each in wrong["extensions"]["errors"]}
     assert pointers == {"#/items/1/productId", "#/items/1/quantity"}
 
 
-def test_one_failure_leaves_the_other_answers(ask, anonymous):
-    answer = ask(anonymous, "{ shop { name } users { totalCount } }").json
+def test_one_failure_leaves_the_other_answers(run_query, anonymous):
+    answer = run_query(anonymous, "{ shop { name } users { totalCount } }").json
     assert (answer["data"], answer["errors"][0]["path"]) == (
         {"shop": {"name": "Shop"}, "users": None},
         ["users"],
     )
 
 
-def test_short_lines_are_named(ask, customer, product):
+def test_short_lines_are_named(run_query, customer, product):
     product(stock=2)
-    wrong = ask(customer, "mutation { buy(id: 1, quantity: 3) { ok } }").json["errors"][0]
+    wrong = run_query(customer, "mutation { buy(id: 1, quantity: 3) { ok } }").json["errors"][0]
     assert wrong["extensions"]["lines"] == [{"productId": "Product:1", "quantity": 3, "left": 2}]
 
 
 class TestAFaultOfOurs:
     @pytest.fixture
-    def fault(self, ask, anonymous, monkeypatch):
-        def broken(*_):
+    def fault(self, run_query, anonymous, monkeypatch):
+        def fail(*_):
             raise RuntimeError("the secret of the house")
 
-        monkeypatch.setattr(Resource, "find_span", broken)
-        return ask(anonymous, "{ products { totalCount } }")
+        monkeypatch.setattr(Resource, "find_span", fail)
+        return run_query(anonymous, "{ products { totalCount } }")
 
     def test_is_masked(self, fault):
         assert ("secret" in fault.text, fault.json["errors"][0]["extensions"]["code"]) == (
@@ -183,8 +185,8 @@ class TestCaches:
     def test_do_not_keep_what_went_wrong(self, anonymous, query):
         assert get(anonymous, query).headers["Cache-Control"] == "no-store"
 
-    def test_do_not_keep_a_post(self, ask, anonymous):
-        assert ask(anonymous, NAME).headers["Cache-Control"] == "no-store"
+    def test_do_not_keep_a_post(self, run_query, anonymous):
+        assert run_query(anonymous, NAME).headers["Cache-Control"] == "no-store"
 
     def test_are_told_when_nothing_changed(self, anonymous):
         tag = get(anonymous, NAME).headers["ETag"]
@@ -220,11 +222,11 @@ class TestWithoutAQuery:
 
     def test_the_schema_may_be_switched_off(self, variant):
         shop = variant(graphql_introspection="off").test_client()
-        told = shop.post("/graphql", json={"query": "{ __schema { types { name } } nme }"}).json["errors"]
+        errors = shop.post("/graphql", json={"query": "{ __schema { types { name } } nme }"}).json["errors"]
         assert (
             shop.get("/graphql").status_code,
-            "Did you mean" in str(told),
-            "introspection" in str(told),
+            "Did you mean" in str(errors),
+            "introspection" in str(errors),
         ) == (
             400,
             False,
@@ -242,7 +244,7 @@ class TestTheWayHere:
         assert "The same shop over GraphQL" in anonymous.get(page).text
 
 
-WITHOUT = """
+WITHOUT_GRAPHQL = """
 import sys
 sys.modules["graphql"] = None
 from shop.app import create_app
@@ -252,9 +254,9 @@ print("graphql" in shop.get("/").text + shop.get("/docs").text + shop.get("/prof
 """
 
 
-def test_without_the_extra_the_shop_says_nothing_of_it(here, app):
+def test_without_the_extra_the_shop_says_nothing_of_it(empty_folder, app):
     environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": app.extensions["shop"].settings.database_url}
-    ran = subprocess.run(
-        [sys.executable, "-c", WITHOUT], env=environ, capture_output=True, text=True, timeout=60
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GRAPHQL], env=environ, capture_output=True, text=True, timeout=60
     )
-    assert ran.stdout.split() == ["False", "200", "404"]
+    assert result.stdout.split() == ["False", "200", "404"]

@@ -1,4 +1,4 @@
-"""Which media type an answer over GraphQL has, and that finding out is quick."""
+"""The media type of a GraphQL response, and that negotiation is fast."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Automatic persisted queries: the text is said once, and from then on only its hash."""
+"""Automatic persisted queries: a client sends the text once, and then only its hash."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from tests.running import serving
 QUERY = "{ shop { name } }"
 
 
-def hashed(text):
+def compute_hash(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def get(client, query=None, digest=None, accept=GRAPHQL):
-    named = {"persistedQuery": {"version": 1, "sha256Hash": digest or hashed(query or QUERY)}}
-    words = {"extensions": json.dumps(named), **({"query": query} if query else {})}
+    extension = {"persistedQuery": {"version": 1, "sha256Hash": digest or compute_hash(query or QUERY)}}
+    words = {"extensions": json.dumps(extension), **({"query": query} if query else {})}
     return client.get("/graphql", query_string=words, headers={"Accept": accept})
 
 
@@ -49,26 +49,26 @@ def test_what_was_said_once_is_known_by_its_hash(client):
 
 
 def test_a_post_may_say_it_too(client):
-    named = {"persistedQuery": {"version": 1, "sha256Hash": hashed(QUERY)}}
-    client.post("/graphql", json={"query": QUERY, "extensions": named})
+    extension = {"persistedQuery": {"version": 1, "sha256Hash": compute_hash(QUERY)}}
+    client.post("/graphql", json={"query": QUERY, "extensions": extension})
     assert get(client).status_code == 200
 
 
 def test_a_short_get_is_cached(client):
     tag = get(client, QUERY).headers["ETag"]
-    words = {"extensions": json.dumps({"persistedQuery": {"version": 1, "sha256Hash": hashed(QUERY)}})}
+    words = {"extensions": json.dumps({"persistedQuery": {"version": 1, "sha256Hash": compute_hash(QUERY)}})}
     again = client.get("/graphql", query_string=words, headers={"If-None-Match": tag, "Accept": GRAPHQL})
     assert again.status_code == 304
 
 
-@pytest.mark.parametrize("digest", [hashed("another"), "short", "Z" * 64])
+@pytest.mark.parametrize("digest", [compute_hash("another"), "short", "Z" * 64])
 def test_a_hash_must_be_that_of_the_text(client, digest):
     assert get(client, QUERY, digest).status_code == 400
 
 
 def test_what_is_wrong_is_not_kept(client):
     get(client, "{ nothing }")
-    assert get(client, digest=hashed("{ nothing }")).status_code == 404
+    assert get(client, digest=compute_hash("{ nothing }")).status_code == 404
 
 
 @pytest.mark.parametrize(("name", "bound"), [("MAX_QUERIES", 3), ("MAX_MEMORY", 3 * 500)])
@@ -77,7 +77,7 @@ def test_no_more_is_kept_than_there_is_room_for(client, monkeypatch, name, bound
     texts = [f"{{ shop {{ a{n}: name }} }}" for n in range(5)]
     for text in texts:
         get(client, text)
-    assert [get(client, digest=hashed(text)).status_code for text in texts] == [404, 404, 200, 200, 200]
+    assert [get(client, digest=compute_hash(text)).status_code for text in texts] == [404, 404, 200, 200, 200]
 
 
 def test_what_is_in_use_outlasts_what_strangers_bring(client, monkeypatch):
@@ -96,12 +96,12 @@ def test_wide_characters_count_for_what_they_take():
 
 
 def test_a_text_that_is_new_costs_a_request_more(client):
-    def left(answer):
+    def read_remaining(answer):
         return int(answer.headers["RateLimit"].partition("r=")[2].partition(";")[0])
 
-    lefts = [left(get(client, "{ shop { can } }")) for _ in range(3)]
+    lefts = [read_remaining(get(client, "{ shop { can } }")) for _ in range(3)]
     assert lefts[0] - lefts[1] == 1
-    assert left(get(client, "{ shop { can name } }")) == lefts[2] - 2
+    assert read_remaining(get(client, "{ shop { can name } }")) == lefts[2] - 2
 
 
 def test_a_text_beyond_the_limit_is_not_kept(variant):
@@ -109,7 +109,7 @@ def test_a_text_beyond_the_limit_is_not_kept(variant):
     answers = [get(client, f"{{ shop {{ b{n}: name }} }}").status_code for n in range(2)]
     assert (answers, list(client.application.extensions["shop"].persisted_queries.texts)) == (
         [200, 429],
-        [hashed("{ shop { b0: name } }")],
+        [compute_hash("{ shop { b0: name } }")],
     )
 
 
@@ -128,11 +128,13 @@ def test_a_client_of_several_processes_gets_all_its_answers_and_seldom_sends_a_t
 
 
 def ask_by_hash(home):
-    """What an APQ client does: the hash, and the text as well where the hash is not known."""
-    named = {"persistedQuery": {"version": 1, "sha256Hash": hashed(QUERY)}}
-    first = requests.post(f"{home}/graphql", json={"extensions": named}, timeout=20).json()
+    """Do what an APQ client does: send the hash, and then the text if the hash is not known."""
+    extension = {"persistedQuery": {"version": 1, "sha256Hash": compute_hash(QUERY)}}
+    first = requests.post(f"{home}/graphql", json={"extensions": extension}, timeout=20).json()
     if "errors" not in first:
         return first["data"]["shop"]["name"], False
     assert first["errors"][0]["message"] == "PersistedQueryNotFound"
-    again = requests.post(f"{home}/graphql", json={"query": QUERY, "extensions": named}, timeout=20).json()
+    again = requests.post(
+        f"{home}/graphql", json={"query": QUERY, "extensions": extension}, timeout=20
+    ).json()
     return again["data"]["shop"]["name"], True

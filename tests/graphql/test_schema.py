@@ -1,4 +1,4 @@
-"""The schema says what the shop declares: no move, no field and no word is missing, and none is made up."""
+"""The schema matches the declarations of the shop: no move, field or enum value is missing or invented."""
 
 from pathlib import Path
 
@@ -22,22 +22,22 @@ from shop.services import orders, products
 from tests.reviews import reviews
 
 ROOT = Path(__file__).parent.parent.parent
-SHOWN = {
+REPRESENTATIONS = {
     **{each.kind.__name__: each.representation for each in RESOURCES},
     "OrderItem": ItemRepresentation,
     "OrderStep": StepRepresentation,
     "TokenPayload": TokenRepresentation,
 }
-# Links are what a schema is made of, forms are the mutations, and what is embedded may be asked for by name.
-ELSEWHERE = {"_links", "_templates", "_embedded"}
-PAGED = {"page", "per_page"}
+# GraphQL has a schema instead of links, mutations instead of forms, and fields instead of embedded lists.
+REST_ONLY = {"_links", "_templates", "_embedded"}
+PAGING = {"page", "per_page"}
 
 
-def arguments(name):
+def get_arguments(name):
     return SCHEMA.mutation_type.fields[name].args
 
 
-def values(enum):
+def get_enum_values(enum):
     return set(SCHEMA.type_map[enum].values)
 
 
@@ -53,8 +53,8 @@ def test_a_move_is_a_mutation_that_takes_its_shape(name):
     }
     required |= {} if move.is_creation else {"id": True, "etag": False}
     required |= {"idempotencyKey": False} if move.name not in MOVE_METHODS else {}
-    said = {word: isinstance(each.type, GraphQLNonNull) for word, each in arguments(name).items()}
-    assert said == required
+    arguments = {word: isinstance(each.type, GraphQLNonNull) for word, each in get_arguments(name).items()}
+    assert arguments == required
 
 
 @each_move
@@ -68,7 +68,7 @@ def test_there_is_no_other_mutation_but_to_come_and_go():
 
 @pytest.mark.parametrize("kind", [each.kind for each in RESOURCES], ids=lambda kind: kind.__name__)
 def test_can_names_every_move_of_a_kind(kind):
-    assert values(f"{kind.__name__}Move") == {
+    assert get_enum_values(f"{kind.__name__}Move") == {
         move.name for move in get_moves(kind).values() if not move.is_creation
     }
 
@@ -80,12 +80,14 @@ def test_can_names_all_that_begins():
         for move in get_moves(resource.kind).values()
         if move.is_creation
     }
-    assert values("ShopMove") == begun
+    assert get_enum_values("ShopMove") == begun
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@pytest.mark.parametrize("kind", REPRESENTATIONS)
 def test_every_field_that_rest_shows_is_there(kind):
-    shown = {to_camel_case(name.removeprefix("_")) for name in set(SHOWN[kind]().fields) - ELSEWHERE}
+    shown = {
+        to_camel_case(name.removeprefix("_")) for name in set(REPRESENTATIONS[kind]().fields) - REST_ONLY
+    }
     assert shown - set(SCHEMA.type_map[kind].fields) == set()
 
 
@@ -93,8 +95,8 @@ def test_every_field_that_rest_shows_is_there(kind):
     ("field", "search"), [("products", products.ProductSearch), ("orders", orders.OrderSearch)]
 )
 def test_a_list_may_be_narrowed_as_over_rest(field, search):
-    asked = {to_camel_case(name) for name in set(search().fields) - PAGED} | {"first", "after"}
-    assert set(SCHEMA.query_type.fields[field].args) == asked
+    expected = {to_camel_case(name) for name in set(search().fields) - PAGING} | {"first", "after"}
+    assert set(SCHEMA.query_type.fields[field].args) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,17 +109,17 @@ def test_a_list_may_be_narrowed_as_over_rest(field, search):
     ],
 )
 def test_an_enum_has_the_words_of_the_shop(enum, words):
-    assert values(enum) == set(words)
+    assert get_enum_values(enum) == set(words)
 
 
-def every(kind):
-    """The codes of the shop's own words; a door may have words of its own."""
+def collect_codes(kind):
+    """Return the codes of all errors of the domain; a door may have further codes."""
     codes = {kind.code} if kind.__module__ == DomainError.__module__ else set()
-    return codes.union(*(every(each) for each in kind.__subclasses__()))
+    return codes.union(*(collect_codes(each) for each in kind.__subclasses__()))
 
 
 def test_every_door_has_a_word_for_every_refusal():
-    codes = every(DomainError) - {DomainError.code}
+    codes = collect_codes(DomainError) - {DomainError.code}
     assert (codes - set(STATUS_CODES), codes - set(PROBLEM_TYPES)) == (set(), set())
 
 
@@ -125,40 +127,41 @@ def test_nothing_is_left_unsaid_about_money_and_dates():
     assert all(SCHEMA.type_map[name].description for name in ("Money", "DateTime"))
 
 
-def test_members_are_told_what_each_may_begin(data, anonymous, customer, staff):
-    can = [set(data(who, "{ shop { can } }")["shop"]["can"]) for who in (anonymous, customer, staff)]
+def test_members_are_told_what_each_may_begin(fetch_data, anonymous, customer, staff):
+    can = [set(fetch_data(who, "{ shop { can } }")["shop"]["can"]) for who in (anonymous, customer, staff)]
     assert can == [{"register"}, {"register", "placeOrder"}, {"register", "placeOrder", "createProduct"}]
 
 
-def test_can_is_what_the_links_offer(data, customer, staff, product):
+def test_can_is_what_the_links_offer(fetch_data, customer, staff, product):
     id = product()
     links = [set(who.get(f"/api/v1/products/{id}").json["_links"]) for who in (customer, staff)]
     can = [
-        set(data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"]) for who in (customer, staff)
+        set(fetch_data(who, f"{{ product(id: {id}) {{ can }} }}")["product"]["can"])
+        for who in (customer, staff)
     ]
     assert can == [each & set(get_moves(RESOURCES[0].kind)) for each in links]
 
 
-# ---- What clients rely on
+# ---- Breaking changes
 
 
-def broken(before, after):
+def find_breaks(before, after):
     return [change.description for change in find_breaking_changes(build_schema(before), build_schema(after))]
 
 
 def test_a_change_that_breaks_clients_is_said_in_the_changelog():
     landed = (Path(__file__).parent / "landed.graphql").read_text()
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert [each for each in broken(landed, SDL) if each.rstrip(".") not in changelog] == []
+    assert [each for each in find_breaks(landed, SDL) if each.rstrip(".") not in changelog] == []
 
 
 def test_what_is_taken_away_is_noticed():
-    assert broken(SDL, SDL.replace("  inStock: Boolean\n", "")) == [
+    assert find_breaks(SDL, SDL.replace("  inStock: Boolean\n", "")) == [
         "Argument Query.products(inStock:) was removed."
     ]
 
 
-# ---- What a new kind of entity needs
+# ---- A new kind of entity
 
 REVIEW_TYPES = """
 type Review implements Node { id: ID! productId: ID! product: Product text: String! etag: String! can: [ReviewMove!]! }

@@ -1,4 +1,4 @@
-"""The queries that a reader brings along work as they were written."""
+"""The example queries of the original request work as they were written."""
 
 import pytest
 
@@ -34,20 +34,20 @@ def shop(customer, staff, product):
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_query_works_as_it_is_written(shop, data, staff, name):
-    assert all(data(staff, QUERIES[name]).values())
+def test_a_query_works_as_it_is_written(shop, fetch_data, staff, name):
+    assert all(fetch_data(staff, QUERIES[name]).values())
 
 
-def test_a_search_finds_what_costs_no_more(shop, data, anonymous):
-    found = data(anonymous, '{ searchProducts(query: "laptop", maxPrice: 1000) { name price } }')
+def test_a_search_finds_what_costs_no_more(shop, fetch_data, anonymous):
+    found = fetch_data(anonymous, '{ searchProducts(query: "laptop", maxPrice: 1000) { name price } }')
     assert found["searchProducts"] == [
         {"name": "Laptop", "price": 999.0},
         {"name": "Laptop bag", "price": 49.0},
     ]
 
 
-def test_what_is_not_mentioned_is_not_changed(shop, data, staff):
-    changed = data(staff, QUERIES["update"])["updateProduct"]
+def test_what_is_not_mentioned_is_not_changed(shop, fetch_data, staff):
+    changed = fetch_data(staff, QUERIES["update"])["updateProduct"]
     assert changed == {
         "product": {"id": "Product:1", "name": "Laptop", "price": 2299.99, "stock": 15},
         "ok": True,

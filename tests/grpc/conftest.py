@@ -1,4 +1,4 @@
-"""A shop, and a `shop grpc` beside it: whatever one process does, the other sees."""
+"""A shop in this process and a `shop grpc` in another, on the same database."""
 
 import pytest
 from flask import Flask
@@ -9,21 +9,21 @@ from tests.conftest import fresh_postgres, settings_for
 
 
 @pytest.fixture(scope="module")
-def kind():
-    """Where the databases differ, a module says so."""
+def database_kind():
+    """SQLite, unless a module overrides this fixture."""
     return "sqlite"
 
 
 @pytest.fixture(scope="module")
-def migrated(kind, request, tmp_path_factory):
-    if kind == "sqlite":
-        yield made(f"sqlite:///{tmp_path_factory.mktemp('grpc') / 'shop.db'}")
+def migrated_app(database_kind, request, tmp_path_factory):
+    if database_kind == "sqlite":
+        yield build_app(f"sqlite:///{tmp_path_factory.mktemp('grpc') / 'shop.db'}")
     else:
         with fresh_postgres(request.getfixturevalue("postgres")) as url:
-            yield made(url)
+            yield build_app(url)
 
 
-def made(url: str) -> Flask:
+def build_app(url: str) -> Flask:
     app = create_app(settings_for(url))
     with app.app_context():
         upgrade()
@@ -36,10 +36,10 @@ def lamp(product):
 
 
 @pytest.fixture
-def boss(staff):
+def staff_token(staff):
     return staff.tokens["access_token"]
 
 
 @pytest.fixture
-def ada(customer):
+def customer_token(customer):
     return customer.tokens["access_token"]

@@ -1,4 +1,4 @@
-"""The `shop` command with streams that last a second, and little patience with those who send nothing."""
+"""The `shop` command with streams that last a second, and short timeouts for callers that send nothing."""
 
 from shop.cli import main
 from shop.doors.grpc import calls

@@ -1,4 +1,4 @@
-"""Calls: what they take, what they answer, and how they refuse."""
+"""Calls: requests, responses and errors."""
 
 import subprocess
 import sys
@@ -9,74 +9,80 @@ from redis import Redis
 
 from shop.app import create_app
 from shop.doors.grpc import shop_pb2 as pb
-from tests.calls import Line, Refused, calling, money
 from tests.conftest import PASSWORD, settings_for
+from tests.grpc_client import CallError, GrpcClient, build_money, serving_grpc
 
 BUF = Path(sys.executable).with_name("buf")
 
 
-def refusal(line, name, token="", **words):
-    with pytest.raises(Refused) as caught:
-        line.call(name, token, **words)
+def catch_refusal(grpc_client, name, token="", **words):
+    with pytest.raises(CallError) as caught:
+        grpc_client.call(name, token, **words)
     return caught.value
 
 
 class TestMoney:
     @pytest.mark.parametrize("text", ["0.01", "0", "999999999.99"])
-    def test_is_exact(self, line, boss, lamp, text):
-        changed = line.call("UpdateProduct", boss, id=lamp, price=money(text))
-        assert changed.product.price == money(text)
+    def test_is_exact(self, grpc_client, staff_token, lamp, text):
+        changed = grpc_client.call("UpdateProduct", staff_token, id=lamp, price=build_money(text))
+        assert changed.product.price == build_money(text)
 
     @pytest.mark.parametrize(
         "price",
         [
-            money("1.001"), money("1", "EUR"), money("1", ""), money("-1"), money("1000000000"),
+            build_money("1.001"), build_money("1", "EUR"), build_money("1", ""), build_money("-1"), build_money("1000000000"),
             {"currency_code": "USD", "units": 1, "nanos": -1}, {"currency_code": "USD", "units": -1, "nanos": 1},
             {"currency_code": "USD", "nanos": 1_000_000_000}, {"currency_code": "USD", "units": 2**63 - 1},
             {"currency_code": "USD", "units": -(2**63), "nanos": -999_999_999},
         ],
     )  # fmt: skip
-    def test_that_is_none_is_refused_by_name(self, line, boss, lamp, price):
-        refused = refusal(line, "UpdateProduct", boss, id=lamp, price=price)
+    def test_that_is_none_is_refused_by_name(self, grpc_client, staff_token, lamp, price):
+        refused = catch_refusal(grpc_client, "UpdateProduct", staff_token, id=lamp, price=price)
         assert (refused.code, set(refused.fields)) == ("INVALID_ARGUMENT", {"price"})
 
-    def test_narrows_a_search(self, line, lamp, product):
+    def test_narrows_a_search(self, grpc_client, lamp, product):
         product("Desk", price=24900)
-        found = line.call("ListProducts", max_price=money("89.50"))
+        found = grpc_client.call("ListProducts", max_price=build_money("89.50"))
         assert [each.name for each in found.products] == ["Lamp"]
 
 
 class TestAMask:
-    def test_names_what_is_changed(self, line, boss, lamp):
+    def test_names_what_is_changed(self, grpc_client, staff_token, lamp):
         words = {"name": "Desk lamp", "stock": 9, "update_mask": {"paths": ["stock"]}}
-        changed = line.call("UpdateProduct", boss, id=lamp, **words).product
+        changed = grpc_client.call("UpdateProduct", staff_token, id=lamp, **words).product
         assert (changed.name, changed.stock) == ("Lamp", 9)
 
-    def test_empties_what_it_names_and_nobody_sends(self, line, boss, lamp):
-        line.call("UpdateProduct", boss, id=lamp, description="Brass.")
-        changed = line.call("UpdateProduct", boss, id=lamp, update_mask={"paths": ["description"]})
+    def test_empties_what_it_names_and_nobody_sends(self, grpc_client, staff_token, lamp):
+        grpc_client.call("UpdateProduct", staff_token, id=lamp, description="Brass.")
+        changed = grpc_client.call(
+            "UpdateProduct", staff_token, id=lamp, update_mask={"paths": ["description"]}
+        )
         assert changed.product.description == ""
 
-    def test_is_not_needed_where_what_is_sent_is_meant(self, line, boss, lamp):
-        changed = line.call("UpdateProduct", boss, id=lamp, stock=0).product
+    def test_is_not_needed_where_what_is_sent_is_meant(self, grpc_client, staff_token, lamp):
+        changed = grpc_client.call("UpdateProduct", staff_token, id=lamp, stock=0).product
         assert (changed.name, changed.stock) == ("Lamp", 0)
 
-    def test_of_all_asks_for_all(self, line, boss, lamp):
-        refused = refusal(line, "UpdateProduct", boss, id=lamp, stock=1, update_mask={"paths": ["*"]})
+    def test_of_all_asks_for_all(self, grpc_client, staff_token, lamp):
+        refused = catch_refusal(
+            grpc_client, "UpdateProduct", staff_token, id=lamp, stock=1, update_mask={"paths": ["*"]}
+        )
         assert set(refused.fields) == {"name", "price"}
 
-    def test_that_names_what_cannot_be_changed_is_refused(self, line, boss, lamp):
-        refused = refusal(line, "UpdateProduct", boss, id=lamp, update_mask={"paths": ["id"]})
+    def test_that_names_what_cannot_be_changed_is_refused(self, grpc_client, staff_token, lamp):
+        refused = catch_refusal(
+            grpc_client, "UpdateProduct", staff_token, id=lamp, update_mask={"paths": ["id"]}
+        )
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", ["update_mask"])
 
 
 class TestPages:
-    def test_lead_from_one_to_the_next(self, line, product):
+    def test_lead_from_one_to_the_next(self, grpc_client, product):
         for number in range(5):
             product(f"Lamp {number}")
         names, token = [], ""
         while True:
-            page = line.call(
+            page = grpc_client.call(
                 "ListProducts",
                 page_size=2,
                 page_token=token,
@@ -89,104 +95,113 @@ class TestPages:
         assert names == [f"Lamp {number}" for number in reversed(range(5))]
 
     @pytest.mark.parametrize("token", ["x", "~x", "~" + "A" * 1000, "7"])
-    def test_begin_with_no_token_that_was_not_given_out(self, line, token):
-        refused = refusal(line, "ListProducts", page_token=token)
+    def test_begin_with_no_token_that_was_not_given_out(self, grpc_client, token):
+        refused = catch_refusal(grpc_client, "ListProducts", page_token=token)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", ["page_token"])
 
     @pytest.mark.parametrize("size", [-1, 101, 2**31 - 1])
-    def test_have_a_size(self, line, size):
-        assert refusal(line, "ListProducts", page_size=size).fields == ["page_size"]
+    def test_have_a_size(self, grpc_client, size):
+        assert catch_refusal(grpc_client, "ListProducts", page_size=size).fields == ["page_size"]
 
-    def test_of_orders_are_ones_own(self, line, ada, lamp, person):
-        line.call("BuyProduct", ada, id=lamp, quantity=1)
-        seen = line.call("ListOrders", person("eva").tokens["access_token"])
+    def test_of_orders_are_ones_own(self, grpc_client, customer_token, lamp, person):
+        grpc_client.call("BuyProduct", customer_token, id=lamp, quantity=1)
+        seen = grpc_client.call("ListOrders", person("eva").tokens["access_token"])
         assert (len(seen.orders), seen.total_size) == (0, 0)
 
     @pytest.mark.parametrize(("name", "words", "field"), [
         ("ListProducts", {"sort": 99}, "sort"), ("ListOrders", {"status": 99}, "status"),
     ])  # fmt: skip
-    def test_know_no_number_that_means_nothing(self, line, boss, name, words, field):
-        assert refusal(line, name, boss, **words).fields == [field]
+    def test_know_no_number_that_means_nothing(self, grpc_client, staff_token, name, words, field):
+        assert catch_refusal(grpc_client, name, staff_token, **words).fields == [field]
 
 
 class TestARefusal:
-    def test_names_each_field_by_its_path(self, line, ada, lamp):
+    def test_names_each_field_by_its_path(self, grpc_client, customer_token, lamp):
         items = [{"product_id": lamp, "quantity": 1}, {"product_id": 0, "quantity": 0}]
-        assert refusal(line, "PlaceOrder", ada, items=items).fields == [
+        assert catch_refusal(grpc_client, "PlaceOrder", customer_token, items=items).fields == [
             "items[1].product_id",
             "items[1].quantity",
         ]
 
-    def test_names_what_is_not_there(self, line):
-        info = refusal(line, "GetProduct", id=99).details["ResourceInfo"]
+    def test_names_what_is_not_there(self, grpc_client):
+        info = catch_refusal(grpc_client, "GetProduct", id=99).details["ResourceInfo"]
         assert (info.resource_type, info.resource_name) == ("Product", "99")
 
-    def test_names_what_is_short(self, line, ada, lamp):
+    def test_names_what_is_short(self, grpc_client, customer_token, lamp):
         short = (
-            refusal(line, "BuyProduct", ada, id=lamp, quantity=6).details["PreconditionFailure"].violations[0]
+            catch_refusal(grpc_client, "BuyProduct", customer_token, id=lamp, quantity=6)
+            .details["PreconditionFailure"]
+            .violations[0]
         )
         assert (short.subject, short.description) == (f"Product/{lamp}", "5 are left of 6.")
 
-    def test_of_a_stale_etag_tells_the_present_one(self, line, boss, lamp):
-        refused = refusal(line, "RestockProduct", boss, id=lamp, amount=1, etag="1-99")
+    def test_of_a_stale_etag_tells_the_present_one(self, grpc_client, staff_token, lamp):
+        refused = catch_refusal(grpc_client, "RestockProduct", staff_token, id=lamp, amount=1, etag="1-99")
         assert (refused.code, refused.details["ErrorInfo"].metadata["etag"]) == ("ABORTED", f"{lamp}-1")
 
-    def test_of_a_name_that_is_taken_says_so(self, line, customer):
+    def test_of_a_name_that_is_taken_says_so(self, grpc_client, customer):
         words = {"username": "ADA", "email": "e@shop.example", "password": "correct horse"}
-        assert refusal(line, "RegisterUser", **words).code == "ALREADY_EXISTS"
+        assert catch_refusal(grpc_client, "RegisterUser", **words).code == "ALREADY_EXISTS"
 
     @pytest.mark.parametrize("token", ["junk", "a.b.c", "x" * 5000])
-    def test_of_a_hostile_token_is_one_word(self, line, token):
-        assert refusal(line, "GetProduct", token, id=1).code == "UNAUTHENTICATED"
+    def test_of_a_hostile_token_is_one_word(self, grpc_client, token):
+        assert catch_refusal(grpc_client, "GetProduct", token, id=1).code == "UNAUTHENTICATED"
 
-    def test_can_be_found_again_in_the_log(self, line):
-        assert len(refusal(line, "GetProduct", id=99).trailers["x-request-id"]) == 16
+    def test_can_be_found_again_in_the_log(self, grpc_client):
+        assert len(catch_refusal(grpc_client, "GetProduct", id=99).trailers["x-request-id"]) == 16
 
 
 class TestComingAndGoing:
-    def test_a_token_is_good_until_it_is_given_back(self, line, customer):
-        pair = line.call("Login", username="ada", password=PASSWORD)
-        line.call("Logout", pair.access_token)
-        assert refusal(line, "GetUser", pair.access_token).code == "UNAUTHENTICATED"
+    def test_a_token_is_good_until_it_is_given_back(self, grpc_client, customer):
+        pair = grpc_client.call("Login", username="ada", password=PASSWORD)
+        grpc_client.call("Logout", pair.access_token)
+        assert catch_refusal(grpc_client, "GetUser", pair.access_token).code == "UNAUTHENTICATED"
 
-    def test_a_refresh_token_is_good_once(self, line, customer):
-        pair = line.call("Login", username="ada", password=PASSWORD)
-        line.call("Refresh", refresh_token=pair.refresh_token)
-        assert refusal(line, "Refresh", refresh_token=pair.refresh_token).code == "UNAUTHENTICATED"
+    def test_a_refresh_token_is_good_once(self, grpc_client, customer):
+        pair = grpc_client.call("Login", username="ada", password=PASSWORD)
+        grpc_client.call("Refresh", refresh_token=pair.refresh_token)
+        assert (
+            catch_refusal(grpc_client, "Refresh", refresh_token=pair.refresh_token).code == "UNAUTHENTICATED"
+        )
 
-    def test_a_stale_token_keeps_nobody_from_logging_in(self, line, customer):
-        old = line.call("Login", username="ada", password=PASSWORD).access_token
-        line.call("Logout", old)
+    def test_a_stale_token_keeps_nobody_from_logging_in(self, grpc_client, customer):
+        old = grpc_client.call("Login", username="ada", password=PASSWORD).access_token
+        grpc_client.call("Logout", old)
         logged_in = [
-            line.call("Login", each, username="ada", password=PASSWORD).user_id for each in (old, "junk")
+            grpc_client.call("Login", each, username="ada", password=PASSWORD).user_id
+            for each in (old, "junk")
         ]
         assert logged_in == [customer.id] * 2
 
-    def test_who_does_not_say_whom_sees_himself(self, line, ada, customer):
-        assert line.call("GetUser", ada).user.username == "ada"
+    def test_who_does_not_say_whom_sees_himself(self, grpc_client, customer_token, customer):
+        assert grpc_client.call("GetUser", customer_token).user.username == "ada"
 
 
-def test_a_repeated_call_says_that_it_was(line, ada, lamp):
+def test_a_repeated_call_says_that_it_was(grpc_client, customer_token, lamp):
     words = pb.BuyProductRequest(id=lamp, quantity=1, request_id="once")
-    line.send("BuyProduct", words, ada)
-    _, again = line.method("BuyProduct").with_call(
-        words, timeout=5, metadata=(("authorization", f"Bearer {ada}"),)
+    grpc_client.send("BuyProduct", words, customer_token)
+    _, again = grpc_client.method("BuyProduct").with_call(
+        words, timeout=5, metadata=(("authorization", f"Bearer {customer_token}"),)
     )
     assert ("idempotency-replayed", "true") in again.trailing_metadata()
 
 
-def test_a_repeated_deletion_gets_the_answer_of_the_first_time(line, boss, lamp):
+def test_a_repeated_deletion_gets_the_answer_of_the_first_time(grpc_client, staff_token, lamp):
     words = pb.DeleteProductRequest(id=lamp, request_id="once")
-    assert [line.send("DeleteProduct", words, boss) for _ in range(2)] == [pb.DeleteProductResponse()] * 2
+    assert [grpc_client.send("DeleteProduct", words, staff_token) for _ in range(2)] == [
+        pb.DeleteProductResponse()
+    ] * 2
 
 
-def test_where_a_version_must_be_named_a_call_without_one_is_refused_by_name(app, boss, lamp):
+def test_where_a_version_must_be_named_a_call_without_one_is_refused_by_name(app, staff_token, lamp):
     url = app.extensions["shop"].settings.database_url
-    with calling(url, SHOP_REQUIRE_IF_MATCH="on") as shop:
-        line = Line(shop.port)
-        refused = refusal(line, "RestockProduct", boss, id=lamp, amount=1, request_id="once")
-        named = line.call(
-            "RestockProduct", boss, id=lamp, amount=1, request_id="once", etag=f'"{lamp}-1"'
+    with serving_grpc(url, SHOP_REQUIRE_IF_MATCH="on") as shop:
+        grpc_client = GrpcClient(shop.port)
+        refused = catch_refusal(
+            grpc_client, "RestockProduct", staff_token, id=lamp, amount=1, request_id="once"
+        )
+        named = grpc_client.call(
+            "RestockProduct", staff_token, id=lamp, amount=1, request_id="once", etag=f'"{lamp}-1"'
         ).product
     assert (refused.code, refused.reason, refused.fields, named.stock) == (
         "INVALID_ARGUMENT", "PRECONDITION_REQUIRED", ["etag"], 6,
@@ -194,12 +209,12 @@ def test_where_a_version_must_be_named_a_call_without_one_is_refused_by_name(app
 
 
 def test_a_limit_is_shared_and_says_when_to_come_back(app):
-    with calling(
+    with serving_grpc(
         app.extensions["shop"].settings.database_url, SHOP_RATE_LIMIT="2/hour", SHOP_GRPC_REFLECTION="off"
     ) as shop:
-        line = Line(shop.port)
-        answers = [refusal(line, "GetProduct", id=99) for _ in range(3)]
-        listed = curl(shop.port, "--list-methods")
+        grpc_client = GrpcClient(shop.port)
+        answers = [catch_refusal(grpc_client, "GetProduct", id=99) for _ in range(3)]
+        listed = run_buf_curl(shop.port, "--list-methods")
     delay = answers[2].details["RetryInfo"].retry_delay.seconds
     assert ([each.code for each in answers], 0 < delay <= 3600, "ProductService" in listed) == (
         ["NOT_FOUND", "NOT_FOUND", "RESOURCE_EXHAUSTED"], True, False,
@@ -212,33 +227,33 @@ def test_a_limit_is_shared_with_the_front_door_where_redis_counts(app, person, r
     ada = person("ada", at=create_app(settings_for(app.extensions["shop"].settings.database_url, **limits)))
     over_rest = [ada.get("/api/v1/products/99").status_code for _ in range(2)]
     given = {"SHOP_REDIS_URL": redis, "SHOP_RATE_LIMIT": "3/day"}
-    with calling(app.extensions["shop"].settings.database_url, **given) as shop:
-        token, line = ada.tokens["access_token"], Line(shop.port)
-        over_grpc = [refusal(line, "GetProduct", token, id=99).code for _ in range(2)]
+    with serving_grpc(app.extensions["shop"].settings.database_url, **given) as shop:
+        token, grpc_client = ada.tokens["access_token"], GrpcClient(shop.port)
+        over_grpc = [catch_refusal(grpc_client, "GetProduct", token, id=99).code for _ in range(2)]
     assert (over_rest, over_grpc) == ([404, 404], ["NOT_FOUND", "RESOURCE_EXHAUSTED"])
 
 
-def curl(port, *words):
+def run_buf_curl(port, *words):
     command = [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge", *words]
     return subprocess.run([*command, f"http://127.0.0.1:{port}"] if len(words) == 1 else command,
                           capture_output=True, text=True, timeout=30).stdout  # fmt: skip
 
 
-def test_the_services_tell_what_they_are(line):
-    assert "shop.v1.OrderService/PlaceOrder" in curl(line.port, "--list-methods")
+def test_the_services_tell_what_they_are(grpc_client):
+    assert "shop.v1.OrderService/PlaceOrder" in run_buf_curl(grpc_client.port, "--list-methods")
 
 
-def test_the_door_says_that_it_is_healthy(line):
-    place = f"http://127.0.0.1:{line.port}/grpc.health.v1.Health/Check"
-    assert "SERVING" in curl(line.port, "-d", '{"service": "shop.v1.ProductService"}', place)
+def test_the_door_says_that_it_is_healthy(grpc_client):
+    place = f"http://127.0.0.1:{grpc_client.port}/grpc.health.v1.Health/Check"
+    assert "SERVING" in run_buf_curl(grpc_client.port, "-d", '{"service": "shop.v1.ProductService"}', place)
 
 
-def test_what_is_wrong_beyond_the_first_is_said_to_be_there(line, ada):
-    with pytest.raises(Refused, match="There are more errors than these 20"):
-        line.call("PlaceOrder", ada, items=[{"product_id": 0, "quantity": 0}] * 100)
+def test_what_is_wrong_beyond_the_first_is_said_to_be_there(grpc_client, customer_token):
+    with pytest.raises(CallError, match="There are more errors than these 20"):
+        grpc_client.call("PlaceOrder", customer_token, items=[{"product_id": 0, "quantity": 0}] * 100)
 
 
-def test_too_many_lines_are_refused_without_a_look_at_each(line, ada):
-    with pytest.raises(Refused) as caught:
-        line.call("PlaceOrder", ada, items=[{"product_id": 0, "quantity": 0}] * 20_000)
+def test_too_many_lines_are_refused_without_a_look_at_each(grpc_client, customer_token):
+    with pytest.raises(CallError) as caught:
+        grpc_client.call("PlaceOrder", customer_token, items=[{"product_id": 0, "quantity": 0}] * 20_000)
     assert caught.value.fields == ["items"]

@@ -1,4 +1,4 @@
-"""What the .proto says is what the shop does, and what is made from it is up to date."""
+"""The .proto matches the declarations of the shop, and the generated code is up to date."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from shop.doors.grpc.methods import UNARY_METHODS, build_unary_methods, get_meth
 from shop.doors.resources import RESOURCES, find_resource
 from shop.doors.rest.orders import ItemRepresentation, StepRepresentation
 from shop.model.moves import get_moves
-from tests.calls import METHODS
+from tests.grpc_client import METHODS
 from tests.reviews import reviews
 
 HERE = Path(__file__).parent
@@ -29,8 +29,8 @@ DOCUMENTS = {
     **{getattr(pb, each.kind.__name__): each.representation for each in RESOURCES},
     pb.OrderItem: ItemRepresentation, pb.OrderStep: StepRepresentation,
 }  # fmt: skip
-# What REST shows and this door leaves out, and why.
-ELSEWHERE = {
+# The fields of REST that this door leaves out, and why.
+REST_ONLY = {
     "_links": "`can` says what may be done",
     "_templates": "the .proto says what each call takes",
     "_embedded": "ListOrders has the orders of a user",
@@ -41,7 +41,7 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def generate():
-    """The module that makes messages from the .proto."""
+    """The module that generates code from the .proto."""
     sys.path.insert(0, str(ROOT / "proto"))
     try:
         import generate
@@ -53,31 +53,31 @@ def generate():
 
 @pytest.fixture(scope="module")
 def image(generate, tmp_path_factory):
-    made = tmp_path_factory.mktemp("image") / "now.binpb"
-    generate.image(made)
-    return made
+    path = tmp_path_factory.mktemp("image") / "now.binpb"
+    generate.image(path)
+    return path
 
 
-def buf(*words):
-    ran = subprocess.run(
+def run_buf(*words):
+    result = subprocess.run(
         [Path(sys.executable).with_name("buf"), *words], capture_output=True, text=True, timeout=60
     )
-    return ran.stdout + ran.stderr
+    return result.stdout + result.stderr
 
 
 def test_buf_finds_nothing_to_better(image):
-    assert buf("lint", image, "--path", "shop/v1", "--config", json.dumps(LINT)) == ""
+    assert run_buf("lint", image, "--path", "shop/v1", "--config", json.dumps(LINT)) == ""
 
 
 def test_the_proto_is_formatted():
-    assert buf("format", "-d", ROOT / "proto") == ""
+    assert run_buf("format", "-d", ROOT / "proto") == ""
 
 
 def test_nothing_breaks_the_clients_of_what_has_landed(generate, image, tmp_path, monkeypatch):
     """At a release: cp proto/shop/v1/shop.proto tests/grpc/landed/shop/v1/."""
     monkeypatch.setattr(generate, "HERE", HERE / "landed")
     generate.image(landed := tmp_path / "landed.binpb")
-    assert buf("breaking", image, "--against", landed, "--path", "shop/v1") == ""
+    assert run_buf("breaking", image, "--against", landed, "--path", "shop/v1") == ""
 
 
 @pytest.mark.parametrize("name", ["shop_pb2.py", "shop_pb2.pyi"])
@@ -106,13 +106,13 @@ def test_a_call_without_a_kind_is_noticed_at_the_start():
 def test_every_move_is_a_call_that_takes_what_the_move_takes(resource, move):
     own = set() if move.is_creation else {"id", "etag"}
     own |= {"update_mask"} if move.name == "update" else set()
-    asked = {each.name for each in METHODS[get_method_name(resource, move)].input_type.fields}
-    assert asked == {*move.takes().fields, *own, "request_id"}
+    fields = {each.name for each in METHODS[get_method_name(resource, move)].input_type.fields}
+    assert fields == {*move.takes().fields, *own, "request_id"}
 
 
 @pytest.mark.parametrize("message", DOCUMENTS, ids=lambda message: message.DESCRIPTOR.name)
 def test_every_field_that_rest_shows_is_here_or_left_out_on_purpose(message):
-    shown = set(DOCUMENTS[message]().fields) - set(ELSEWHERE)
+    shown = set(DOCUMENTS[message]().fields) - set(REST_ONLY)
     assert shown - {each.name for each in message.DESCRIPTOR.fields} == set()
 
 

@@ -1,4 +1,4 @@
-"""Journeys of clients that know one URL and the words of the profile."""
+"""Journeys of clients that know only one URL and the link relations of the profile."""
 
 import pytest
 
@@ -12,23 +12,23 @@ def shop(first_url):
         yield client
 
 
-def amount(money):
-    """An amount, as either version says it."""
+def read_amount(money):
+    """Return an amount of either version as a float."""
     return float(money["amount"]) if isinstance(money, dict) else money
 
 
-def called(resource, name):
+def find_item(resource, name):
     return next(each for each in resource.items() if each.data.get("name", each.data.get("username")) == name)
 
 
-def rels(resource):
+def get_rels(resource):
     return set(resource.links)
 
 
 def test_a_stranger_finds_a_product_by_searching(shop, product):
     product("Walnut desk"), product("Brass lamp", price=8900)
     (found,) = shop.home().follow("search", q="lamp").items()
-    assert amount(found.follow("self")["price"]) == 89.0
+    assert read_amount(found.follow("self")["price"]) == 89.0
 
 
 def test_a_stranger_pages_through_everything(shop, product):
@@ -46,9 +46,13 @@ def test_a_stranger_searches_by_the_form(shop, product):
 
 def test_a_newcomer_registers_logs_in_and_logs_out(shop):
     shop.home().submit("register", username="eve", email="eve@shop.example", password=PASSWORD)
-    inside = rels(shop.login("eve", PASSWORD))
+    inside = get_rels(shop.login("eve", PASSWORD))
     shop.logout()
-    assert ({"me", "logout"} <= inside, "create" in inside, "me" in rels(shop.home())) == (True, False, False)
+    assert ({"me", "logout"} <= inside, "create" in inside, "me" in get_rels(shop.home())) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_a_customer_changes_and_deletes_the_account(shop, customer):
@@ -59,16 +63,19 @@ def test_a_customer_changes_and_deletes_the_account(shop, customer):
 def test_staff_create_change_restock_and_retire_a_product(shop, staff):
     stool = shop.login("grace", PASSWORD).submit("create", name="Pine stool", price="39")
     stool = stool.submit("update", price="35.5").submit("restock", amount=6)
-    state = amount(stool["price"]), stool["stock"]
+    state = read_amount(stool["price"]), stool["stock"]
     stool.submit("delete")
     assert (state, shop.home().follow("products")["total"]) == ((35.5, 6), 0)
 
 
 def test_staff_disable_an_account_and_enable_it_again(shop, staff, customer):
-    account = called(shop.login("grace", PASSWORD).follow("users"), "ada")
+    account = find_item(shop.login("grace", PASSWORD).follow("users"), "ada")
     disabled = account.submit("disable")
     enabled = disabled.submit("enable")
-    assert [rels(each) & {"disable", "enable"} for each in (disabled, enabled)] == [{"enable"}, {"disable"}]
+    assert [get_rels(each) & {"disable", "enable"} for each in (disabled, enabled)] == [
+        {"enable"},
+        {"disable"},
+    ]
 
 
 def test_a_refusal_leads_to_the_login(shop, customer):
@@ -80,7 +87,7 @@ def test_a_refusal_leads_to_the_login(shop, customer):
 
 
 def test_a_stale_edit_leads_to_what_is_there_now(shop, staff, desk):
-    seen = called(shop.login("grace", PASSWORD).follow("products"), "Walnut desk")
+    seen = find_item(shop.login("grace", PASSWORD).follow("products"), "Walnut desk")
     seen.submit("update", stock=1)
     with pytest.raises(Problem) as stale:
         seen.submit("update", stock=2)
@@ -89,7 +96,7 @@ def test_a_stale_edit_leads_to_what_is_there_now(shop, staff, desk):
 
 def test_a_refused_form_is_corrected(shop, customer, product):
     product(stock=2)
-    desk = called(shop.login("ada", PASSWORD).follow("products"), "Walnut desk")
+    desk = find_item(shop.login("ada", PASSWORD).follow("products"), "Walnut desk")
     with pytest.raises(Problem) as short:
         desk.submit("buy", quantity=3)
     assert short.value.submit("buy")["items"][0]["quantity"] == 2

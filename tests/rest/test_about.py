@@ -1,4 +1,4 @@
-"""What stands beside the API: the profile, the catalogue of APIs, one public URL, the end of a version."""
+"""The profile, the API catalogue, the public URL, the sunset of a version, and minimal responses."""
 
 import json
 import re
@@ -79,7 +79,11 @@ class TestTheCatalogueOfApis:
     def test_leads_from_the_bare_origin_to_everything(self, anonymous):
         linkset = anonymous.get(self.URL).json["linkset"]
         places = [
-            to["href"] for each in linkset for rel, to_all in each.items() if rel != "anchor" for to in to_all
+            target["href"]
+            for each in linkset
+            for rel, targets in each.items()
+            if rel != "anchor"
+            for target in targets
         ]
         assert [anonymous.get(place).status_code for place in places] == [200] * len(places)
 
@@ -139,16 +143,16 @@ LINK = re.compile(r'<([!-;=?-~]*)>; rel="([a-z-]+)"(?:; type="[a-z/]+")?(?:, |$)
 
 
 def parse_links(headers):
-    """The relation and target of every link (RFC 8288); an assertion where a header is anything else."""
+    """Return the relation and target of every link (RFC 8288); fail if a header is malformed."""
     text = ", ".join(headers)
-    found = list(LINK.finditer(text))
-    assert "".join(each[0] for each in found) == text
-    return [(each[2], each[1]) for each in found]
+    matches = list(LINK.finditer(text))
+    assert "".join(each[0] for each in matches) == text
+    return [(each[2], each[1]) for each in matches]
 
 
 @pytest.fixture(scope="module")
-def ending(shops):
-    """A client of a shop whose v1 ends."""
+def sunset_client(shops):
+    """A client of a shop whose v1 has a sunset date."""
     return shops(v1_sunset="2027-12-31").test_client()
 
 
@@ -189,9 +193,9 @@ class TestTheEndOfV1:
 @example(prefix="/api/v1/", rest="a\r\nSet-Cookie: a=b")
 @example(prefix="/api/v1/", rest="\u20ac\u0661")
 @example(prefix="/api/", rest="v1x/products")
-def test_the_end_of_v1_links_to_three_places_whatever_the_path(ending, migrated, prefix, rest):
+def test_the_end_of_v1_links_to_three_places_whatever_the_path(sunset_client, migrated_app, prefix, rest):
     path = prefix + quote(rest, safe="")
-    answer = ending.get(path)
+    answer = sunset_client.get(path)
     links = parse_links(answer.headers.getlist("Link"))
     assert answer.status_code < 500
     assert [rel for rel, _ in links if rel in RELATIONS] == RELATIONS

@@ -1,4 +1,4 @@
-"""Tags, conditional requests and preconditions at the REST door."""
+"""ETags, conditional requests and preconditions of REST."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 
 
-def tag(answer):
+def get_tag(answer):
     return answer.headers["ETag"]
 
 
@@ -17,33 +17,33 @@ class TestReading:
 
     @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
     def test_what_is_known_is_not_sent_again(self, anonymous, desk, form):
-        known = tag(anonymous.get(desk))
-        answer = anonymous.get(desk, headers={"If-None-Match": form.format(known)})
+        tag = get_tag(anonymous.get(desk))
+        answer = anonymous.get(desk, headers={"If-None-Match": form.format(tag)})
         assert (answer.status_code, answer.data) == (304, b"")
 
     def test_a_304_has_the_headers_of_the_200(self, anonymous, desk):
         first = anonymous.get(desk)
-        again = anonymous.get(desk, headers={"If-None-Match": tag(first)})
+        again = anonymous.get(desk, headers={"If-None-Match": get_tag(first)})
         names = ("ETag", "Vary", "Cache-Control")
         assert [again.headers[name] for name in names] == [first.headers[name] for name in names]
 
     def test_a_304_has_no_content_type(self, anonymous, desk):
-        again = anonymous.get(desk, headers={"If-None-Match": tag(anonymous.get(desk))})
+        again = anonymous.get(desk, headers={"If-None-Match": get_tag(anonymous.get(desk))})
         assert "Content-Type" not in again.headers
 
     def test_a_tag_changes_with_the_state(self, anonymous, staff, desk):
-        before = tag(anonymous.get(desk))
+        before = get_tag(anonymous.get(desk))
         staff.post(f"{desk}/restock", {"amount": 1})
-        assert tag(anonymous.get(desk)) != before
+        assert get_tag(anonymous.get(desk)) != before
 
     def test_a_tag_changes_with_what_is_offered(self, customer, staff, desk):
-        before = tag(customer.get(desk))
+        before = get_tag(customer.get(desk))
         staff.post(f"/api/v1/users/{customer.id}/promote")
         assert customer.get(desk, headers={"If-None-Match": before}).status_code == 200
 
     def test_a_tag_differs_with_the_media_type(self, anonymous, desk):
         plain = anonymous.get(desk, headers={"Accept": "application/json"})
-        assert tag(plain) != tag(anonymous.get(desk))
+        assert get_tag(plain) != get_tag(anonymous.get(desk))
 
     def test_strangers_may_share_the_catalogue_in_caches(self, variant, desk):
         answer = variant(cache_seconds="60").test_client().get(desk)
@@ -63,9 +63,9 @@ class TestReading:
     @pytest.mark.v1
     def test_head_says_what_get_would(self, anonymous, desk):
         get, head = anonymous.get(desk), anonymous.call("HEAD", desk)
-        told = ("ETag", "Content-Type", "Cache-Control", "Vary", "Content-Length")
-        assert ([head.headers[name] for name in told], head.data) == (
-            [get.headers[name] for name in told],
+        names = ("ETag", "Content-Type", "Cache-Control", "Vary", "Content-Length")
+        assert ([head.headers[name] for name in names], head.data) == (
+            [get.headers[name] for name in names],
             b"",
         )
 
@@ -73,10 +73,10 @@ class TestReading:
 class TestWriting:
     def test_the_present_tag_lets_a_change_pass(self, staff, desk):
         shown = staff.get(desk)
-        assert staff.patch(desk, {"stock": 1}, headers={"If-Match": tag(shown)}).status_code == 200
+        assert staff.patch(desk, {"stock": 1}, headers={"If-Match": get_tag(shown)}).status_code == 200
 
     def test_a_tag_of_any_representation_names_the_version(self, staff, anonymous, desk):
-        seen = tag(anonymous.get(desk, headers={"Accept": "application/json"}))
+        seen = get_tag(anonymous.get(desk, headers={"Accept": "application/json"}))
         assert staff.patch(desk, {"stock": 1}, headers={"If-Match": seen}).status_code == 200
 
     @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ class TestWriting:
         assert answer.status_code == 200
 
 
-def at_once(count, act):
+def run_at_once(count, act):
     results, barrier = [], threading.Barrier(count)
 
     def run(number):
@@ -158,16 +158,16 @@ def test_of_twenty_who_put_with_one_tag_exactly_one_wins(staff, desk):
         body = {"name": f"Desk {number}", "price": 1}
         return staff.put(desk, body, headers={"If-Match": '"1-1"'}).status_code
 
-    assert sorted(at_once(20, put)) == [200] + [412] * 19
+    assert sorted(run_at_once(20, put)) == [200] + [412] * 19
 
 
 def test_twenty_who_restock_at_once_all_count(staff, desk):
-    at_once(20, lambda _: staff.post(f"{desk}/restock", {"amount": 5}))
+    run_at_once(20, lambda _: staff.post(f"{desk}/restock", {"amount": 5}))
     assert staff.get(desk).json["stock"] == 12 + 100
 
 
 def test_of_twenty_who_take_the_last_twelve_none_takes_more(staff, desk):
-    statuses = at_once(20, lambda _: staff.post(f"{desk}/restock", {"amount": -1}).status_code)
+    statuses = run_at_once(20, lambda _: staff.post(f"{desk}/restock", {"amount": -1}).status_code)
     assert (sorted(statuses), staff.get(desk).json["stock"]) == ([200] * 12 + [409] * 8, 0)
 
 
@@ -175,7 +175,7 @@ def test_of_twenty_who_register_one_name_one_gets_it(anonymous):
     def register(number):
         body = {"username": "eve", "email": f"eve{number}@shop.example", "password": "correct horse"}
         while (status := anonymous.post("/api/v1/users", body).status_code) == 503:
-            time.sleep(0.1)  # so many passwords at once are too many for a slow machine
+            time.sleep(0.1)  # a slow machine refuses to hash this many passwords at once
         return status
 
-    assert sorted(at_once(20, register)) == [201] + [409] * 19
+    assert sorted(run_at_once(20, register)) == [201] + [409] * 19

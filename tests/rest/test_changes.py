@@ -1,4 +1,4 @@
-"""The feed of changes over REST: a cursor, a page, a wait."""
+"""The feed of changes over REST: cursors, pages and long polling."""
 
 import threading
 import time
@@ -18,61 +18,61 @@ CHANGES, PRODUCTS = "/api/v1/changes", "/api/v1/products"
 LAMP = {"name": "Lamp", "price": 5, "stock": 3}
 
 
-def items(answer):
+def get_items(answer):
     return answer.json["_embedded"]["item"]
 
 
-def way(answer, rel):
+def get_href(answer, rel):
     return answer.json["_links"][rel]["href"]
 
 
 @pytest.fixture
 def lamp(staff):
-    return way(staff.post(PRODUCTS, LAMP), "self")
+    return get_href(staff.post(PRODUCTS, LAMP), "self")
 
 
 @pytest.fixture
-def now_on(anonymous, lamp):
-    """The way on from a lamp that is there."""
-    return way(anonymous.get(CHANGES), "next")
+def next_url(anonymous, lamp):
+    """The URL of the changes after a lamp was added."""
+    return get_href(anonymous.get(CHANGES), "next")
 
 
 class TestAPage:
     def test_says_what_happened_and_how_it_was_then(self, anonymous, staff, lamp):
         staff.patch(lamp, {"price": 7.5})
-        found = items(anonymous.get(f"{CHANGES}?after=1"))[0]
+        found = get_items(anonymous.get(f"{CHANGES}?after=1"))[0]
         assert (found["seq"], found["kind"], found["price"], found["stock"]) == (2, "changed", 7.5, 3)
 
     def test_leads_to_the_product(self, anonymous, lamp):
-        assert items(anonymous.get(f"{CHANGES}?after=0"))[0]["_links"] == {"product": {"href": lamp}}
+        assert get_items(anonymous.get(f"{CHANGES}?after=0"))[0]["_links"] == {"product": {"href": lamp}}
 
     def test_leads_to_no_product_that_is_gone(self, anonymous, staff, lamp):
         staff.delete(lamp)
-        assert [each["_links"] for each in items(anonymous.get(f"{CHANGES}?after=0"))] == [{}, {}]
+        assert [each["_links"] for each in get_items(anonymous.get(f"{CHANGES}?after=0"))] == [{}, {}]
 
     def test_without_a_cursor_begins_now(self, anonymous, lamp):
-        assert items(anonymous.get(CHANGES)) == []
+        assert get_items(anonymous.get(CHANGES)) == []
 
-    def test_leads_on_though_it_is_empty(self, anonymous, staff, now_on):
-        assert items(anonymous.get(now_on)) == []
+    def test_leads_on_though_it_is_empty(self, anonymous, staff, next_url):
+        assert get_items(anonymous.get(next_url)) == []
         staff.post(PRODUCTS, LAMP)
-        assert [each["kind"] for each in items(anonymous.get(now_on))] == ["created"]
+        assert [each["kind"] for each in get_items(anonymous.get(next_url))] == ["created"]
 
     def test_by_page_gives_each_change_once_and_in_order(self, anonymous, staff, lamp):
         for amount in range(1, 7):
             staff.post(f"{lamp}/restock", {"amount": amount})
-        place, seen = f"{CHANGES}?after=0&limit=3", []
-        while found := items(answer := anonymous.get(place)):
+        url, seen = f"{CHANGES}?after=0&limit=3", []
+        while found := get_items(answer := anonymous.get(url)):
             seen += [each["seq"] for each in found]
-            place = way(answer, "next")
+            url = get_href(answer, "next")
         assert seen == [1, 2, 3, 4, 5, 6, 7]
 
-    def test_that_is_the_same_is_not_sent_again(self, anonymous, now_on):
-        tag = anonymous.get(now_on).headers["ETag"]
-        assert anonymous.get(now_on, headers={"If-None-Match": tag}).status_code == 304
+    def test_that_is_the_same_is_not_sent_again(self, anonymous, next_url):
+        tag = anonymous.get(next_url).headers["ETag"]
+        assert anonymous.get(next_url, headers={"If-None-Match": tag}).status_code == 304
 
-    def test_is_never_given_from_a_store(self, anonymous, now_on):
-        assert anonymous.get(now_on).headers["Cache-Control"] == "private, no-cache"
+    def test_is_never_given_from_a_store(self, anonymous, next_url):
+        assert anonymous.get(next_url).headers["Cache-Control"] == "private, no-cache"
 
     def test_beyond_what_was_ever_given_out_is_not_found(self, anonymous, lamp):
         assert anonymous.get(f"{CHANGES}?after=2").status_code == 404
@@ -83,7 +83,7 @@ class TestAPage:
 
     def test_that_is_forgotten_is_gone_and_says_where_to_go_on(self, app, anonymous, staff, lamp):
         staff.post(f"{lamp}/restock", {"amount": 1})
-        forget(app)
+        forget_changes(app)
         answer = anonymous.get(f"{CHANGES}?after=0")
         assert (answer.status_code, set(answer.json["_links"])) == (410, {"changes", "products"})
 
@@ -91,7 +91,7 @@ class TestAPage:
         assert anonymous.get("/").json["_links"]["changes"]["href"].endswith("/changes{?after,limit,wait}")
 
 
-def forget(app):
+def forget_changes(app):
     with app.app_context():
         session = app.extensions["sqlalchemy"].session()
         session.execute(update(Change).values(at=now() - timedelta(days=40)))
@@ -100,14 +100,14 @@ def forget(app):
 
 
 def wait_from(shop, address, seconds):
-    """What the answer to a wait says of coming again, and how long it took."""
+    """Wait for changes; return the Retry-After of the answer, and how long it took."""
     began = time.monotonic()
     answer = shop.test_client().get(f"{CHANGES}?wait={seconds}", environ_base={"REMOTE_ADDR": address})
     return answer.headers.get("Retry-After"), time.monotonic() - began
 
 
 class TestPlaces:
-    """The places of `WaitingPlaces`, by who asks in which order."""
+    """How `WaitingPlaces` gives its places to callers, by the order of their requests."""
 
     @pytest.fixture
     def places(self):
@@ -154,12 +154,12 @@ class TestAWait:
     def test_ends_with_the_change(self, app, anonymous, staff, lamp, how):
         threading.Timer(0.2, lambda: staff.patch(lamp, {"price": 6})).start()
         began = time.monotonic()
-        found = items(anonymous.get(CHANGES, **how))
+        found = get_items(anonymous.get(CHANGES, **how))
         assert ([each["kind"] for each in found], time.monotonic() - began < 10) == (["changed"], True)
 
     def test_ends_with_its_time_and_leads_on_with_a_wait(self, anonymous, lamp):
         answer = anonymous.get(f"{CHANGES}?wait=1")
-        assert (items(answer), "wait=1" in way(answer, "next")) == ([], True)
+        assert (get_items(answer), "wait=1" in get_href(answer, "next")) == ([], True)
 
     def test_that_was_a_wish_says_that_it_was_heard(self, anonymous, lamp):
         answer = anonymous.get(CHANGES, headers={"Prefer": 'respond-async, wait="1"'})
@@ -172,9 +172,9 @@ class TestAWait:
     def test_is_for_half_of_the_threads(self, variant, lamp):
         shop = variant(threads="5")
         with ThreadPoolExecutor(5) as pool:
-            asked = [pool.submit(shop.test_client().get, f"{CHANGES}?wait=1") for _ in range(5)]
-            told = [each.result().headers.get("Retry-After") for each in asked]
-        assert (told.count(None), told.count("1")) == (2, 3)
+            waits = [pool.submit(shop.test_client().get, f"{CHANGES}?wait=1") for _ in range(5)]
+            retry_after = [each.result().headers.get("Retry-After") for each in waits]
+        assert (retry_after.count(None), retry_after.count("1")) == (2, 3)
 
     def test_of_one_address_leaves_a_place_to_others(self, variant, lamp):
         shop = variant(threads="4")

@@ -7,7 +7,7 @@ import pytest
 
 from shop.hypermedia import compression
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 GZIP = {"Accept-Encoding": "gzip"}
 FORMS = {"Accept": "application/prs.hal-forms+json"}
 BUNDLE = "/static/swagger-ui/swagger-ui-bundle.js"

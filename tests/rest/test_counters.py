@@ -1,4 +1,4 @@
-"""Counters in memory count like those of Redis: up to the end of a window, and from nothing in the next."""
+"""Counters in memory count like those of Redis: up to the end of a window, then again from zero."""
 
 import time
 

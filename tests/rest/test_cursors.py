@@ -1,4 +1,4 @@
-"""A cursor belongs to its query: with other filters it leads nowhere, and says so."""
+"""A cursor belongs to its query: with other filters it is an error."""
 
 import pytest
 

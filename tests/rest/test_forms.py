@@ -1,4 +1,4 @@
-"""Moves as HAL-FORMS, for clients that know nothing but forms."""
+"""Moves as HAL-FORMS, for clients that use only forms."""
 
 import re
 import shutil
@@ -10,31 +10,31 @@ FORMS = {"Accept": "application/prs.hal-forms+json"}
 TYPES = {"hidden", "text", "textarea", "number", "email", "password", "search", "tel", "url"}
 
 
-def forms(person, url, **headers):
+def get_forms(person, url, **headers):
     return person.get(url, headers={**FORMS, **headers}).json["_templates"]
 
 
-def names(template):
+def get_names(template):
     return [field["name"] for field in template["properties"]]
 
 
-def submit(person, template, **words):
-    """What a browser would send: every field, filled in or as it came."""
-    given = {field["name"]: field["value"] for field in template["properties"] if field.get("value")}
-    sent = {**given, **words}
+def submit_form(person, template, **words):
+    """Submit a form as a browser would: every field, filled in or with its default."""
+    defaults = {field["name"]: field["value"] for field in template["properties"] if field.get("value")}
+    sent = {**defaults, **words}
     kind = "data" if "form" in template["contentType"] else "json"
     if template["method"] in ("GET", "DELETE"):
         return person.call(template["method"], template["target"], query_string=sent)
     return person.call(template["method"], template["target"], **{kind: sent})
 
 
-def every(templates):
+def collect_fields(templates):
     return [field for template in templates.values() for field in template["properties"]]
 
 
 @pytest.fixture
-def pages(staff, customer, desk):
-    """The templates of every kind of page, as staff see them."""
+def templates_by_page(staff, customer, desk):
+    """The templates of every kind of page that staff see, by URL."""
     customer.post("/api/v1/orders", {"items": [{"product_id": 1, "quantity": 1}]})
     urls = [
         "/",
@@ -45,7 +45,7 @@ def pages(staff, customer, desk):
         "/api/v1/orders/1",
         "/api/v2/products/1",
     ]
-    return {url: forms(staff, url) for url in urls}
+    return {url: get_forms(staff, url) for url in urls}
 
 
 class TestTemplates:
@@ -56,30 +56,42 @@ class TestTemplates:
         document = staff.get(desk, headers=FORMS).json
         assert set(document["_templates"]) == set(document["_links"]) - {"self", "collection", "profile"}
 
-    def test_are_never_called_default(self, pages):
-        assert not [url for url, templates in pages.items() if "default" in templates]
+    def test_are_never_called_default(self, templates_by_page):
+        assert not [url for url, templates in templates_by_page.items() if "default" in templates]
 
-    def test_have_all_that_a_client_needs(self, pages):
+    def test_have_all_that_a_client_needs(self, templates_by_page):
         assert all(
             {"title", "method", "target", "contentType", "properties"} <= set(template)
             and template["method"] in ("GET", "POST", "PATCH", "DELETE") and template["target"].startswith("http://")
-            for templates in pages.values() for template in templates.values()
+            for templates in templates_by_page.values() for template in templates.values()
         )  # fmt: skip
 
-    def test_know_only_the_types_of_the_specification(self, pages):
-        assert {field["type"] for templates in pages.values() for field in every(templates)} <= TYPES
+    def test_know_only_the_types_of_the_specification(self, templates_by_page):
+        assert {
+            field["type"] for templates in templates_by_page.values() for field in collect_fields(templates)
+        } <= TYPES
 
-    def test_say_nothing_by_saying_null(self, pages):
-        assert not [f for templates in pages.values() for f in every(templates) if None in f.values()]
+    def test_say_nothing_by_saying_null(self, templates_by_page):
+        assert not [
+            f
+            for templates in templates_by_page.values()
+            for f in collect_fields(templates)
+            if None in f.values()
+        ]
 
     @pytest.mark.skipif(not shutil.which("node"), reason="there is no node to ask")
-    def test_have_patterns_that_a_browser_understands(self, pages):
-        patterns = {f["regex"] for templates in pages.values() for f in every(templates) if "regex" in f}
+    def test_have_patterns_that_a_browser_understands(self, templates_by_page):
+        patterns = {
+            f["regex"]
+            for templates in templates_by_page.values()
+            for f in collect_fields(templates)
+            if "regex" in f
+        }
         code = "process.argv.slice(1).forEach(p => new RegExp(p, 'v'))"
         subprocess.run(["node", "-e", code, "--", *patterns], check=True)
 
     def test_prompt_in_words(self, staff, desk):
-        prompts = {f["name"]: f.get("prompt") for f in forms(staff, desk)["update"]["properties"]}
+        prompts = {f["name"]: f.get("prompt") for f in get_forms(staff, desk)["update"]["properties"]}
         assert prompts == {
             "name": "Name",
             "description": "Description",
@@ -89,7 +101,7 @@ class TestTemplates:
         }
 
     def test_say_the_rules_of_the_shape(self, staff, desk):
-        price = next(f for f in forms(staff, desk)["update"]["properties"] if f["name"] == "price")
+        price = next(f for f in get_forms(staff, desk)["update"]["properties"] if f["name"] == "price")
         assert price == {"name": "price", "prompt": "Price", "type": "number", "required": False, "step": 0.01,
                          "min": 0.0, "max": 999999999.99, "value": "249.0"}  # fmt: skip
 
@@ -102,7 +114,9 @@ class TestTemplates:
         linked = re.search(r"{\?(.*)}", page["_links"]["search"]["href"])[1].split(",")
         spec = anonymous.get("/openapi/v1.json").json["paths"]["/api/v1/products"]["get"]["parameters"]
         assert (
-            names(page["_templates"]["search"]) == linked == [each["name"] for each in spec if "name" in each]
+            get_names(page["_templates"]["search"])
+            == linked
+            == [each["name"] for each in spec if "name" in each]
         )
 
 
@@ -110,11 +124,13 @@ class TestSubmitting:
     @pytest.mark.parametrize("version", ["v1", "v2"])
     def test_an_edit_as_it_came_changes_nothing(self, staff, desk, version):
         url = f"/api/{version}/products/1"
-        assert submit(staff, forms(staff, url)["update"]).json["_etag"] == '"1-1"'
+        assert submit_form(staff, get_forms(staff, url)["update"]).json["_etag"] == '"1-1"'
 
     @pytest.mark.parametrize("version", ["v1", "v2"])
     def test_an_edit_changes_what_was_typed(self, staff, desk, version):
-        answer = submit(staff, forms(staff, f"/api/{version}/products/1")["update"], price="19.99", stock="3")
+        answer = submit_form(
+            staff, get_forms(staff, f"/api/{version}/products/1")["update"], price="19.99", stock="3"
+        )
         assert (answer.status_code, staff.get(desk).json["price"], staff.get(desk).json["stock"]) == (
             200,
             19.99,
@@ -122,32 +138,32 @@ class TestSubmitting:
         )
 
     def test_a_stale_edit_is_refused_without_the_client_knowing_of_tags(self, staff, desk):
-        stale = forms(staff, desk)["update"]
+        stale = get_forms(staff, desk)["update"]
         staff.patch(desk, {"stock": 1})
-        assert submit(staff, stale).status_code == 412
+        assert submit_form(staff, stale).status_code == 412
 
     def test_a_stale_deletion_is_refused_too(self, staff, desk):
-        stale = forms(staff, desk)["delete"]
+        stale = get_forms(staff, desk)["delete"]
         staff.patch(desk, {"stock": 1})
         assert (
-            submit(staff, stale).status_code,
-            submit(staff, forms(staff, desk)["delete"]).status_code,
+            submit_form(staff, stale).status_code,
+            submit_form(staff, get_forms(staff, desk)["delete"]).status_code,
         ) == (412, 204)
 
     def test_buying_twice_by_a_double_click_buys_once(self, customer, desk):
-        buy = forms(customer, desk)["buy"]
-        orders = {submit(customer, buy, quantity=1).json["id"] for _ in range(2)}
+        buy = get_forms(customer, desk)["buy"]
+        orders = {submit_form(customer, buy, quantity=1).json["id"] for _ in range(2)}
         assert (orders, customer.get("/api/v1/orders").json["total"]) == ({1}, 1)
 
     def test_buying_again_from_a_fresh_page_buys_again(self, customer, desk):
         for _ in range(2):
-            submit(customer, forms(customer, desk)["buy"], quantity=1)
+            submit_form(customer, get_forms(customer, desk)["buy"], quantity=1)
         assert customer.get("/api/v1/orders").json["total"] == 2
 
     @pytest.mark.parametrize("page", ["/", "/api/v1/products"])
     def test_adding_two_products_from_two_pages_adds_two(self, staff, page):
         for name in ("Desk", "Lamp"):
-            submit(staff, forms(staff, page)["create"], name=name, price="1")
+            submit_form(staff, get_forms(staff, page)["create"], name=name, price="1")
         assert staff.get("/api/v1/products").json["total"] == 2
 
     def test_a_page_without_news_is_not_sent_again_keys_and_all(self, staff, desk):
@@ -158,40 +174,47 @@ class TestSubmitting:
         keys = {
             f["value"]
             for p in (customer, staff)
-            for f in forms(p, desk)["buy"]["properties"]
+            for f in get_forms(p, desk)["buy"]["properties"]
             if f["name"] == "_idempotency_key"
         }
         assert len(keys) == 2
 
     def test_a_stranger_registers_and_logs_in_by_forms(self, anonymous):
-        submit(
+        submit_form(
             anonymous,
-            forms(anonymous, "/")["register"],
+            get_forms(anonymous, "/")["register"],
             username="eve",
             email="e@x.example",
             password="correct horse",
         )
-        login = submit(anonymous, forms(anonymous, "/")["login"], username="eve", password="correct horse")
+        login = submit_form(
+            anonymous, get_forms(anonymous, "/")["login"], username="eve", password="correct horse"
+        )
         assert login.status_code == 200
 
     def test_tokens_are_renewed_and_ended_by_forms(self, customer):
         body = {"username": "ada", "password": "walnut-and-brass"}
         pair = customer.client.post("/api/v1/tokens", json=body, headers=FORMS).json
-        assert (submit(customer, pair["_templates"]["refresh"]).status_code, set(pair["_templates"])) == (
+        assert (
+            submit_form(customer, pair["_templates"]["refresh"]).status_code,
+            set(pair["_templates"]),
+        ) == (
             200,
             {"refresh", "logout"},
         )
 
     def test_a_search_finds_what_was_typed(self, anonymous, product):
         product("Desk"), product("Lamp")
-        found = submit(anonymous, forms(anonymous, "/")["search"], q="lamp", sort="price", in_stock="true")
+        found = submit_form(
+            anonymous, get_forms(anonymous, "/")["search"], q="lamp", sort="price", in_stock="true"
+        )
         assert [item["name"] for item in found.json["_embedded"]["item"]] == ["Lamp"]
 
     def test_every_move_of_an_order_is_made_by_its_form(self, customer, staff, desk):
-        order = submit(customer, forms(customer, desk)["buy"], quantity="2").headers["Location"]
-        submit(staff, forms(staff, order)["pay"], reference="bank 0042")
-        submit(staff, forms(staff, order)["ship"], tracking="JD0002")
-        assert submit(customer, forms(customer, order)["deliver"]).json["status"] == "delivered"
+        order = submit_form(customer, get_forms(customer, desk)["buy"], quantity="2").headers["Location"]
+        submit_form(staff, get_forms(staff, order)["pay"], reference="bank 0042")
+        submit_form(staff, get_forms(staff, order)["ship"], tracking="JD0002")
+        assert submit_form(customer, get_forms(customer, order)["deliver"]).json["status"] == "delivered"
 
     def test_numbers_as_text_are_read_only_out_of_a_form(self, staff, desk):
         plain = staff.post(f"{desk}/restock", {"amount": "1"})
@@ -200,11 +223,11 @@ class TestSubmitting:
 
 
 class TestProblemsThatLeadOn:
-    """Each refusal holds what a client needs to do better, and nobody spells a URL."""
+    """Each refusal contains what the client needs to correct the request, without building a URL."""
 
     def test_a_401_holds_the_login(self, customer, anonymous):
         refused = anonymous.get("/api/v1/orders").json
-        tokens = submit(
+        tokens = submit_form(
             anonymous, refused["_templates"]["login"], username="ada", password="walnut-and-brass"
         ).json
         assert (
@@ -215,16 +238,16 @@ class TestProblemsThatLeadOn:
         )
 
     def test_a_412_holds_the_way_to_what_is_there_now(self, staff, desk):
-        stale = forms(staff, desk)["update"]
+        stale = get_forms(staff, desk)["update"]
         staff.patch(desk, {"stock": 1})
-        refused = submit(staff, stale, price="5").json
+        refused = submit_form(staff, stale, price="5").json
         fresh = staff.get(refused["_links"]["self"]["href"], headers=FORMS).json["_templates"]["update"]
-        assert submit(staff, fresh, price="5").status_code == 200
+        assert submit_form(staff, fresh, price="5").status_code == 200
 
     def test_a_409_for_too_many_holds_the_form_for_what_is_left(self, customer, product):
         product(stock=2)
-        refused = submit(customer, forms(customer, "/api/v1/products/1")["buy"], quantity=3).json
-        assert submit(customer, refused["_templates"]["buy"]).json["items"][0]["quantity"] == 2
+        refused = submit_form(customer, get_forms(customer, "/api/v1/products/1")["buy"], quantity=3).json
+        assert submit_form(customer, refused["_templates"]["buy"]).json["items"][0]["quantity"] == 2
 
     def test_a_409_for_an_order_holds_what_is_left_and_where_to_order(self, customer, product):
         product(stock=2)
@@ -233,12 +256,12 @@ class TestProblemsThatLeadOn:
         assert customer.post(refused["_links"]["create"]["href"], {"items": lines}).status_code == 201
 
     def test_a_400_points_at_the_fields_of_the_form(self, staff):
-        create = forms(staff, "/")["create"]
-        refused = submit(staff, create, name="", price="cheap").json
+        create = get_forms(staff, "/")["create"]
+        refused = submit_form(staff, create, name="", price="cheap").json
         assert (
             {flaw["pointer"].removeprefix("#/") for flaw in refused["errors"]}
             == {"name", "price"}
-            <= set(names(create))
+            <= set(get_names(create))
         )
 
     def test_a_429_says_how_long(self, variant):
@@ -255,7 +278,7 @@ class TestProblemsThatLeadOn:
 @pytest.mark.parametrize("again", ["same", "fresh"])
 def test_a_form_that_was_refused_can_be_corrected(customer, product, again):
     product(stock=2)
-    buy = forms(customer, "/api/v1/products/1")["buy"]
-    refused = submit(customer, buy, quantity=3).status_code
-    buy = buy if again == "same" else forms(customer, "/api/v1/products/1")["buy"]
-    assert (refused, submit(customer, buy, quantity=2).status_code) == (409, 201)
+    buy = get_forms(customer, "/api/v1/products/1")["buy"]
+    refused = submit_form(customer, buy, quantity=3).status_code
+    buy = buy if again == "same" else get_forms(customer, "/api/v1/products/1")["buy"]
+    assert (refused, submit_form(customer, buy, quantity=2).status_code) == (409, 201)

@@ -1,4 +1,4 @@
-"""Links, pages and media types at the REST door."""
+"""Links, pages and media types of REST."""
 
 import re
 from itertools import chain
@@ -18,7 +18,7 @@ HAL, JSON, V1, V2 = (
 )
 
 
-def links(answer):
+def get_links(answer):
     return answer.json["_links"]
 
 
@@ -40,22 +40,27 @@ class TestTheHome:
 
     @pytest.mark.parametrize("url", ["/", "/api", "/api/", "/api/v1", "/api/v1/", "/api/v2", "/api/v2/"])
     def test_is_at_every_root(self, anonymous, url):
-        assert self.ALWAYS <= set(links(anonymous.get(url)))
+        assert self.ALWAYS <= set(get_links(anonymous.get(url)))
 
     def test_offers_strangers_a_way_in(self, anonymous):
-        assert set(links(anonymous.get("/api/v1/"))) == self.ALWAYS | {"successor-version"}
+        assert set(get_links(anonymous.get("/api/v1/"))) == self.ALWAYS | {"successor-version"}
 
     def test_leads_a_customer_to_the_account_and_out(self, customer):
-        assert set(links(customer.get("/"))) == self.ALWAYS | {"successor-version", "me", "orders", "logout"}
+        assert set(get_links(customer.get("/"))) == self.ALWAYS | {
+            "successor-version",
+            "me",
+            "orders",
+            "logout",
+        }
 
     def test_leads_staff_to_what_staff_do(self, staff):
-        assert {"users", "create"} <= set(links(staff.get("/")))
+        assert {"users", "create"} <= set(get_links(staff.get("/")))
 
     def test_of_a_version_leads_to_its_neighbour(self, anonymous):
-        assert "predecessor-version" in links(anonymous.get("/api/v2/"))
+        assert "predecessor-version" in get_links(anonymous.get("/api/v2/"))
 
     def test_searches_by_a_template_that_names_every_parameter(self, anonymous):
-        search = links(anonymous.get("/"))["search"]
+        search = get_links(anonymous.get("/"))["search"]
         assert search == {
             "href": "http://localhost/api/v1/products"
             "{?page,per_page,sort,order,q,min_price,max_price,in_stock,fields}",
@@ -65,7 +70,7 @@ class TestTheHome:
     def test_has_no_link_that_leads_nowhere(self, staff):
         visited = {
             rel: staff.get(link["href"].partition("{")[0]).status_code
-            for rel, link in links(staff.get("/")).items()
+            for rel, link in get_links(staff.get("/")).items()
         }
         posts = {"login", "logout"}
         assert {rel: status for rel, status in visited.items() if status != 200} == dict.fromkeys(posts, 405)
@@ -76,7 +81,7 @@ class TestLinks:
     @pytest.mark.parametrize("prefix", ["/api", "/api/v1", "/api/v2"])
     def test_stay_inside_the_prefix_the_client_came_by(self, anonymous, desk, prefix):
         assert (
-            links(anonymous.get(f"{prefix}/products/1"))["self"]["href"]
+            get_links(anonymous.get(f"{prefix}/products/1"))["self"]["href"]
             == f"http://localhost{prefix}/products/1"
         )
 
@@ -90,19 +95,19 @@ class TestLinks:
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
-def catalogue(product, count=7):
+def fill_catalogue(product, count=7):
     for n in range(count):
         product(name=f"Mug {n % 3}", price=1000 + n // 2, stock=n % 4)
 
 
-def walk(person, url, rel="next"):
+def walk_pages(person, url, rel="next"):
     while url:
         page = person.get(url).json
         yield page
         url = page["_links"].get(rel, {}).get("href")
 
 
-def ids(page):
+def get_ids(page):
     return [item["id"] for item in page["_embedded"]["item"]]
 
 
@@ -112,7 +117,13 @@ class TestPages:
         assert (page["total"], page["pages"], page["_embedded"]) == (0, 0, {"item": []})
 
     def test_always_have_their_standing_links(self, anonymous):
-        assert set(links(anonymous.get("/api/v1/products"))) == {"self", "first", "last", "search", "profile"}
+        assert set(get_links(anonymous.get("/api/v1/products"))) == {
+            "self",
+            "first",
+            "last",
+            "search",
+            "profile",
+        }
 
     def test_hold_items_that_are_whole(self, staff, desk):
         (item,) = staff.get("/api/v1/products").json["_embedded"]["item"]
@@ -121,57 +132,59 @@ class TestPages:
     @pytest.mark.parametrize("sort", ["id", "name", "price", "stock", "created_at"])
     @pytest.mark.parametrize("order", ["asc", "desc"])
     def test_followed_by_next_show_everything_once(self, anonymous, product, sort, order):
-        catalogue(product)
-        pages = list(walk(anonymous, f"/api/v1/products?per_page=2&sort={sort}&order={order}"))
-        assert sorted(chain(*map(ids, pages))) == [1, 2, 3, 4, 5, 6, 7]
+        fill_catalogue(product)
+        pages = list(walk_pages(anonymous, f"/api/v1/products?per_page=2&sort={sort}&order={order}"))
+        assert sorted(chain(*map(get_ids, pages))) == [1, 2, 3, 4, 5, 6, 7]
 
     @pytest.mark.parametrize("sort", ["id", "name", "price", "stock", "created_at"])
     def test_followed_back_from_the_last_are_the_same(self, anonymous, product, sort):
-        catalogue(product)
-        forth = list(walk(anonymous, f"/api/v1/products?per_page=2&sort={sort}"))
-        back = list(walk(anonymous, forth[0]["_links"]["last"]["href"], "prev"))
-        assert list(map(ids, reversed(back))) == list(map(ids, forth))
+        fill_catalogue(product)
+        forth = list(walk_pages(anonymous, f"/api/v1/products?per_page=2&sort={sort}"))
+        back = list(walk_pages(anonymous, forth[0]["_links"]["last"]["href"], "prev"))
+        assert list(map(get_ids, reversed(back))) == list(map(get_ids, forth))
 
     def test_are_numbered_however_one_came(self, anonymous, product):
-        catalogue(product)
-        forth = list(walk(anonymous, "/api/v1/products?per_page=2"))
-        back = list(walk(anonymous, forth[0]["_links"]["last"]["href"], "prev"))
+        fill_catalogue(product)
+        forth = list(walk_pages(anonymous, "/api/v1/products?per_page=2"))
+        back = list(walk_pages(anonymous, forth[0]["_links"]["last"]["href"], "prev"))
         assert [page["page"] for page in forth + back] == [1, 2, 3, 4, 4, 3, 2, 1]
 
     def test_by_number_are_those_by_link(self, anonymous, product):
-        catalogue(product)
-        forth = [ids(page) for page in walk(anonymous, "/api/v1/products?per_page=3")]
-        assert [ids(anonymous.get(f"/api/v1/products?per_page=3&page={n}").json) for n in (1, 2, 3)] == forth
+        fill_catalogue(product)
+        forth = [get_ids(page) for page in walk_pages(anonymous, "/api/v1/products?per_page=3")]
+        assert [
+            get_ids(anonymous.get(f"/api/v1/products?per_page=3&page={n}").json) for n in (1, 2, 3)
+        ] == forth
 
     def test_miss_nothing_when_something_is_added_before_them(self, anonymous, product):
-        catalogue(product)
+        fill_catalogue(product)
         first = anonymous.get("/api/v1/products?per_page=3&sort=price").json
         product(name="New", price=1)
-        assert ids(anonymous.get(first["_links"]["next"]["href"]).json) == [4, 5, 6]
+        assert get_ids(anonymous.get(first["_links"]["next"]["href"]).json) == [4, 5, 6]
 
     def test_have_no_next_where_there_is_none(self, anonymous, product):
-        catalogue(product, 4)
-        assert "next" not in links(anonymous.get("/api/v1/products?per_page=2&page=2"))
+        fill_catalogue(product, 4)
+        assert "next" not in get_links(anonymous.get("/api/v1/products?per_page=2&page=2"))
 
     def test_beyond_the_end_are_empty_and_lead_back(self, anonymous, product):
-        catalogue(product, 3)
+        fill_catalogue(product, 3)
         beyond = anonymous.get("/api/v1/products?per_page=2&page=9").json
-        assert (ids(beyond), ids(anonymous.get(beyond["_links"]["prev"]["href"]).json)) == ([], [3])
+        assert (get_ids(beyond), get_ids(anonymous.get(beyond["_links"]["prev"]["href"]).json)) == ([], [3])
 
     def test_keep_the_search_they_belong_to(self, anonymous, product):
-        catalogue(product)
-        pages = walk(anonymous, "/api/v1/products?per_page=1&q=mug+1&sort=price&order=desc")
-        assert [ids(page) for page in pages] == [[5], [2]]
+        fill_catalogue(product)
+        pages = walk_pages(anonymous, "/api/v1/products?per_page=1&q=mug+1&sort=price&order=desc")
+        assert [get_ids(page) for page in pages] == [[5], [2]]
 
     @pytest.mark.parametrize("query", ["page=2&per_page=3", "sort=price&order=desc", "fields=id,name"])
     def test_know_where_they_are(self, anonymous, product, query):
-        catalogue(product)
-        here = links(anonymous.get(f"/api/v1/products?{query}"))["self"]["href"]
+        fill_catalogue(product)
+        here = get_links(anonymous.get(f"/api/v1/products?{query}"))["self"]["href"]
         assert anonymous.get(here).json == anonymous.get(f"/api/v1/products?{query}").json
 
     def test_that_a_link_leads_to_count_nothing_again(self, anonymous, product, statements):
-        catalogue(product)
-        way = links(anonymous.get("/api/v1/products?per_page=2"))["next"]["href"]
+        fill_catalogue(product)
+        way = get_links(anonymous.get("/api/v1/products?per_page=2"))["next"]["href"]
         statements.clear()
         anonymous.get(way)
         assert [each for each in statements if "count(" in each] == []
@@ -184,8 +197,10 @@ class TestPages:
         assert anonymous.get(f"/api/v1/products?page={cursor}").status_code in (400, 404)
 
     def test_of_another_order_do_not_exist_in_this_one(self, anonymous, product):
-        catalogue(product)
-        cursor = links(anonymous.get("/api/v1/products?per_page=2"))["next"]["href"].partition("page=~")[2]
+        fill_catalogue(product)
+        cursor = get_links(anonymous.get("/api/v1/products?per_page=2"))["next"]["href"].partition("page=~")[
+            2
+        ]
         assert anonymous.get(f"/api/v1/products?per_page=2&sort=price&page=~{cursor}").status_code == 404
 
     @pytest.mark.parametrize(
@@ -213,7 +228,7 @@ class TestSearching:
         product("Lamp", "Of brass.", 8900, 0)
         product("Café blend", "", 1999, 7)
         product("Cotton, 100%", "", 1000, 0)
-        assert ids(anonymous.get("/api/v1/products", query_string=query).json) == found
+        assert get_ids(anonymous.get("/api/v1/products", query_string=query).json) == found
 
     def test_shows_only_the_members_asked_for(self, anonymous, desk):
         (item,) = anonymous.get("/api/v1/products?fields=name,price").json["_embedded"]["item"]

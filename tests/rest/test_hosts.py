@@ -1,33 +1,33 @@
-"""Which Host a request may name, and by which address a caller is counted."""
+"""The Host headers that are accepted, and the address that a caller is counted by."""
 
 import pytest
 
 from shop.hypermedia.callers import group_address
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 @pytest.fixture
-def ask(variant):
-    """The answer to a request for a path by a Host, of a shop that trusts `hosts`."""
+def get_with_host(variant):
+    """Sends a request with this Host header to a shop that trusts `hosts`."""
 
-    def ask(host, path="/", hosts=""):
+    def get_with_host(host, path="/", hosts=""):
         return variant(trusted_hosts=hosts).test_client().get(path, headers={"Host": host})
 
-    return ask
+    return get_with_host
 
 
 @pytest.mark.parametrize(
     "host", ["a b", "a/b", 'evil"example', "shop.example:0", "shop.example:99999", "[::1", ""]
 )
-def test_what_is_no_host_name_is_a_problem(ask, host):
-    answer = ask(host)
+def test_what_is_no_host_name_is_a_problem(get_with_host, host):
+    answer = get_with_host(host)
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
     assert answer.json["detail"].startswith("Host must be")
 
 
-def test_a_host_of_others_is_a_problem(ask):
-    answer = ask("evil.example", hosts="shop.example")
+def test_a_host_of_others_is_a_problem(get_with_host):
+    answer = get_with_host("evil.example", hosts="shop.example")
     assert (answer.status_code, answer.json["detail"]) == (
         400,
         "Host must be a name that this service answers to.",
@@ -36,23 +36,26 @@ def test_a_host_of_others_is_a_problem(ask):
 
 @pytest.mark.parametrize("host", ["shop.example", "SHOP.Example", "shop.example:8000", "a.shop.org", "A.B.SHOP.ORG", "shop.org",
                                   "[::1]", "[::1]:8000"])  # fmt: skip
-def test_a_trusted_host_is_served_however_it_is_written(ask, host):
-    assert ask(host, hosts="Shop.example,.shop.org,[::1]:8000").status_code == 200
+def test_a_trusted_host_is_served_however_it_is_written(get_with_host, host):
+    assert get_with_host(host, hosts="Shop.example,.shop.org,[::1]:8000").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["myshop.org", "shop.org.evil", "[::2]", "shop.example.evil"])
-def test_a_host_that_only_looks_like_a_trusted_one_is_refused(ask, host):
-    assert ask(host, hosts="shop.example,.shop.org,[::1]:8000").status_code == 400
+def test_a_host_that_only_looks_like_a_trusted_one_is_refused(get_with_host, host):
+    assert get_with_host(host, hosts="shop.example,.shop.org,[::1]:8000").status_code == 400
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "evil.example", "a b"])
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_answers_whatever_the_host(ask, host, path):
-    assert ask(host, path, hosts="shop.example").status_code == 200
+def test_health_answers_whatever_the_host(get_with_host, host, path):
+    assert get_with_host(host, path, hosts="shop.example").status_code == 200
 
 
-def test_links_have_the_host_in_small_letters(ask):
-    assert ask("SHOP.example").json["_links"]["products"]["href"] == "http://shop.example/api/v1/products"
+def test_links_have_the_host_in_small_letters(get_with_host):
+    assert (
+        get_with_host("SHOP.example").json["_links"]["products"]["href"]
+        == "http://shop.example/api/v1/products"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A problem document is short, however long and wrong the request is."""
+"""A problem document is short, even if the request is long."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 LARGEST = 10_000
 
 
-def lines(count, **more):
+def build_order(count, **more):
     return {"items": [{"product_id": 0, "quantity": 0, **more}] * count}
 
 
@@ -17,8 +17,8 @@ def lines(count, **more):
         ("/products", {f"m{n}": 1 for n in range(60_000)}),
         ("/products", {"m" * 900_000: 1}),
         ("/products", {f"{'m' * 300}{n}": 1 for n in range(2000)}),
-        ("/orders", lines(20_000)),
-        ("/orders", lines(90)),
+        ("/orders", build_order(20_000)),
+        ("/orders", build_order(90)),
         ("/orders", {"items": [{f"m{n}": 1 for n in range(60_000)}]}),
     ],
     ids=["unknown", "long", "long-unknown", "many-lines", "wrong-lines", "unknown-in-a-line"],

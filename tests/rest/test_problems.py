@@ -1,4 +1,4 @@
-"""Whatever goes wrong, it is said in one shape, with the way out."""
+"""Every error has the same shape, with a link to what to do next."""
 
 import pytest
 
@@ -6,8 +6,8 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
 
 
 @pytest.fixture
-def wrongs(anonymous, customer, staff, desk):
-    """One answer of every kind that is not a success."""
+def problems(anonymous, customer, staff, desk):
+    """One response for every error status."""
     body = {"username": "ada", "email": "ada@shop.example", "password": "correct horse"}
     return {
         400: anonymous.get("/api/v1/products?page=0"),
@@ -23,41 +23,41 @@ def wrongs(anonymous, customer, staff, desk):
     }
 
 
-def test_every_problem_has_one_shape(wrongs):
-    assert all(answer.json.keys() >= MEMBERS for answer in wrongs.values())
+def test_every_problem_has_one_shape(problems):
+    assert all(answer.json.keys() >= MEMBERS for answer in problems.values())
 
 
-def test_every_problem_has_the_status_it_says(wrongs):
-    assert {status: (answer.status_code, answer.json["status"]) for status, answer in wrongs.items()} == {
-        status: (status, status) for status in wrongs
+def test_every_problem_has_the_status_it_says(problems):
+    assert {status: (answer.status_code, answer.json["status"]) for status, answer in problems.items()} == {
+        status: (status, status) for status in problems
     }
 
 
-def test_every_problem_has_its_media_type(wrongs):
-    assert {answer.content_type for answer in wrongs.values()} == {"application/problem+json"}
+def test_every_problem_has_its_media_type(problems):
+    assert {answer.content_type for answer in problems.values()} == {"application/problem+json"}
 
 
-def test_no_problem_is_kept_in_caches(wrongs):
-    assert {answer.headers["Cache-Control"] for answer in wrongs.values()} == {"no-store"}
+def test_no_problem_is_kept_in_caches(problems):
+    assert {answer.headers["Cache-Control"] for answer in problems.values()} == {"no-store"}
 
 
-def test_every_answer_has_the_headers_of_safety(wrongs):
+def test_every_answer_has_the_headers_of_safety(problems):
     names = {"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "X-Request-ID"}
-    assert all(names <= set(dict(answer.headers)) for answer in wrongs.values())
+    assert all(names <= set(dict(answer.headers)) for answer in problems.values())
 
 
-def test_the_type_of_a_problem_can_be_looked_up(wrongs, anonymous):
+def test_the_type_of_a_problem_can_be_looked_up(problems, anonymous):
     page = anonymous.get("/profile").text
-    own = [answer.json["type"] for answer in wrongs.values() if "/profile#" in answer.json["type"]]
+    own = [answer.json["type"] for answer in problems.values() if "/profile#" in answer.json["type"]]
     assert [f'id="{kind.partition("#")[2]}"' in page for kind in own] == [True] * 5
 
 
-def test_a_401_leads_to_the_login(wrongs):
-    assert wrongs[401].json["_links"]["login"]["href"] == "http://localhost/api/v1/tokens"
+def test_a_401_leads_to_the_login(problems):
+    assert problems[401].json["_links"]["login"]["href"] == "http://localhost/api/v1/tokens"
 
 
-def test_a_404_leads_home(wrongs):
-    assert wrongs[404].json["_links"]["home"]["href"] == "http://localhost/api/v1/"
+def test_a_404_leads_home(problems):
+    assert problems[404].json["_links"]["home"]["href"] == "http://localhost/api/v1/"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The catalogue at the REST door."""
+"""The catalogue over REST."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A link is offered exactly when following it now would work: every move, for every kind of caller."""
+"""A link to a move is present exactly when the move would succeed now, for every kind of caller."""
 
 import pytest
 
@@ -19,7 +19,7 @@ PRODUCT_WORDS = {**WORDS, "update": {"stock": 3}}
 
 @pytest.fixture
 def callers(anonymous, customer, person):
-    """Everyone who may stand before the account of `ada`."""
+    """Every kind of caller, in relation to the account of `ada`."""
     return {
         "stranger": anonymous,
         "owner": customer,
@@ -29,27 +29,27 @@ def callers(anonymous, customer, person):
 
 
 @pytest.fixture
-def states(staff_of, customer):
-    """What may have happened to the account before."""
+def state_changes(second_staff, customer):
+    """Functions that put the account into each state."""
     account = f"/api/v1/users/{customer.id}"
     return {
         "active": lambda: None,
-        "disabled": lambda: staff_of.post(f"{account}/disable"),
-        "promoted": lambda: staff_of.post(f"{account}/promote"),
+        "disabled": lambda: second_staff.post(f"{account}/disable"),
+        "promoted": lambda: second_staff.post(f"{account}/promote"),
     }
 
 
 @pytest.fixture
-def staff_of(person):
+def second_staff(person):
     return person("barbara", "staff")
 
 
-def offered(caller, url, name):
+def is_offered(caller, url, name):
     answer = caller.get(url)
     return answer.status_code == 200 and name in answer.json["_links"]
 
 
-def follow(caller, url, name, words):
+def follow_move(caller, url, name, words):
     move_url = url + get_move_path(get_moves(User if "/users" in url else Product)[name])
     return caller.call(MOVE_METHODS.get(name, ("POST",))[-1], move_url, json=words.get(name, {})).status_code
 
@@ -57,10 +57,10 @@ def follow(caller, url, name, words):
 @pytest.mark.parametrize("name", [name for name, move in get_moves(User).items() if not move.is_creation])
 @pytest.mark.parametrize("state", ["active", "disabled", "promoted"])
 @pytest.mark.parametrize("who", ["stranger", "owner", "other", "staff"])
-def test_of_an_account(callers, states, customer, who, state, name):
+def test_of_an_account(callers, state_changes, customer, who, state, name):
     url = f"/api/v1/users/{customer.id}"
-    states[state]()
-    promise, status = offered(callers[who], url, name), follow(callers[who], url, name, WORDS)
+    state_changes[state]()
+    promise, status = is_offered(callers[who], url, name), follow_move(callers[who], url, name, WORDS)
     assert (promise, status in (401, 403, 404, 409)) == (status in (200, 204), not promise)
 
 
@@ -69,12 +69,15 @@ def test_of_an_account(callers, states, customer, who, state, name):
 @pytest.mark.parametrize("who", ["stranger", "owner", "staff"])
 def test_of_a_product(callers, product, who, stock, name):
     desk = f"/api/v1/products/{product(stock=stock)}"
-    promise, status = offered(callers[who], desk, name), follow(callers[who], desk, name, PRODUCT_WORDS)
+    promise, status = (
+        is_offered(callers[who], desk, name),
+        follow_move(callers[who], desk, name, PRODUCT_WORDS),
+    )
     assert (promise, status in (401, 403, 409)) == (status in (200, 201, 204), not promise)
 
 
 @pytest.mark.parametrize(("url", "name"), [("/api/v1/products", "create"), ("/api/v1/users", "register")])
 @pytest.mark.parametrize("who", ["stranger", "owner", "staff"])
 def test_of_the_home(callers, who, url, name):
-    promise, status = offered(callers[who], "/", name), follow(callers[who], url, name, WORDS)
+    promise, status = is_offered(callers[who], "/", name), follow_move(callers[who], url, name, WORDS)
     assert (promise, status in (401, 403)) == (status == 201, not promise)

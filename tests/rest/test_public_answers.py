@@ -1,4 +1,4 @@
-"""No answer is kept for others while anything that it was made of was read unrecorded."""
+"""A response is cached only if everything that it was built from was recorded."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from shop.hypermedia.serializers import RenderContext
 from shop.model.errors import Stale
 from shop.model.moves import ANYONE
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 
 
 class Count(LinkedSchema):
@@ -25,8 +25,8 @@ class Count(LinkedSchema):
 
 
 @pytest.fixture
-def careless(variant) -> Flask:
-    """A shop with a public view that reads by the session, and one that fails outside of a move."""
+def app_with_views(variant) -> Flask:
+    """A shop with a public view that reads through the session, and one that fails outside of a move."""
     app, extra = variant(), Blueprint("extra", __name__)
 
     @extra.route("/count")
@@ -45,14 +45,14 @@ def careless(variant) -> Flask:
     return app
 
 
-def test_an_answer_that_was_read_by_the_session_is_not_kept(careless, person):
-    before = careless.test_client().get("/api/v1/extra/count").json["count"]
+def test_an_answer_that_was_read_by_the_session_is_not_kept(app_with_views, person):
+    before = app_with_views.test_client().get("/api/v1/extra/count").json["count"]
     person("ada")
-    assert careless.test_client().get("/api/v1/extra/count").json["count"] == before + 1
+    assert app_with_views.test_client().get("/api/v1/extra/count").json["count"] == before + 1
 
 
-def test_a_stale_version_outside_of_a_move_is_a_412(careless):
-    answer = careless.test_client().get("/api/v1/extra/stale")
+def test_a_stale_version_outside_of_a_move_is_a_412(app_with_views):
+    answer = app_with_views.test_client().get("/api/v1/extra/stale")
     assert (answer.status_code, answer.json["_etag"]) == (412, '"1-2"')
 
 

@@ -3,7 +3,7 @@
 import pytest
 from jsonschema import Draft202012Validator
 
-GROUNDS = ["sqlite"]
+BACKENDS = ["sqlite"]
 FORMS = {"Accept": "application/prs.hal-forms+json"}
 
 

@@ -16,18 +16,18 @@ from tests.conftest import KEY, PASSWORD, login
 OLD, NEW = "o" * 8 + "ld-key-that-was-good-once-1234567", "n" * 8 + "ew-key-that-is-in-use-now-9876543"
 
 
-def me(person, token=None):
+def get_account(person, token=None):
     headers = {"Authorization": f"Bearer {token}"} if token is not None else person.headers
     return person.client.get(f"/api/v1/users/{person.id}", headers=headers)
 
 
-def claims_of(token):
+def decode_claims(token):
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def forge(person, key=KEY, algorithm="HS256", headers=None, drop=(), **changes):
-    """A token like the person's own, but for the changes."""
-    claims = {**claims_of(person.tokens["access_token"]), **changes}
+def forge_token(person, key=KEY, algorithm="HS256", headers=None, drop=(), **changes):
+    """Return a token like that of the person, with these changes."""
+    claims = {**decode_claims(person.tokens["access_token"]), **changes}
     claims = {name: value for name, value in claims.items() if name not in drop}
     return jwt.api_jws.encode(
         json.dumps(claims).encode(), key, algorithm, headers={"kid": derive_key_id(KEY), **(headers or {})}
@@ -60,65 +60,69 @@ def test_a_wrong_login_tells_nothing_of_who_exists(customer, username):
 
 
 def test_a_wrong_login_takes_as_long_for_unknown_names(customer):
-    def once(username):
+    def measure_login(username):
         began = time.perf_counter()
         customer.client.post("/api/v1/tokens", json={"username": username, "password": "wrong-password"})
         return time.perf_counter() - began
 
-    known, unknown = zip(*((once("ada"), once("nobody")) for _ in range(15)), strict=True)
+    known, unknown = zip(*((measure_login("ada"), measure_login("nobody")) for _ in range(15)), strict=True)
     assert 0.6 < statistics.median(known) / statistics.median(unknown) < 1.7
 
 
 def test_logging_out_ends_the_access_token_at_once(customer):
     customer.delete("/api/v1/tokens/current")
-    assert me(customer).status_code == 401
+    assert get_account(customer).status_code == 401
 
 
 def test_logging_out_ends_the_refresh_token_at_once(customer):
     customer.delete("/api/v1/tokens/current")
-    assert refresh(customer).status_code == 401
+    assert refresh_token(customer).status_code == 401
 
 
 def test_logging_out_leaves_other_logins_alone(customer):
     other = login(customer.client, "ada")["access_token"]
     customer.delete("/api/v1/tokens/current")
-    assert me(customer, other).status_code == 200
+    assert get_account(customer, other).status_code == 200
 
 
 def test_logging_out_takes_a_token(anonymous):
     assert anonymous.delete("/api/v1/tokens/current").status_code == 401
 
 
-def refresh(person, token=None):
+def refresh_token(person, token=None):
     body = {"refresh_token": token or person.tokens["refresh_token"]}
     return person.client.post("/api/v1/tokens/refresh", json=body)
 
 
 def test_a_refresh_token_buys_a_new_pair(customer):
-    assert me(customer, refresh(customer).json["access_token"]).status_code == 200
+    assert get_account(customer, refresh_token(customer).json["access_token"]).status_code == 200
 
 
 def test_a_refresh_token_spent_twice_is_refused(customer):
-    refresh(customer)
-    assert refresh(customer).status_code == 401
+    refresh_token(customer)
+    assert refresh_token(customer).status_code == 401
 
 
 def test_a_refresh_token_spent_twice_ends_the_login(customer):
-    successor = refresh(customer).json
-    refresh(customer)
-    assert (me(customer, successor["access_token"]).status_code, me(customer).status_code) == (401, 401)
+    successor = refresh_token(customer).json
+    refresh_token(customer)
+    assert (
+        get_account(customer, successor["access_token"]).status_code,
+        get_account(customer).status_code,
+    ) == (401, 401)
 
 
 def test_a_refresh_token_spent_twice_leaves_other_logins_alone(customer):
     other = login(customer.client, "ada")["access_token"]
-    refresh(customer), refresh(customer)
-    assert me(customer, other).status_code == 200
+    refresh_token(customer), refresh_token(customer)
+    assert get_account(customer, other).status_code == 200
 
 
 def test_of_ten_who_spend_one_token_at_once_one_gets_a_pair(customer):
     answers = []
     threads = [
-        threading.Thread(target=lambda: answers.append(refresh(customer).status_code)) for _ in range(10)
+        threading.Thread(target=lambda: answers.append(refresh_token(customer).status_code))
+        for _ in range(10)
     ]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
@@ -132,20 +136,20 @@ def test_a_stale_access_token_does_not_keep_anyone_from_refreshing(customer):
 
 
 def test_a_refresh_token_gives_no_access(customer):
-    assert me(customer, customer.tokens["refresh_token"]).status_code == 401
+    assert get_account(customer, customer.tokens["refresh_token"]).status_code == 401
 
 
 def test_an_access_token_buys_no_pair(customer):
-    assert refresh(customer, customer.tokens["access_token"]).status_code == 401
+    assert refresh_token(customer, customer.tokens["access_token"]).status_code == 401
 
 
 def test_a_genuine_token_that_was_only_copied_works(customer):
-    assert me(customer, forge(customer)).status_code == 200
+    assert get_account(customer, forge_token(customer)).status_code == 200
 
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"])
 def test_a_token_needs_every_claim(customer, claim):
-    assert me(customer, forge(customer, drop=[claim])).status_code == 401
+    assert get_account(customer, forge_token(customer, drop=[claim])).status_code == 401
 
 
 NOW = int(datetime.now(UTC).timestamp())
@@ -158,37 +162,43 @@ NOW = int(datetime.now(UTC).timestamp())
      {"sub": "0"}, {"typ": "refresh"}, {"typ": None}, {"sid": "x"}, {"sid": None}, {"epoch": 7}, {"jti": 1}],
 )  # fmt: skip
 def test_a_token_with_a_wrong_claim_is_refused(customer, changes):
-    assert me(customer, forge(customer, **changes)).status_code == 401
+    assert get_account(customer, forge_token(customer, **changes)).status_code == 401
 
 
 def test_a_token_just_run_out_has_seconds_of_grace(customer):
-    assert me(customer, forge(customer, exp=int(datetime.now(UTC).timestamp()) - 3)).status_code == 200
+    assert (
+        get_account(customer, forge_token(customer, exp=int(datetime.now(UTC).timestamp()) - 3)).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_a_token_of_another_algorithm_is_refused(customer, algorithm):
-    assert me(customer, forge(customer, KEY * 2, algorithm)).status_code == 401
+    assert get_account(customer, forge_token(customer, KEY * 2, algorithm)).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["none", "None", "nOnE"])
 def test_a_token_without_a_signature_is_refused(customer, name):
-    def part(value):
+    def encode_part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    claims = claims_of(customer.tokens["access_token"])
+    claims = decode_claims(customer.tokens["access_token"])
     assert (
-        me(customer, f"{part({'alg': name, 'kid': derive_key_id(KEY)})}.{part(claims)}.").status_code == 401
+        get_account(
+            customer, f"{encode_part({'alg': name, 'kid': derive_key_id(KEY)})}.{encode_part(claims)}."
+        ).status_code
+        == 401
     )
 
 
 @pytest.mark.parametrize("header", [{"kid": "../../dev/null"}, {"kid": "' OR 1=1"}, {"crit": ["x"]}])
 def test_a_token_with_a_strange_header_is_refused(customer, header):
-    assert me(customer, forge(customer, headers=header)).status_code == 401
+    assert get_account(customer, forge_token(customer, headers=header)).status_code == 401
 
 
 @pytest.mark.parametrize("token", ["", "x", "a b", "a.b.c", "é", "." * 20_000, "eyJ" * 9000])
 def test_what_is_no_token_is_refused(customer, token):
-    refused = me(customer, token.encode().decode("latin-1"))
+    refused = get_account(customer, token.encode().decode("latin-1"))
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
         401, 'Bearer realm="shop", error="invalid_token"',
     )  # fmt: skip
@@ -197,7 +207,7 @@ def test_what_is_no_token_is_refused(customer, token):
 def test_a_token_with_one_bit_flipped_is_refused(customer):
     head, body, signature = customer.tokens["access_token"].split(".")
     flipped = ("A" if signature[3] != "A" else "B").join((signature[:3], signature[4:]))
-    assert me(customer, f"{head}.{body}.{flipped}").status_code == 401
+    assert get_account(customer, f"{head}.{body}.{flipped}").status_code == 401
 
 
 def test_a_bad_token_is_refused_even_where_none_is_needed(customer):

@@ -1,4 +1,4 @@
-"""The accounts at the REST door."""
+"""The accounts over REST."""
 
 import pytest
 

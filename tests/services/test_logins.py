@@ -1,11 +1,11 @@
-"""How many logins of an account stay open, and which of its addresses are known."""
+"""The number of open logins of an account, and its known addresses."""
 
 import pytest
 
 from shop.services import tokens
 from shop.storage.transactions import Context
 
-GROUNDS = ["sqlite", "postgresql"]
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is found fast is what a plain search finds, whatever the words, and whatever happens in between."""
+"""The indexed search finds what a plain search finds, for any words and after any changes."""
 
 from contextlib import contextmanager
 from operator import itemgetter
@@ -13,8 +13,8 @@ from shop.model.entity import normalize_text, now
 from shop.services import catalogue, imports, products, search
 from shop.storage import pagination
 from shop.storage.transactions import Context
-from tests.conftest import OPERATOR, empty
-from tests.load import until
+from tests.conftest import OPERATOR, empty_database
+from tests.load import wait_until
 
 PIECES = [
     "oak", "Oak", "walnut", "NEAR", "AND", "OR", "100%", "%", "_", "a_b", "\\", "/", "*", '"', '""', "'", "(",
@@ -22,15 +22,15 @@ PIECES = [
     "e\u0301", "\u0301", "K", "ﬀ", "ﷺ", "日本語", "日", "😀", "𝔸𝕓", "Ω", "ς", "σ",  # noqa: RUF001
     "\U0010ffff", "\ufffd", "\ufffe", "\uffff", "\ud7ff", "\ue000", "\u200d", " ", "  ", "\n", "ab", "bc",
 ]  # fmt: skip
-NASTY = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
-ANYTHING = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
-LIKELY = st.sampled_from(["oak", "oak desk", "Walnut oak", 'an "oak" %', "ak d", "STRASSE", "日本語😀"])
-TEXTS = LIKELY | NASTY | ANYTHING
+SPECIAL_TEXTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+ANY_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+LIKELY_TEXTS = st.sampled_from(["oak", "oak desk", "Walnut oak", 'an "oak" %', "ak d", "STRASSE", "日本語😀"])
+TEXTS = LIKELY_TEXTS | SPECIAL_TEXTS | ANY_TEXTS
 SMALL = st.integers(0, 3)
 STEPS = st.one_of(
     st.tuples(st.just("add"), TEXTS, TEXTS, SMALL, SMALL),
     st.tuples(st.just("bulk"), TEXTS, TEXTS, SMALL, SMALL),
-    st.tuples(st.just("import"), st.sampled_from(["oak desk", "Walnut", "100% oak"]), NASTY, SMALL, SMALL),
+    st.tuples(st.just("import"), st.sampled_from(["oak desk", "Walnut", "100% oak"]), SPECIAL_TEXTS, SMALL, SMALL),
     st.tuples(st.just("change"), SMALL, TEXTS),
     st.tuples(st.sampled_from(["retire", "return", "delete", "sell", "renumber"]), SMALL),
     st.tuples(st.just("take in")),
@@ -43,7 +43,7 @@ SEARCHES = st.fixed_dictionaries(
 
 
 @contextmanager
-def thresholds(rare):
+def set_thresholds(rare):
     with (
         patch.multiple(search, MAX_RARE_MATCHES=rare, SMALL_CATALOGUE=-1),
         patch.object(pagination, "MANY_ROWS", rare),
@@ -51,12 +51,12 @@ def thresholds(rare):
         yield
 
 
-PATIENT = settings(
+SLOW_SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
-def row(name, description, price, stock):
+def build_row(name, description, price, stock):
     keys = {
         "name_key": normalize_text(name)[:100],
         "words": normalize_text(f"{name}\n{description}"),
@@ -65,8 +65,8 @@ def row(name, description, price, stock):
     return {"name": name, "description": description, "price": price, "stock": stock, **keys}
 
 
-def change(ctx, kind, *facts):
-    """What may happen to a catalogue, by the shop or by hand."""
+def apply_step(ctx, kind, *facts):
+    """Apply one change to the catalogue, through the shop or directly in the database."""
     session = ctx.session
     if kind == "take in":
         return search.catch_up_index(session.get_bind())
@@ -77,114 +77,115 @@ def change(ctx, kind, *facts):
         name, description, price, stock = facts
         session.add(Product(name=name, description=description, price=price, stock=stock))
     elif kind == "bulk":
-        session.execute(insert(Product), [row(*facts)] * 2)
+        session.execute(insert(Product), [build_row(*facts)] * 2)
     else:
-        by_hand(session, kind, *facts)
+        change_by_hand(session, kind, *facts)
     return session.commit()
 
 
-def by_hand(session, kind, which, text=""):
+def change_by_hand(session, kind, which, text=""):
     ids = session.scalars(select(Product.id).order_by(Product.id)).all()
-    mine = Product.id == (ids[which % len(ids)] if ids else 0)
+    is_chosen = Product.id == (ids[which % len(ids)] if ids else 0)
     session.execute({
-        "change": update(Product).where(mine).values(name=text, words=normalize_text(f"{text}\n"), description=""),
-        "retire": update(Product).where(mine).values(retired_at=now()),
+        "change": update(Product).where(is_chosen).values(name=text, words=normalize_text(f"{text}\n"), description=""),
+        "retire": update(Product).where(is_chosen).values(retired_at=now()),
         "return": update(Product).values(retired_at=None),
-        "sell": update(Product).where(mine).values(stock=0),
-        "renumber": update(Product).where(mine).values(id=Product.id + 1000),
-        "delete": delete(Product).where(mine),
+        "sell": update(Product).where(is_chosen).values(stock=0),
+        "renumber": update(Product).where(is_chosen).values(id=Product.id + 1000),
+        "delete": delete(Product).where(is_chosen),
     }[kind])  # fmt: skip
 
 
-def naive(ctx, asked):
-    """The ids that a search should find, in their order."""
+def search_naively(ctx, query):
+    """Return the ids that a search should find, in order, by a plain scan."""
     chosen = [
-        (getattr(each, products.SORT_COLUMNS[asked["sort"]].key), each.id)
+        (getattr(each, products.SORT_COLUMNS[query["sort"]].key), each.id)
         for each in ctx.session.scalars(select(Product).execution_options(populate_existing=True))
         if each.retired_at is None
-        and normalize_text(asked.get("q", "")) in each.words
-        and asked.get("min_price", 0) <= each.price <= asked.get("max_price", 9)
-        and ("in_stock" not in asked or asked["in_stock"] == (each.stock > 0))
+        and normalize_text(query.get("q", "")) in each.words
+        and query.get("min_price", 0) <= each.price <= query.get("max_price", 9)
+        and ("in_stock" not in query or query["in_stock"] == (each.stock > 0))
     ]
     ctx.session.rollback()
-    return [id for _, id in sorted(chosen, key=itemgetter(0, 1), reverse=asked["order"] == "desc")]
+    return [id for _, id in sorted(chosen, key=itemgetter(0, 1), reverse=query["order"] == "desc")]
 
 
-def walked(ctx, asked):
-    """All that is on the pages, by next; the same by prev; and the total of each."""
-    there = [products.list_products(ctx, asked)]
-    while there[-1].next:
-        there.append(products.list_products(ctx, {**asked, "page": str(there[-1].next)}))
-    back = [products.list_products(ctx, {**asked, "page": str(there[-1].last)})]
+def walk_pages(ctx, query):
+    """Return the ids of all pages by `next`, the same by `prev`, and the totals."""
+    forth = [products.list_products(ctx, query)]
+    while forth[-1].next:
+        forth.append(products.list_products(ctx, {**query, "page": str(forth[-1].next)}))
+    back = [products.list_products(ctx, {**query, "page": str(forth[-1].last)})]
     while back[-1].prev:
-        back.append(products.list_products(ctx, {**asked, "page": str(back[-1].prev)}))
-    ids = [[each.id for page in way for each in page.items] for way in (there, back[::-1])]
-    return ids, {page.total for page in there + back}
+        back.append(products.list_products(ctx, {**query, "page": str(back[-1].prev)}))
+    ids = [[each.id for page in direction for each in page.items] for direction in (forth, back[::-1])]
+    return ids, {page.total for page in forth + back}
 
 
-# From how many on words are common, so that a few products go all ways.
-RARE = st.sampled_from([0, 1, 3, search.MAX_RARE_MATCHES])  # and no catalogue is too small for the index
+# The number of matches from which a word is common: small, so that a few products reach every branch.
+# No catalogue is too small for the index here.
+RARE_LIMITS = st.sampled_from([0, 1, 3, search.MAX_RARE_MATCHES])
 
 
-@given(RARE, st.lists(STEPS, min_size=1, max_size=8), st.lists(SEARCHES, min_size=1, max_size=3))
-@PATIENT
-def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, asked):
-    empty(app)
-    with app.app_context(), thresholds(rare):
+@given(RARE_LIMITS, st.lists(STEPS, min_size=1, max_size=8), st.lists(SEARCHES, min_size=1, max_size=3))
+@SLOW_SETTINGS
+def test_a_search_finds_what_a_plain_one_finds(app, rare, steps, queries):
+    empty_database(app)
+    with app.app_context(), set_thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
-            change(ctx, *step)
-            for each in asked:
-                wanted = naive(ctx, each)
-                assert walked(ctx, each) == ([wanted, wanted], {len(wanted)})
+            apply_step(ctx, *step)
+            for query in queries:
+                wanted = search_naively(ctx, query)
+                assert walk_pages(ctx, query) == ([wanted, wanted], {len(wanted)})
 
 
-@given(RARE, st.lists(STEPS, min_size=1, max_size=8), SEARCHES)
-@settings(PATIENT, max_examples=25)
-def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, asked):
-    empty(app)
-    with app.app_context(), thresholds(rare):
+@given(RARE_LIMITS, st.lists(STEPS, min_size=1, max_size=8), SEARCHES)
+@settings(SLOW_SETTINGS, max_examples=25)
+def test_a_search_by_spans_finds_and_counts_the_same(app, rare, steps, query):
+    empty_database(app)
+    with app.app_context(), set_thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
         for step in steps:
-            change(ctx, *step)
-        span, wanted = catalogue.list_product_span(ctx, asked, 100), naive(ctx, asked)
+            apply_step(ctx, *step)
+        span, wanted = catalogue.list_product_span(ctx, query, 100), search_naively(ctx, query)
         assert ([each.id for each in span.items], span.count_total()) == (wanted, len(wanted))
 
 
-@given(RARE, TEXTS.filter(bool), TEXTS)
-@settings(PATIENT, max_examples=60)
+@given(RARE_LIMITS, TEXTS.filter(bool), TEXTS)
+@settings(SLOW_SETTINGS, max_examples=60)
 def test_whoever_searches_for_a_part_of_the_words_finds_them(app, rare, text, around):
-    empty(app)
-    with app.app_context(), thresholds(rare):
+    empty_database(app)
+    with app.app_context(), set_thresholds(rare):
         ctx = Context(app.extensions["sqlalchemy"].session(), OPERATOR)
-        change(ctx, "add", f"{around}{text}{around}", "", 1, 1)
-        change(ctx, "take in")
-        asked = {"sort": "id", "order": "asc", "per_page": 1, "page": 1, "q": text}
-        assert products.list_products(ctx, asked).total == len(naive(ctx, asked))
+        apply_step(ctx, "add", f"{around}{text}{around}", "", 1, 1)
+        apply_step(ctx, "take in")
+        query = {"sort": "id", "order": "asc", "per_page": 1, "page": 1, "q": text}
+        assert products.list_products(ctx, query).total == len(search_naively(ctx, query))
 
 
-def late(session):
+def count_pending(session):
     found = session.scalar(select(func.count()).select_from(search.PENDING_WORDS))
     session.rollback()
     return found
 
 
 def test_what_the_index_is_late_with_is_taken_in(app, session):
-    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.INDEX_BATCH + 1))
+    session.execute(insert(Product), [build_row("oak", "", 1, 1)] * (search.INDEX_BATCH + 1))
     session.commit()
-    assert until(lambda: search.catch_up_index(session.get_bind()) or late(session) == 0)
+    assert wait_until(lambda: search.catch_up_index(session.get_bind()) or count_pending(session) == 0)
 
 
 def test_a_search_sees_to_it_that_the_index_catches_up(client, session):
-    session.execute(insert(Product), [row("oak", "", 1, 1)] * (search.MAX_PENDING + 1))
+    session.execute(insert(Product), [build_row("oak", "", 1, 1)] * (search.MAX_PENDING + 1))
     session.commit()
-    search.SIZE_ESTIMATES.clear()  # what it looked at some seconds ago
+    search.SIZE_ESTIMATES.clear()  # the estimates of some seconds ago
     client.get("/api/v1/products?q=oak")
-    assert until(lambda: late(session) == 0)
+    assert wait_until(lambda: count_pending(session) == 0)
 
 
 def test_a_sale_leaves_the_index_alone(session, product):
-    id, before = product(), late(session)
+    id, before = product(), count_pending(session)
     session.execute(update(Product).where(Product.id == id).values(stock=3, version=2))
     session.commit()
-    assert late(session) <= before
+    assert count_pending(session) <= before

@@ -1,4 +1,4 @@
-"""The total is kept by the database: true whoever writes, and nobody waits for another because of it."""
+"""The database maintains the total: it is correct after every write, and writers do not wait for each other."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,7 @@ from shop.storage.migration_state import find_drift
 
 ROW = {"name": "a", "name_key": "a", "description": "", "words": "a", "price": 1, "stock": 1, "version": 1}
 RETIRED = {**ROW, "retired_at": now()}
-EVERY = {
+CHANGES = {
     "adding": insert(Product).values([ROW, ROW, RETIRED]),
     "retiring all": update(Product).values(retired_at=now()),
     "bringing all back": update(Product).values(retired_at=None),
@@ -29,19 +29,19 @@ def engine(app):
         return app.extensions["shop"].engine
 
 
-def kept_and_counted(engine):
+def read_totals(engine):
     with engine.connect() as connection:
         counted = select(func.count()).where(Product.retired_at.is_(None))
         return connection.scalar(STORED_TOTAL), connection.scalar(counted)
 
 
-@pytest.mark.parametrize("change", EVERY)
+@pytest.mark.parametrize("change", CHANGES)
 def test_the_total_is_true_after(engine, change):
     with engine.begin() as connection:
         connection.execute(insert(Product), [ROW, ROW, RETIRED, ROW])
     with engine.begin() as connection:
-        connection.execute(EVERY[change])
-    kept, counted = kept_and_counted(engine)
+        connection.execute(CHANGES[change])
+    kept, counted = read_totals(engine)
     assert kept == counted
 
 
@@ -49,11 +49,11 @@ def test_the_total_is_what_it_was_when_a_change_is_taken_back(engine):
     with engine.connect() as connection:
         connection.execute(insert(Product), [ROW] * 3)
         connection.rollback()
-    assert kept_and_counted(engine) == (0, 0)
+    assert read_totals(engine) == (0, 0)
 
 
-def test_the_total_is_true_after_many_changes_at_once(engine, ground):
-    if ground == "sqlite":
+def test_the_total_is_true_after_many_changes_at_once(engine, backend):
+    if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
 
     def work(number):
@@ -67,11 +67,11 @@ def test_the_total_is_true_after_many_changes_at_once(engine, ground):
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(120)))
-    assert kept_and_counted(engine) == (80, 80)
+    assert read_totals(engine) == (80, 80)
 
 
-def test_whoever_adds_waits_for_nobody_who_adds(engine, ground):
-    if ground == "sqlite":
+def test_whoever_adds_waits_for_nobody_who_adds(engine, backend):
+    if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with engine.connect() as slow, engine.connect() as quick:
         slow.execute(insert(Product), [ROW] * 2)
@@ -79,7 +79,7 @@ def test_whoever_adds_waits_for_nobody_who_adds(engine, ground):
         quick.execute(insert(Product), [ROW])
         quick.commit()
         slow.commit()
-    assert kept_and_counted(engine) == (3, 3)
+    assert read_totals(engine) == (3, 3)
 
 
 def test_a_first_page_counts_nothing(client, product, statements):
@@ -96,14 +96,14 @@ def test_the_parts_of_a_total_stay_few(engine):
         assert connection.scalar(text("SELECT count(*) FROM kept_total")) <= 2
 
 
-def test_a_trigger_that_somebody_dropped_is_noticed(engine, ground):
-    name = "kept_words_update" if ground == "sqlite" else "kept_update"
+def test_a_trigger_that_somebody_dropped_is_noticed(engine, backend):
+    name = "kept_words_update" if backend == "sqlite" else "kept_update"
     with engine.connect() as connection:
         found = "SELECT sql FROM sqlite_master WHERE name = :name"
-        if ground != "sqlite":
+        if backend != "sqlite":
             found = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = :name"
         made = connection.scalar(text(found), {"name": name})
-        connection.execute(text(f"DROP TRIGGER {name}" + (" ON products" if ground != "sqlite" else "")))
+        connection.execute(text(f"DROP TRIGGER {name}" + (" ON products" if backend != "sqlite" else "")))
         connection.commit()
         try:
             assert find_drift(engine) == [f"lost_trigger {name}"]

@@ -1,4 +1,4 @@
-"""One rule says who may see an entity: a row that is found by its id is in the list too, and the other way round."""
+"""One rule decides who may see an entity: it is in a list exactly when it can be read by its id."""
 
 import pytest
 
@@ -11,8 +11,8 @@ from shop.storage.transactions import Actor, Context
 
 
 @pytest.fixture
-def rows(session):
-    """Two users, one of them erased, an order of each, and a product that is sold and one that is not."""
+def entities(session):
+    """Two users, one of them erased, an order of each, and two products, one of them retired."""
     users = [User(id=1, username="ada"), User(id=2, erased_at=now())]
     products = [
         Product(name="Desk", description="", price=1, stock=1, retired_at=retired)
@@ -34,12 +34,12 @@ def rows(session):
         (Actor(3, STAFF, ""), ["user 1", "Desk", "order of 1", "order of 2"]),
     ],
 )
-def test_a_caller_sees_the_same_in_a_list_and_one_by_one(session, rows, actor, visible):
+def test_a_caller_sees_the_same_in_a_list_and_one_by_one(session, entities, actor, visible):
     ctx = Context(session, actor)
     listed = [
         entity for kind in (User, Product, Order) for entity in session.scalars(ctx.select_visible(kind))
     ]
-    assert [entity for entity in rows if ctx.can_see(entity)] == listed
+    assert [entity for entity in entities if ctx.can_see(entity)] == listed
     assert [describe(entity) for entity in listed] == visible
 
 

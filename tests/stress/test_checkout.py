@@ -1,4 +1,4 @@
-"""Checkout when many come at once, from several processes, and when the plug is pulled."""
+"""Many checkouts at once, on several processes, and while a server is killed."""
 
 import itertools
 import threading
@@ -9,8 +9,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from tests.load import intact, left, lines, rush, sold
-from tests.running import call, serving
+from tests.load import build_order, count_left, count_sold, is_intact, send_requests
+from tests.running import post_json, serving
 
 
 @pytest.fixture
@@ -21,37 +21,37 @@ def token(customer):
 def test_fifty_buyers_of_the_last_one_on_four_processes(database_url, product, token, session):
     product(stock=1)
     with serving(database_url, 4) as shops:
-        statuses = rush(
+        statuses = send_requests(
             [each.root for each in shops],
             50,
-            lambda root, n: call(root, "/orders", lines((1, 1)), token).status_code,
+            lambda root, n: post_json(root, "/orders", build_order((1, 1)), token).status_code,
             50,
         )
-    assert (statuses, left(session)) == ({201: 1, 409: 49}, {1: 0})
+    assert (statuses, count_left(session)) == ({201: 1, 409: 49}, {1: 0})
 
 
 def test_ninety_attempts_on_fifty_sell_exactly_fifty(database_url, product, token, session):
     product(stock=50)
     with serving(database_url, 2) as shops:
-        statuses = rush(
+        statuses = send_requests(
             [each.root for each in shops],
             90,
-            lambda root, n: call(root, "/orders", lines((1, 1)), token).status_code,
+            lambda root, n: post_json(root, "/orders", build_order((1, 1)), token).status_code,
         )
-    assert (statuses, left(session), sold(session)) == ({201: 50, 409: 40}, {1: 0}, {1: 50})
+    assert (statuses, count_left(session), count_sold(session)) == ({201: 50, 409: 40}, {1: 0}, {1: 50})
 
 
 def test_a_thousand_checkouts_of_two_things_in_opposite_order(database_url, product, token, session):
     product("Desk", stock=1500), product("Lamp", stock=1500)
-    both = lines((1, 1), (2, 2)), lines((2, 2), (1, 1))
+    both = build_order((1, 1), (2, 2)), build_order((2, 2), (1, 1))
     with serving(database_url, 2) as shops:
-        statuses = rush(
+        statuses = send_requests(
             [each.root for each in shops],
             1000,
-            lambda root, n: call(root, "/orders", both[n % 2], token).status_code,
+            lambda root, n: post_json(root, "/orders", both[n % 2], token).status_code,
             8,
         )
-    assert (statuses, left(session), sold(session)) == (
+    assert (statuses, count_left(session), count_sold(session)) == (
         {201: 750, 409: 250},
         {1: 750, 2: 0},
         {1: 750, 2: 1500},
@@ -61,13 +61,13 @@ def test_a_thousand_checkouts_of_two_things_in_opposite_order(database_url, prod
 def test_a_hundred_retries_of_one_key_at_once_make_one_order(database_url, product, token, session):
     product(stock=50)
     with serving(database_url, 2) as shops:
-        statuses = rush(
+        statuses = send_requests(
             [each.root for each in shops],
             100,
-            lambda root, n: call(root, "/orders", lines((1, 1)), token, "one").status_code,
+            lambda root, n: post_json(root, "/orders", build_order((1, 1)), token, "one").status_code,
             100,
         )
-    assert (statuses, sold(session)) == ({201: 100}, {1: 1})
+    assert (statuses, count_sold(session)) == ({201: 100}, {1: 1})
 
 
 SECONDS, CLIENTS = 15, 8
@@ -77,25 +77,25 @@ SECONDS, CLIENTS = 15, 8
 def test_what_was_acknowledged_survives_a_server_that_is_killed_every_second(
     database_url, product, token, session
 ):
-    """Clients retry under their keys until they have an answer; each answer's order exists, and once."""
+    """Clients retry under their keys until they have an answer; each acknowledged order exists exactly once."""
     product(stock=100_000)
-    acknowledged, numbers, over = {}, itertools.count(), time.monotonic() + SECONDS
+    acknowledged, numbers, end = {}, itertools.count(), time.monotonic() + SECONDS
     with serving(database_url) as (shop,):
 
-        def shopping():
-            while time.monotonic() < over:
+        def buy_until_over():
+            while time.monotonic() < end:
                 key = f"key-{next(numbers)}"
                 while key not in acknowledged:
                     try:
-                        answer = call(shop.root, "/orders", lines((1, 1)), token, key)
+                        answer = post_json(shop.root, "/orders", build_order((1, 1)), token, key)
                         if answer.status_code == 201:
                             acknowledged[key] = answer.json()["id"]
                     except requests.RequestException:
                         time.sleep(0.05)
 
-        clients = [threading.Thread(target=shopping) for _ in range(CLIENTS)]
+        clients = [threading.Thread(target=buy_until_over) for _ in range(CLIENTS)]
         [client.start() for client in clients]
-        while time.monotonic() < over - 1:
+        while time.monotonic() < end - 1:
             time.sleep(1)
             shop.kill()
             shop.start()
@@ -103,5 +103,5 @@ def test_what_was_acknowledged_survives_a_server_that_is_killed_every_second(
     orders = session.execute(text("SELECT id FROM orders")).scalars().all()
     assert len(acknowledged) > 50
     assert Counter(acknowledged.values()) == Counter(orders)
-    assert left(session)[1] + sold(session)[1] == 100_000
-    assert intact(session)
+    assert count_left(session)[1] + count_sold(session)[1] == 100_000
+    assert is_intact(session)

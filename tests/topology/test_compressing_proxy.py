@@ -4,9 +4,9 @@ import pytest
 import requests
 
 from shop.model.moves import STAFF
-from tests.conftest import enrolled
-from tests.fronts import CONF, nginx
-from tests.load import stage
+from tests.conftest import enroll_user
+from tests.load import build_shop
+from tests.nginx import CONF, nginx
 from tests.running import serving
 
 HIDING = CONF.read_text().replace(
@@ -18,7 +18,7 @@ FORMS = "application/prs.hal-forms+json"
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    return stage(f"sqlite:///{tmp_path_factory.mktemp('compressed') / 'shop.db'}")
+    return build_shop(f"sqlite:///{tmp_path_factory.mktemp('compressed') / 'shop.db'}")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def shop(scene):
 
 @pytest.fixture(scope="module")
 def token(scene):
-    return enrolled(scene.app, "grace", STAFF)[1]["access_token"]
+    return enroll_user(scene.app, "grace", STAFF)[1]["access_token"]
 
 
 @pytest.fixture(scope="module", params=BY)

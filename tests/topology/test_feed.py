@@ -1,4 +1,4 @@
-"""The feed through every door at once: each reader gets each change once and in order, whatever is cut."""
+"""The feed through every door at once: each reader gets each change once and in order, despite cut connections."""
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,11 @@ import requests
 
 from examples.grpc_client import ProductClient
 from shop.client import Client
-from tests.calls import calling
-from tests.conftest import enrolled, fresh_postgres
-from tests.load import STOCK, stage, until
-from tests.running import PATIENCE, call, serving
-from tests.test_feed import COMMITS, writer
+from tests.conftest import enroll_user, fresh_postgres
+from tests.grpc_client import serving_grpc
+from tests.load import STOCK, build_shop, wait_until
+from tests.running import TIMEOUT, post_json, serving
+from tests.test_feed import COMMITS, start_writer
 
 WRITERS, CUT = 3, 40
 QUERY = """query ($after: String!) { changes(after: $after, first: 7) {
@@ -21,83 +21,86 @@ QUERY = """query ($after: String!) { changes(after: $after, first: 7) {
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request, tmp_path):
+def stocked_shop(request, tmp_path):
     if request.param == "sqlite":
-        yield stage(f"sqlite:///{tmp_path / 'shop.db'}")
+        yield build_shop(f"sqlite:///{tmp_path / 'shop.db'}")
     else:
         with fresh_postgres(request.getfixturevalue("postgres")) as made:
-            yield stage(made)
+            yield build_shop(made)
 
 
 @pytest.fixture
-def boss(scene):
-    id, tokens = enrolled(scene.app, "grace", "staff")
+def staff_login(stocked_shop):
+    id, tokens = enroll_user(stocked_shop.app, "grace", "staff")
     return id, tokens["access_token"]
 
 
-def by_rest(root, cursor):
+def read_by_rest(root, cursor):
     with Client(root) as client:
         for change in client.changes(cursor, wait=5):
             yield change["seq"], change["product_id"], change["stock"]
 
 
-def by_graphql(root, cursor):
-    after, place = str(cursor), root.replace("/api/v1", "/graphql")
+def read_by_graphql(root, cursor):
+    after, address = str(cursor), root.replace("/api/v1", "/graphql")
     while True:
         words = {"query": QUERY, "variables": {"after": after}}
-        found = requests.post(place, json=words, timeout=PATIENCE).json()["data"]["changes"]
+        found = requests.post(address, json=words, timeout=TIMEOUT).json()["data"]["changes"]
         after = found["pageInfo"]["endCursor"]
         for each in found["nodes"]:
             yield int(each["seq"]), int(each["productId"].partition(":")[2]), each["stock"]
 
 
-def by_grpc(place, cursor):
-    for each in ProductClient(place).watch(cursor):
+def read_by_grpc(address, cursor):
+    for each in ProductClient(address).watch(cursor):
         if each.HasField("change"):
             yield each.cursor, each.change.product_id, each.change.stock
 
 
-def follow(door, place, count):
-    """So many changes; every now and then the reader is cut off, and goes on from the last that was read."""
+def read_with_cuts(door, address, count):
+    """Read this many changes; after CUT changes, connect again and continue after the last one."""
     seen = []
     while len(seen) < count:
         cursor = seen[-1][0] if seen else 0
-        seen += islice(door(place, cursor), min(CUT, count - len(seen)))
+        seen += islice(door(address, cursor), min(CUT, count - len(seen)))
     return seen
 
 
-def stocks(seen):
+def group_stocks(seen):
     found = defaultdict(list)
     for _, product, stock in seen:
         found[product].append(stock)
     return found
 
 
-def test_every_reader_gets_every_change_once_and_in_order(scene, boss):
-    staff, _ = boss
-    with serving(scene.url, 2) as (one, other), calling(scene.url) as line:
-        place = f"127.0.0.1:{line.port}"
+def test_every_reader_gets_every_change_once_and_in_order(stocked_shop, staff_login):
+    staff, _ = staff_login
+    with serving(stocked_shop.url, 2) as (one, other), serving_grpc(stocked_shop.url) as grpc_server:
+        address = f"127.0.0.1:{grpc_server.port}"
         doors = [
-            (by_rest, one.root),
-            (by_rest, other.root),
-            (by_graphql, one.root),
-            (by_grpc, place),
-            (by_grpc, place),
+            (read_by_rest, one.root),
+            (read_by_rest, other.root),
+            (read_by_graphql, one.root),
+            (read_by_grpc, address),
+            (read_by_grpc, address),
         ]
         with ThreadPoolExecutor(len(doors)) as pool:
-            readers = [pool.submit(follow, *door, WRITERS * COMMITS) for door in doors]
-            ended = [each.wait(PATIENCE) for each in [writer(scene.url, staff, 1) for _ in range(WRITERS)]]
-            found = [stocks(each.result(PATIENCE)) for each in readers]
+            readers = [pool.submit(read_with_cuts, *door, WRITERS * COMMITS) for door in doors]
+            ended = [
+                each.wait(TIMEOUT)
+                for each in [start_writer(stocked_shop.url, staff, 1) for _ in range(WRITERS)]
+            ]
+            found = [group_stocks(each.result(TIMEOUT)) for each in readers]
     every = {1: [STOCK + number for number in range(1, WRITERS * COMMITS + 1)]}
     assert (ended, found) == ([0] * WRITERS, [every] * len(doors))
 
 
-def test_a_client_outlives_the_server_and_misses_nothing(scene, boss):
-    _, token = boss
-    with serving(scene.url) as (node,), Client(node.root) as client:
+def test_a_client_outlives_the_server_and_misses_nothing(stocked_shop, staff_login):
+    _, token = staff_login
+    with serving(stocked_shop.url) as (node,), Client(node.root) as client:
         changes, seen = client.changes(0, wait=5), []
         for number in range(3):
-            call(node.root, "/products/1/restock", {"amount": 1}, token)
+            post_json(node.root, "/products/1/restock", {"amount": 1}, token)
             seen.append(next(changes)["stock"])
             if number < 2:
                 node.kill()
@@ -105,10 +108,10 @@ def test_a_client_outlives_the_server_and_misses_nothing(scene, boss):
     assert seen == [STOCK + number for number in (1, 2, 3)]
 
 
-def test_who_waits_and_goes_leaves_room_for_the_next(scene):
-    with serving(scene.url, SHOP_THREADS="2") as (node,):
+def test_who_waits_and_goes_leaves_room_for_the_next(stocked_shop):
+    with serving(stocked_shop.url, SHOP_THREADS="2") as (node,):
         with pytest.raises(requests.ReadTimeout):
             requests.get(f"{node.root}/changes?wait=25", timeout=0.3)
-        assert until(
+        assert wait_until(
             lambda: "Retry-After" not in requests.get(f"{node.root}/changes?wait=1", timeout=5).headers
         )

@@ -1,11 +1,11 @@
-"""Nothing stale: what one process has written, the next read of another one sees."""
+"""No stale answers: the next read of one process sees what another process has written."""
 
 import pytest
 import requests
 
-from tests.conftest import enrolled, fresh_postgres
-from tests.load import stage
-from tests.running import PATIENCE, serving
+from tests.conftest import enroll_user, fresh_postgres
+from tests.load import build_shop
+from tests.running import TIMEOUT, serving
 
 ROUNDS = 8
 
@@ -15,24 +15,24 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'shop.db'}"
     else:
-        with fresh_postgres(request.getfixturevalue("postgres")) as made:
-            yield made
+        with fresh_postgres(request.getfixturevalue("postgres")) as database_url:
+            yield database_url
 
 
 class Reader:
-    """Somebody who always asks the other process, over one connection, and remembers what it got."""
+    """A client that sends its requests to one process over one connection and keeps the ETags."""
 
     def __init__(self, root):
         self.root, self.session, self.tags = root, requests.Session(), {}
 
     def get(self, path):
-        known = {"If-None-Match": self.tags[path]} if path in self.tags else {}
-        answer = self.session.get(self.root + path, headers=known, timeout=PATIENCE)
+        validators = {"If-None-Match": self.tags[path]} if path in self.tags else {}
+        answer = self.session.get(self.root + path, headers=validators, timeout=TIMEOUT)
         self.tags[path] = answer.headers["ETag"]
         return answer
 
     def total(self, path):
-        return self.session.get(self.root + path, timeout=PATIENCE).json()["total"]
+        return self.session.get(self.root + path, timeout=TIMEOUT).json()["total"]
 
 
 class Writer:
@@ -41,13 +41,13 @@ class Writer:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method, path, **words):
-        answer = self.session.request(method, self.root + path, json=words, timeout=PATIENCE)
+        answer = self.session.request(method, self.root + path, json=words, timeout=TIMEOUT)
         assert answer.ok, answer.text
         return answer
 
 
-def written(writer, reader, number):
-    """What the other says of a product just added, changed, and retired here."""
+def write_and_read(writer, reader, number):
+    """Add, change and retire a product with the writer; return what the reader gets after each step."""
     name, seen = f"cabinet no{number:05}x", []
     before = reader.total("/products")
     path = f"/products/{writer('POST', '/products', name=name, price=5, stock=1).json()['id']}"
@@ -57,15 +57,16 @@ def written(writer, reader, number):
     seen += [reader.get(path).json()["price"], reader.total(f"/products?q={number:05}x+mended")]
     seen += [reader.total(f"/products?q=no{number:05}x&min_price=6&sort=price")]
     writer("DELETE", path)
-    seen += [reader.session.get(reader.root + path, timeout=PATIENCE).status_code]
+    seen += [reader.session.get(reader.root + path, timeout=TIMEOUT).status_code]
     return [*seen, reader.total("/products") - before, reader.total(f"/products?q=no{number:05}x")]
 
 
 def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url):
-    token = enrolled(stage(url).app, "grace", "staff")[1]["access_token"]
+    token = enroll_user(build_shop(url).app, "grace", "staff")[1]["access_token"]
     with serving(url, 2) as (one, other):
         pairs = [
-            (Writer(here.root, token), Reader(there.root)) for here, there in ((one, other), (other, one))
+            (Writer(writing_node.root, token), Reader(reading_node.root))
+            for writing_node, reading_node in ((one, other), (other, one))
         ]
         for number in range(ROUNDS):
-            assert written(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]
+            assert write_and_read(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]

@@ -1,4 +1,4 @@
-"""Adding a move is one method: the route, the link and the OpenAPI entry follow."""
+"""A new move needs only one method: its route, link and OpenAPI entry are generated."""
 
 import pytest
 from marshmallow import fields
@@ -21,7 +21,7 @@ class Dim(InputSchema):
 
 
 class Lamp(Entity):
-    """A thing that no shop has, with one move."""
+    """An entity that the shop does not have, with one move."""
 
     __tablename__ = "lamps"
     metadata = MetaData()

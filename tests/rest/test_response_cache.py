@@ -1,4 +1,4 @@
-"""The short way gives what the long way would, always."""
+"""The response cache always gives the same answer as the handler would."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ from shop.hypermedia import response_cache
 from tests.conftest import Person
 
 PRODUCTS = "/api/v1/products"
-EACH = {"X-Request-ID", "RateLimit", "Date"}
+VARYING_HEADERS = {"X-Request-ID", "RateLimit", "Date"}
 
 
 @pytest.fixture
@@ -28,31 +28,35 @@ def product(staff: Person) -> str:
 
 
 @pytest.fixture
-def long_ways(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that went the long way."""
-    went, plain = [], app.wsgi_app.plain
+def uncached_paths(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the requests that the cache did not answer."""
+    paths, handle_request = [], app.wsgi_app.plain
 
-    def through(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
-        went.append(environ["PATH_INFO"])
-        return plain(environ, start)
+    def record_path(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        paths.append(environ["PATH_INFO"])
+        return handle_request(environ, start)
 
-    monkeypatch.setattr(app.wsgi_app, "plain", through)
-    return went
+    monkeypatch.setattr(app.wsgi_app, "plain", record_path)
+    return paths
 
 
-def said(answer: Any) -> tuple[int, bytes, set[tuple[str, str]]]:
-    """What does not belong to one request alone, as the number of a refusal does."""
+def get_stable_parts(answer: Any) -> tuple[int, bytes, set[tuple[str, str]]]:
+    """Return the parts of a response that do not differ from request to request."""
     if answer.status_code == 404:
         return 404, b"", set()
-    return answer.status_code, answer.data, {each for each in answer.headers if each[0] not in EACH}
+    return (
+        answer.status_code,
+        answer.data,
+        {each for each in answer.headers if each[0] not in VARYING_HEADERS},
+    )
 
 
 def test_what_was_asked_before_goes_the_short_way(
-    client: FlaskClient, product: str, long_ways: list[str]
+    client: FlaskClient, product: str, uncached_paths: list[str]
 ) -> None:
     client.get(product)
     client.get(product)
-    assert len(long_ways) == 1
+    assert len(uncached_paths) == 1
 
 
 @pytest.mark.parametrize("path", ["/1", "", "?page=2&per_page=1", "?q=kett&sort=price", "?fields=name"])
@@ -61,16 +65,16 @@ def test_what_was_asked_before_goes_the_short_way(
 )
 def test_both_ways_say_the_same(client: FlaskClient, product: str, path: str, accept: str) -> None:
     place, headers = f"/api/products{path}", {"Accept": accept}
-    first, second = (said(client.get(place, headers=headers)) for _ in range(2))
+    first, second = (get_stable_parts(client.get(place, headers=headers)) for _ in range(2))
     assert (second, first[0]) == (first, 200)
 
 
 def test_both_ways_know_what_the_client_has(client: FlaskClient, product: str) -> None:
     tag = client.get(product).headers["ETag"]
     app = client.application
-    short = said(client.get(product, headers={"If-None-Match": tag}))
+    short = get_stable_parts(client.get(product, headers={"If-None-Match": tag}))
     app.wsgi_app.known.clear()
-    assert said(client.get(product, headers={"If-None-Match": tag})) == short
+    assert get_stable_parts(client.get(product, headers={"If-None-Match": tag})) == short
     assert short[0] == 304
 
 
@@ -98,13 +102,13 @@ def test_another_validator_brings_the_whole(client: FlaskClient, product: str) -
 def test_a_change_made_by_anybody_is_seen_at_once(
     client: FlaskClient, app: Flask, product: str, path: str, change: str
 ) -> None:
-    before = said(client.get(PRODUCTS + path))
+    before = get_stable_parts(client.get(PRODUCTS + path))
     with app.app_context(), app.extensions["shop"].engine.begin() as connection:
         connection.execute(text("DELETE FROM changes"))
         connection.execute(text(change))
-    after = said(client.get(PRODUCTS + path))
+    after = get_stable_parts(client.get(PRODUCTS + path))
     app.wsgi_app.known.clear()
-    assert (after != before, after) == (True, said(client.get(PRODUCTS + path)))
+    assert (after != before, after) == (True, get_stable_parts(client.get(PRODUCTS + path)))
 
 
 def test_a_new_product_is_in_the_list_at_once(client: FlaskClient, staff: Person, product: str) -> None:
@@ -136,8 +140,8 @@ def test_it_counts_like_any_request(
 ) -> None:
     client = variant(rate_limit="3/minute").test_client()
     answers = [client.get(product) for _ in range(4)]
-    told = [(each.status_code, each.headers["RateLimit"].split(";")[1]) for each in answers]
-    assert told == [(200, "r=2"), (200, "r=1"), (200, "r=0"), (429, "r=0")]
+    answers_and_limits = [(each.status_code, each.headers["RateLimit"].split(";")[1]) for each in answers]
+    assert answers_and_limits == [(200, "r=2"), (200, "r=1"), (200, "r=0"), (429, "r=0")]
 
 
 def test_what_the_client_has_costs_nothing(
@@ -175,10 +179,10 @@ def test_a_database_that_is_gone_is_an_outage(
     known = app.wsgi_app.known
     driver = app.wsgi_app.engine.dialect.dbapi
 
-    def gone(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise driver.OperationalError("the server closed the connection unexpectedly")
 
-    monkeypatch.setattr(app.wsgi_app.engine.pool, "connect", gone)
+    monkeypatch.setattr(app.wsgi_app.engine.pool, "connect", fail)
     answer = client.get(product)
     assert (answer.status_code, answer.headers["Retry-After"], bool(known)) == (503, "2", True)
 
@@ -213,10 +217,10 @@ def test_what_is_left_is_not_said_while_the_store_of_the_limits_is_gone(
 ) -> None:
     client.get(product)
 
-    def gone(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise StorageError(OSError())
 
-    monkeypatch.setattr(app.wsgi_app.common.guard.limiter, "get_window_stats", gone)
+    monkeypatch.setattr(app.wsgi_app.common.guard.limiter, "get_window_stats", fail)
     answer = client.get(product)
     assert (answer.status_code, "RateLimit" in answer.headers) == (200, False)
 
@@ -230,14 +234,14 @@ def test_it_forgets_before_it_takes_too_much_room(
     assert len(app.wsgi_app.known) < 12
 
 
-WORDS = st.sampled_from(["red pot", "blue pot", "red pan", "lid"])
+NAMES = st.sampled_from(["red pot", "blue pot", "red pan", "lid"])
 WRITES = st.one_of(
-    st.tuples(st.just("create"), WORDS, st.integers(0, 9)),
+    st.tuples(st.just("create"), NAMES, st.integers(0, 9)),
     st.tuples(st.just("patch"), st.integers(1, 4), st.integers(0, 9)),
     st.tuples(st.just("restock"), st.integers(1, 4), st.integers(-3, 3).filter(bool)),
     st.tuples(st.just("delete"), st.integers(1, 4), st.none()),
 )
-PLACES = [
+QUERIES = [
     "/1",
     "/2",
     "",
@@ -262,9 +266,9 @@ def test_after_any_changes_both_ways_say_the_same(staff: Person, app: Flask, wri
             staff.post(f"{PRODUCTS}/{what}/restock", {"amount": value})
         else:
             staff.delete(f"{PRODUCTS}/{what}")
-        short = [said(client.get(PRODUCTS + place)) for place in PLACES]
+        short = [get_stable_parts(client.get(PRODUCTS + place)) for place in QUERIES]
         app.wsgi_app.known.clear()
-        assert [said(client.get(PRODUCTS + place)) for place in PLACES] == short
+        assert [get_stable_parts(client.get(PRODUCTS + place)) for place in QUERIES] == short
 
 
 def test_threads_that_read_while_others_write_see_no_step_back(
@@ -272,13 +276,13 @@ def test_threads_that_read_while_others_write_see_no_step_back(
 ) -> None:
     done, seen = threading.Event(), []
 
-    def look() -> None:
+    def read_prices() -> None:
         reader, mine = app.test_client(), []
         while not done.is_set():
             mine.append(reader.get(product).json["price"])
         seen.append(mine)
 
-    readers = [threading.Thread(target=look) for _ in range(3)]
+    readers = [threading.Thread(target=read_prices) for _ in range(3)]
     for each in readers:
         each.start()
     for price in range(6, 40):

@@ -1,4 +1,4 @@
-"""Those who open many calls, and say nothing, leave the others theirs."""
+"""Callers that open many calls and send nothing do not block other callers."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ import pytest
 from shop.doors.grpc.calls import MAX_CALLS_PER_ADDRESS, MAX_STREAMS_PER_CALLER
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia.callers import group_address
-from tests.calls import Line, Refused, calling, end
+from tests.grpc_client import CallError, GrpcClient, read_error, serving_grpc
 from tests.running import Process
 
 GET, WATCH = "/shop.v1.ProductService/GetProduct", "/shop.v1.ProductService/WatchProducts"
@@ -26,9 +26,9 @@ def url(app):
 
 
 @pytest.fixture
-def proxied(url):
-    """A server that takes this machine for its proxy, so that a call can come from any address."""
-    with calling(url, SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+def proxied_server(url):
+    """A server that trusts this machine as its proxy, so that a call can come from any address."""
+    with serving_grpc(url, SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
         yield shop
 
 
@@ -41,28 +41,31 @@ def serve_with_short_timeouts(url):
         process.stop()
 
 
-def run(work):
-    """In a thread of its own: a browser test before this one may have left its event loop running here."""
+def run_coroutine(work):
+    """Run a coroutine in another thread, because a browser test may have left its event loop running in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
 
-async def open_many(port, paths, count, address="", message=None, token=""):
-    """Open so many calls at a time, then look once from elsewhere; the codes of those that ended, and the look's."""
+async def open_calls(port, paths, count, address="", message=None, token=""):
+    """Open this many calls at once, then make one call from another address.
+
+    Return how often each code ended one of the many calls, and the code of the other call.
+    """
     metadata = (("x-forwarded-for", address),) if address else ()
     metadata += (("authorization", f"Bearer {token}"),) if token else ()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         calls = [channel.stream_stream(paths[n % len(paths)])(metadata=metadata) for n in range(count)]
-        readers = [asyncio.create_task(listen(each, message)) for each in calls]
+        readers = [asyncio.create_task(read_to_end(each, message)) for each in calls]
         await asyncio.sleep(2)
         codes = Counter([await each.code() for each in calls if each.done()])
-        elsewhere = await look(channel)
+        elsewhere = await get_product(channel)
         for each in readers:
             each.cancel()
     return {code.name: found for code, found in codes.items()}, elsewhere
 
 
-async def listen(call, message):
+async def read_to_end(call, message):
     try:
         if message is not None:
             await call.write(message)
@@ -72,7 +75,7 @@ async def listen(call, message):
         pass
 
 
-async def look(channel):
+async def get_product(channel):
     try:
         await channel.unary_unary(GET)(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
     except grpc.RpcError as error:
@@ -82,49 +85,53 @@ async def look(channel):
 
 class TestCallsUnderWay:
     @pytest.mark.parametrize("paths", [[GET], [CHECK], [GET, WATCH, REFLECT, CHECK, WATCH_HEALTH]])
-    def test_that_send_nothing_are_bounded_for_an_address(self, proxied, lamp, paths):
+    def test_that_send_nothing_are_bounded_for_an_address(self, proxied_server, lamp, paths):
         count = MAX_CALLS_PER_ADDRESS + 50
-        codes, elsewhere = run(open_many(proxied.port, paths, count, "198.51.100.1"))
+        codes, elsewhere = run_coroutine(open_calls(proxied_server.port, paths, count, "198.51.100.1"))
         assert (sum(codes.values()) >= 50, elsewhere) == (True, "OK")
 
     @pytest.mark.parametrize("path", [WATCH, WATCH_HEALTH])
-    def test_that_are_streams_are_bounded_for_an_address(self, proxied, lamp, path):
+    def test_that_are_streams_are_bounded_for_an_address(self, proxied_server, lamp, path):
         count = MAX_STREAMS_PER_CALLER + 10
-        codes, elsewhere = run(open_many(proxied.port, [path], count, "198.51.100.1", b""))
+        codes, elsewhere = run_coroutine(open_calls(proxied_server.port, [path], count, "198.51.100.1", b""))
         assert (sum(codes.values()), elsewhere) == (10, "OK")
 
-    def test_of_one_network_of_version_6_count_together(self, proxied, lamp):
+    def test_of_one_network_of_version_6_count_together(self, proxied_server, lamp):
         async def open_two():
             count = MAX_STREAMS_PER_CALLER - 20
             return await asyncio.gather(
-                open_many(proxied.port, [WATCH], count, "2001:db8::1", b""),
-                open_many(proxied.port, [WATCH], count, "2001:db8::ffff", b""),
+                open_calls(proxied_server.port, [WATCH], count, "2001:db8::1", b""),
+                open_calls(proxied_server.port, [WATCH], count, "2001:db8::ffff", b""),
             )
 
-        ended = sum(sum(codes.values()) for codes, _ in run(open_two()))
+        ended = sum(sum(codes.values()) for codes, _ in run_coroutine(open_two()))
         assert ended == MAX_STREAMS_PER_CALLER - 40
 
-    def test_of_a_stream_count_for_the_account_whatever_the_address(self, proxied, ada, lamp):
+    def test_of_a_stream_count_for_the_account_whatever_the_address(
+        self, proxied_server, customer_token, lamp
+    ):
         async def open_two():
             count = MAX_STREAMS_PER_CALLER - 20
             return await asyncio.gather(
-                open_many(proxied.port, [WATCH], count, "198.51.100.1", b"", ada),
-                open_many(proxied.port, [WATCH], count, "198.51.100.2", b"", ada),
+                open_calls(proxied_server.port, [WATCH], count, "198.51.100.1", b"", customer_token),
+                open_calls(proxied_server.port, [WATCH], count, "198.51.100.2", b"", customer_token),
             )
 
-        ended = sum(sum(codes.values()) for codes, _ in run(open_two()))
+        ended = sum(sum(codes.values()) for codes, _ in run_coroutine(open_two()))
         assert ended == MAX_STREAMS_PER_CALLER - 40
 
-    def test_may_be_opened_again_when_others_have_ended(self, proxied, lamp):
+    def test_may_be_opened_again_when_others_have_ended(self, proxied_server, lamp):
         for _ in range(2):
-            codes, _ = run(open_many(proxied.port, [WATCH], MAX_STREAMS_PER_CALLER, "198.51.100.1", b""))
+            codes, _ = run_coroutine(
+                open_calls(proxied_server.port, [WATCH], MAX_STREAMS_PER_CALLER, "198.51.100.1", b"")
+            )
             assert codes == {}
 
-    def test_too_many_are_told_so(self, line, lamp):
-        streams = [line.follow("WatchProducts") for _ in range(MAX_STREAMS_PER_CALLER)]
+    def test_too_many_are_told_so(self, grpc_client, lamp):
+        streams = [grpc_client.follow("WatchProducts") for _ in range(MAX_STREAMS_PER_CALLER)]
         for each in streams:
             next(each)
-        refused = end(line.follow("WatchProducts"))
+        refused = read_error(grpc_client.follow("WatchProducts"))
         for each in streams:
             each.cancel()
         assert (refused.code, refused.reason, refused.details["RetryInfo"].retry_delay.seconds) == (
@@ -142,22 +149,22 @@ class TestTheAddress:
         )
 
     def test_that_a_client_claims_counts_for_nothing_without_a_proxy(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute") as shop:
             codes = [self.call(shop.port, f"198.51.100.{n}") for n in range(3)]
         assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
 
     def test_that_the_proxy_names_is_counted(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
             codes = [self.call(shop.port, f"spoofed, 198.51.100.{n}") for n in range(3)]
         assert codes == ["OK", "OK", "OK"]
 
     def test_that_is_none_is_that_of_the_proxy(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
+        with serving_grpc(url, SHOP_RATE_LIMIT="2/minute", SHOP_TRUSTED_PROXY="127.0.0.1") as shop:
             codes = [self.call(shop.port, f"nowhere-{n}") for n in range(3)]
         assert codes == ["OK", "OK", "RESOURCE_EXHAUSTED"]
 
     def call(self, port, address):
-        method = Line(port).method("GetProduct", raw=True)
+        method = GrpcClient(port).method("GetProduct", raw=True)
         try:
             method(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", address),))
         except grpc.RpcError as error:
@@ -167,66 +174,69 @@ class TestTheAddress:
 
 class TestACallWithoutAMessage:
     def test_is_counted_when_it_comes(self, url, lamp):
-        with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
-            run(open_many(shop.port, [GET], 5))
-            with pytest.raises(Refused, match="RESOURCE_EXHAUSTED"):
-                Line(shop.port).call("GetProduct", id=lamp)
+        with serving_grpc(url, SHOP_RATE_LIMIT="5/minute") as shop:
+            run_coroutine(open_calls(shop.port, [GET], 5))
+            with pytest.raises(CallError, match="RESOURCE_EXHAUSTED"):
+                GrpcClient(shop.port).call("GetProduct", id=lamp)
 
     @pytest.mark.parametrize("path", [GET, WATCH, CHECK, WATCH_HEALTH])
     def test_is_not_waited_for_long(self, url, lamp, path):
         with serve_with_short_timeouts(url) as shop:
-            codes, _ = run(open_many(shop.port, [path], 3))
+            codes, _ = run_coroutine(open_calls(shop.port, [path], 3))
         assert codes == {"DEADLINE_EXCEEDED": 3}
 
 
 class TestAnOldStream:
-    def test_ends_and_tells_where_to_go_on(self, url, line, boss, lamp):
+    def test_ends_and_tells_where_to_go_on(self, url, grpc_client, staff_token, lamp):
         with serve_with_short_timeouts(url) as shop:
-            stream = Line(shop.port).follow("WatchProducts")
+            stream = GrpcClient(shop.port).follow("WatchProducts")
             cursor = next(stream).cursor
-            refused = end(stream)
+            refused = read_error(stream)
         assert (refused.code, refused.reason, refused.trailers["shop-cursor"]) == (
             "UNAVAILABLE",
             "STREAM_TOO_OLD",
             str(cursor),
         )
 
-    def test_goes_on_without_a_loss(self, url, line, boss, lamp):
+    def test_goes_on_without_a_loss(self, url, grpc_client, staff_token, lamp):
         with serve_with_short_timeouts(url) as shop:
-            follower = Line(shop.port)
+            follower = GrpcClient(shop.port)
             first = follower.follow("WatchProducts")
             next(first)
-            cursor = int(end(first).trailers["shop-cursor"])
-            line.call("RestockProduct", boss, id=lamp, amount=1)
+            cursor = int(read_error(first).trailers["shop-cursor"])
+            grpc_client.call("RestockProduct", staff_token, id=lamp, amount=1)
             second = follower.follow("WatchProducts", cursor=cursor)
             changes = [next(second).cursor, next(second).cursor]
         assert changes == [cursor, cursor + 1]
 
     @pytest.mark.parametrize("name", ["WatchOrders", "LivePriceUpdates"])
-    def test_of_any_kind_ends(self, url, boss, lamp, name):
+    def test_of_any_kind_ends(self, url, staff_token, lamp, name):
         silent = iter(lambda: time.sleep(5), 0) if name == "LivePriceUpdates" else None
         with serve_with_short_timeouts(url) as shop:
-            assert end(Line(shop.port).follow(name, boss, given=silent)).reason == "STREAM_TOO_OLD"
+            assert (
+                read_error(GrpcClient(shop.port).follow(name, staff_token, given=silent)).reason
+                == "STREAM_TOO_OLD"
+            )
 
 
 def test_each_request_of_reflection_is_counted(url):
-    with calling(url, SHOP_RATE_LIMIT="5/minute") as shop:
-        channel = Line(shop.port).channel
+    with serving_grpc(url, SHOP_RATE_LIMIT="5/minute") as shop:
+        channel = GrpcClient(shop.port).channel
         answers = channel.stream_stream(REFLECT)(iter([b"\x3a\x00"] * 9), timeout=5)
         with pytest.raises(grpc.RpcError) as caught:
             list(answers)
     assert caught.value.code().name == "RESOURCE_EXHAUSTED"
 
 
-def test_health_of_a_service_that_is_not_there_is_not_found(line):
+def test_health_of_a_service_that_is_not_there_is_not_found(grpc_client):
     with pytest.raises(grpc.RpcError) as caught:
-        line.channel.unary_unary(CHECK)(b"\x0a\x01x", timeout=5)
+        grpc_client.channel.unary_unary(CHECK)(b"\x0a\x01x", timeout=5)
     assert caught.value.code().name == "NOT_FOUND"
 
 
 def test_health_is_watched_until_it_changes(url):
-    with calling(url) as shop:
-        states = Line(shop.port).channel.unary_stream(WATCH_HEALTH)(b"", timeout=10)
+    with serving_grpc(url) as shop:
+        states = GrpcClient(shop.port).channel.unary_stream(WATCH_HEALTH)(b"", timeout=10)
         first = next(states)
         shop.popen.terminate()
         second = next(states)
@@ -234,8 +244,8 @@ def test_health_is_watched_until_it_changes(url):
 
 
 def test_health_costs_nothing(url):
-    with calling(url, SHOP_RATE_LIMIT="2/minute") as shop:
-        check = Line(shop.port).channel.unary_unary(CHECK)
+    with serving_grpc(url, SHOP_RATE_LIMIT="2/minute") as shop:
+        check = GrpcClient(shop.port).channel.unary_unary(CHECK)
         assert [check(b"", timeout=5) for _ in range(5)] == [b"\x08\x01"] * 5
 
 

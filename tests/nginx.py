@@ -1,4 +1,4 @@
-"""nginx with the configuration of deploy/, of which only the places are changed."""
+"""nginx with the configuration of deploy/; only addresses and paths are changed."""
 
 import os
 import shutil
@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.running import Process
-from tests.servers import free_port, listening
+from tests.servers import find_free_port, wait_for_port
 
 CONF = Path(__file__).parent.parent / "deploy" / "nginx.conf"
 
 
 @contextmanager
-def nginx(folder: Path, nodes: list[Process], conf: str = "") -> Iterator[str]:
-    """Where it answers."""
+def start_nginx(folder: Path, nodes: list[Process], conf: str = "") -> Iterator[str]:
+    """Start nginx and yield its URL."""
     if not shutil.which("nginx"):
         pytest.skip("nginx is not installed")
-    port = free_port()
+    port = find_free_port()
     text = (conf or CONF.read_text()).replace("listen 8080", f"listen 127.0.0.1:{port}")
     for name, node in zip(("shop1", "shop2"), (nodes * 2)[:2], strict=True):
         text = text.replace(f"{name}:8000", f"127.0.0.1:{node.port}")
@@ -32,7 +32,7 @@ def nginx(folder: Path, nodes: list[Process], conf: str = "") -> Iterator[str]:
     command = ["nginx", "-p", folder, "-c", folder / "nginx.cnf", "-g", f"{user}daemon off;"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            listening(port)
+            wait_for_port(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

@@ -1,4 +1,4 @@
-"""Calling the shop over gRPC, as programs in any language do: by the descriptors alone."""
+"""A gRPC client for the tests. It knows only the descriptors, as clients in other languages do."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,18 +18,18 @@ from shop.doors.grpc.messages import get_enum_prefix
 from tests.running import Process
 
 METHODS = {each.name: each for service in pb.DESCRIPTOR.services_by_name.values() for each in service.methods}
-SECONDS = 20
+TIMEOUT = 20
 
 
-class Refused(Exception):
-    """What a call ended with, with its details unpacked."""
+class CallError(Exception):
+    """The status that a call ended with, with its details unpacked."""
 
     def __init__(self, error: grpc.RpcError) -> None:
         self.code, self.message = error.code().name, error.details()
         self.trailers = dict(error.trailing_metadata() or ())
         super().__init__(f"{self.code}: {self.message}")
         status = Status.FromString(self.trailers.get("grpc-status-details-bin", b""))
-        self.details = {each.type_url.rpartition(".")[2]: unpacked(each) for each in status.details}
+        self.details = {each.type_url.rpartition(".")[2]: unpack_detail(each) for each in status.details}
 
     @property
     def reason(self) -> str:
@@ -40,92 +40,97 @@ class Refused(Exception):
         return [each.field for each in self.details["BadRequest"].field_violations]
 
 
-def unpacked(detail: Any) -> Message:
+def unpack_detail(detail: Any) -> Message:
     return getattr(error_details_pb2, detail.type_url.rpartition(".")[2]).FromString(detail.value)
 
 
 @dataclass
-class Line:
-    """A channel to `shop grpc`."""
+class GrpcClient:
+    """A client of `shop grpc`."""
 
     port: int
     credentials: grpc.ChannelCredentials | None = None
     channel: grpc.Channel = field(init=False)
 
     def __post_init__(self) -> None:
-        place = f"localhost:{self.port}"
-        secured = self.credentials and grpc.secure_channel(place, self.credentials)
-        self.channel = secured or grpc.insecure_channel(place)
+        address = f"localhost:{self.port}"
+        secured = self.credentials and grpc.secure_channel(address, self.credentials)
+        self.channel = secured or grpc.insecure_channel(address)
 
     def method(self, name: str, raw: bool = False) -> Callable[..., Any]:
-        known = METHODS[name]
-        ways = ("stream" if way else "unary" for way in (known.client_streaming, known.server_streaming))
-        wire = (None, None) if raw else (
-            GetMessageClass(known.input_type).SerializeToString, GetMessageClass(known.output_type).FromString
+        descriptor = METHODS[name]
+        kinds = (
+            "stream" if streams else "unary"
+            for streams in (descriptor.client_streaming, descriptor.server_streaming)
+        )
+        codecs = (None, None) if raw else (
+            GetMessageClass(descriptor.input_type).SerializeToString, GetMessageClass(descriptor.output_type).FromString
         )  # fmt: skip
-        return getattr(self.channel, "_".join(ways))(f"/{known.containing_service.full_name}/{name}", *wire)
+        return getattr(self.channel, "_".join(kinds))(
+            f"/{descriptor.containing_service.full_name}/{name}", *codecs
+        )
 
     def call(self, name: str, token: str = "", /, **words: Any) -> Any:
         return self.send(name, GetMessageClass(METHODS[name].input_type)(**words), token)
 
     def send(
-        self, name: str, given: Any, token: str = "", raw: bool = False, timeout: float = SECONDS
+        self, name: str, given: Any, token: str = "", raw: bool = False, timeout: float = TIMEOUT
     ) -> Any:
         try:
-            return self.method(name, raw)(given, timeout=timeout, metadata=bearer(token))
+            return self.method(name, raw)(given, timeout=timeout, metadata=build_metadata(token))
         except grpc.RpcError as error:
-            raise Refused(error) from None
+            raise CallError(error) from None
 
     def follow(
         self, name: str, token: str = "", /, given: Iterable[Message] | None = None, **words: Any
     ) -> Any:
-        """The messages of a stream; `cancel()` ends it."""
-        said = given if given is not None else GetMessageClass(METHODS[name].input_type)(**words)
-        return self.method(name)(said, timeout=SECONDS, metadata=bearer(token))
+        """Open a stream and return its messages; `cancel()` ends it."""
+        messages = given if given is not None else GetMessageClass(METHODS[name].input_type)(**words)
+        return self.method(name)(messages, timeout=TIMEOUT, metadata=build_metadata(token))
 
 
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
+def build_metadata(token: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),) if token else ()
 
 
-def end(stream: Any) -> Refused:
-    """What a stream ends with, whatever comes before."""
+def read_error(stream: Any) -> CallError:
+    """Read a stream to its end and return the error that ends it."""
     try:
         for _ in stream:
             pass
     except grpc.RpcError as error:
-        return Refused(error)
-    raise AssertionError("it ended well")
+        return CallError(error)
+    raise AssertionError("the stream ended without an error")
 
 
-def money(text: str, currency: str = "USD") -> Money:
+def build_money(text: str, currency: str = "USD") -> Money:
     units, nanos = divmod(abs(Decimal(text)) * 10**9, 10**9)
     sign = -1 if text.startswith("-") else 1
     return Money(currency_code=currency, units=sign * int(units), nanos=sign * int(nanos))
 
 
-def plainly(message: Message) -> dict[str, Any]:
-    """What every door says, spelled the same."""
+def to_dict(message: Message) -> dict[str, Any]:
+    """Return a message in the spelling that is the same for all doors."""
     return {
-        each.name: plain(each, getattr(message, each.name))
+        each.name: to_value(each, getattr(message, each.name))
         for each in message.DESCRIPTOR.fields
         if not each.has_presence or message.HasField(each.name)
     }
 
 
-def plain(known: Any, value: Any) -> Any:
-    if known.is_repeated:
-        return [plainly(each) if known.message_type else each for each in value]
+def to_value(descriptor: Any, value: Any) -> Any:
+    if descriptor.is_repeated:
+        return [to_dict(each) if descriptor.message_type else each for each in value]
     if isinstance(value, Money):
         return float(value.units + Decimal(value.nanos).scaleb(-9))
-    if known.message_type:
-        return plainly(value)
-    enum = known.enum_type
+    if descriptor.message_type:
+        return to_dict(value)
+    enum = descriptor.enum_type
     return enum.values_by_number[value].name.removeprefix(get_enum_prefix(enum)).lower() if enum else value
 
 
 @contextmanager
-def calling(url: str, **settings: str) -> Iterator[Process]:
+def serving_grpc(url: str, **settings: str) -> Iterator[Process]:
     process = Process(url, settings=settings, command="grpc").start()
     try:
         yield process

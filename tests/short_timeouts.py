@@ -1,4 +1,4 @@
-"""The `shop` command with deadlines of a second, for tests that wait until they are over."""
+"""The `shop` command with deadlines of a second, for tests that wait for them to pass."""
 
 from shop.cli import main
 from shop.serving import server

@@ -1,6 +1,6 @@
-"""A process that changes the stock again and again, and now and then thinks better of it.
+"""A process that changes the stock repeatedly, and sometimes rolls a change back.
 
-python -m tests.writers URL STAFF PRODUCT COUNT
+python -m tests.stock_writer URL STAFF PRODUCT COUNT
 """
 
 import sys
@@ -13,7 +13,7 @@ from shop.storage.transactions import Actor, Context
 from tests.conftest import settings_for
 
 
-class Regret(Exception):
+class RollBack(Exception):
     pass
 
 
@@ -24,17 +24,17 @@ def main(url: str, staff: str, product: str, count: str) -> None:
         for number in range(int(count)):
             execute(ctx, Product, int(product), "restock", {"amount": 1})
             if number % 5 == 0:
-                with suppress(Regret):
-                    waver(ctx, int(product))
+                with suppress(RollBack):
+                    change_and_roll_back(ctx, int(product))
 
 
-def waver(ctx: Context, product: int) -> None:
+def change_and_roll_back(ctx: Context, product: int) -> None:
     with ctx.transaction() as session:
         execute(ctx, Product, product, "restock", {"amount": 1})
-        with suppress(Regret), session.begin_nested():
+        with suppress(RollBack), session.begin_nested():
             execute(ctx, Product, product, "restock", {"amount": 1})
-            raise Regret
-        raise Regret
+            raise RollBack
+        raise RollBack
 
 
 if __name__ == "__main__":
