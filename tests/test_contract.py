@@ -16,7 +16,8 @@ from shop.storage.transactions import Context
 from tests.conftest import HASH, KEY
 from tests.servers import find_free_port, wait_for_port
 
-BIN = Path(sys.executable).parent
+BIN, ROOT = Path(sys.executable).parent, Path(__file__).parent.parent
+CONFIG = ROOT / "tests" / "schemathesis.toml"
 RunSchemathesis = Callable[..., tuple[int, str]]
 
 
@@ -47,10 +48,20 @@ def shop_url(app: Flask, product: Callable[..., int], tmp_path: Path) -> Iterato
 @pytest.fixture
 def run_schemathesis(shop_url: str, tmp_path: Path) -> RunSchemathesis:
     def run(version: str, *options: str) -> tuple[int, str]:
-        command = [BIN / "st", "run", f"{shop_url}/openapi/{version}.json", "--checks", "all", "--seed", "1"]
+        command = [
+            BIN / "st",
+            "--config-file",
+            CONFIG,
+            "run",
+            f"{shop_url}/openapi/{version}.json",
+            "--checks",
+            "all",
+            "--seed",
+            "1",
+        ]
         result = subprocess.run(
             [*command, *options], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
-            env={**os.environ, "PYTHONUTF8": "1"}, check=False,
+            env={**os.environ, "PYTHONUTF8": "1", "SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks", "PYTHONPATH": str(ROOT)}, check=False,
         )  # fmt: skip
         return result.returncode, "" if result.returncode == 0 else result.stdout + result.stderr
 

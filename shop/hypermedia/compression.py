@@ -42,8 +42,9 @@ def strip_encoding(tag: str) -> str:
 
 
 def is_compressible(response: Response) -> bool:
-    is_text = response.mimetype.startswith(COMPRESSIBLE) or response.mimetype.endswith("+json")
-    return is_text and response.status_code in (200, 201) and (response.content_length or 0) >= MIN_BYTES
+    if response.status_code not in (200, 201) or (response.content_length or 0) < MIN_BYTES:
+        return False
+    return response.mimetype.startswith(COMPRESSIBLE) or response.mimetype.endswith("+json")
 
 
 def compress_body(response: Response) -> Response:

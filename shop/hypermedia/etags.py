@@ -28,6 +28,12 @@ def parse_tags(text: str) -> set[str]:
     return {found[1] for part in text.split(",") if (found := VERSION_TAG.fullmatch(part.strip()))}
 
 
+def parse_version(etag: str | None) -> str | None:
+    """Return the version that the tag of an entity names."""
+    found = VERSION_TAG.fullmatch(etag or "")
+    return found[1] if found else None
+
+
 def parse_etag(etag: str) -> set[str]:
     """Return the versions that an etag names; it may be quoted, as in HTTP, or bare."""
     return parse_tags(etag if '"' in etag or etag == "*" else f'"{etag}"')

@@ -6,6 +6,7 @@ import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest
 
+from shop.hypermedia.etags import parse_version
 from shop.hypermedia.fingerprints import build_fingerprints, parse_key
 from shop.hypermedia.input import read_body
 from shop.hypermedia.problems import handle_domain_error
@@ -49,6 +50,8 @@ def restore_response(answer: StoredAnswer) -> Answer:
         response.headers["Preference-Applied"] = "return=minimal"
     if answer.location:
         response.headers["Location" if answer.status == 201 else "Content-Location"] = answer.location
+    elif answer.status in (200, 201):
+        response.tag = parse_version(orjson.loads(answer.body).get("_etag"))
     if answer.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response

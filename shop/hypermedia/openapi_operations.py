@@ -91,19 +91,20 @@ def list_header_parameters(operation: Operation) -> Iterator[Node]:
     is_read = operation.method == "get"
     can_wait = any(each.get("name") == "wait" for each in operation.parameters)
     sent = {
-        "IfMatch": is_read or operation.changes_one,
+        "IfMatch": operation.changes_one,
         "IfNoneMatch": is_read,
         "IdempotencyKey": operation.has_key,
         "Prefer": can_wait or (operation.is_move and operation.method in ("post", "put", "patch")),
         "TraceParent": True,
     }
     if operation.method == "delete" and operation.is_on_one:  # its forms have no body
-        yield {"in": "query", "name": "_etag", "schema": {"type": "string"}, **describe_member(TAG_MEMBER)}
+        yield {
+            "in": "query",
+            "name": "_etag",
+            "schema": {"type": "string"},
+            "description": TAG_MEMBER["description"],
+        }
     yield from (build_reference("parameters", name) for name, counts in sent.items() if counts)
-
-
-def describe_member(member: Node) -> Node:
-    return {"description": member["description"], "example": member["examples"][0]}
 
 
 def complete_body(operation: Operation, body: Node, parts: Node) -> None:

@@ -43,7 +43,8 @@ PROBLEM_EXTRAS = {
 }
 COMMON_SCHEMAS = {"Link": LINK_OBJECT}
 LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")  # not said while the store of the limits is down
-OPTIONAL_HEADERS = (*LIMIT_HEADERS, "Idempotency-Replayed")
+# An answer without a body that is given again has no tag.
+OPTIONAL_HEADERS = (*LIMIT_HEADERS, "Idempotency-Replayed", "ETag")
 HEADERS = {
     name: {"description": text, "schema": schema, "required": name not in OPTIONAL_HEADERS}
     for name, text, schema in (
@@ -69,52 +70,37 @@ STATUS_HEADERS = {
     "429": "Retry-After",
     "503": "Retry-After",
 }
-# What a client may send beside the body, by the name of the component.
+# The headers that a client may send, by the name of the component. They have no `example`: Swagger UI would
+# send it with every request, and a key or a tag that is not meant is refused.
 PARAMETERS = {
-    "IfMatch": ("If-Match", "The entity tags of the versions that are meant; others are 412.", '"7-3"', {}),
-    "IfNoneMatch": (
-        "If-None-Match",
-        "The entity tags that the client has; they are answered with 304.",
-        '"7-3"',
-        {},
+    "IfMatch": (
+        "If-Match",
+        'The entity tags of the versions that are meant, such as `"7-3"`; others are 412.',
     ),
+    "IfNoneMatch": ("If-None-Match", "The entity tags that the client has; for them the answer is 304."),
     "IdempotencyKey": (
         "Idempotency-Key",
-        "A key for this request alone: sent again with it, the request gets the same answer for 24 hours.",
-        "0f8fad5b-d9cb-469f-a165-70867728950e",
-        {"pattern": f"^{BARE_KEY.pattern}$"},
+        "A key of this request alone: sent again with it, the request gets the same answer for 24 hours.",
     ),
-    "Prefer": (
-        "Prefer",
-        "`return=minimal` asks for no body, `wait=10` to wait for an answer (RFC 7240).",
-        "return=minimal",
-        {},
-    ),
-    "TraceParent": (
-        "traceparent",
-        "The trace that the request belongs to (W3C Trace Context).",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        {"pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
-    ),
+    "Prefer": ("Prefer", "`return=minimal` asks for no body, `wait=10` to wait for an answer (RFC 7240)."),
+    "TraceParent": ("traceparent", "The trace that the request belongs to (W3C Trace Context)."),
 }
+KEY_SCHEMA = {"type": "string", "pattern": f"^{BARE_KEY.pattern}$"}
 # Members beside the input that a form sends hidden.
 TAG_MEMBER = {
     "type": "string",
     "description": "The same as If-Match, for clients that send no headers.",
-    "examples": ['"7-3"'],
 }
 KEY_MEMBER = {
-    "type": "string",
-    "pattern": f"^{BARE_KEY.pattern}$",
+    **KEY_SCHEMA,
     "description": "The same as Idempotency-Key, for clients that send no headers.",
-    "examples": ["0f8fad5b-d9cb-469f-a165-70867728950e"],
 }
 
 
 def build_parameter(component: str) -> Node:
-    name, description, example, rules = PARAMETERS[component]
-    schema = {"type": "string", **rules}
-    return {"in": "header", "name": name, "description": description, "schema": schema, "example": example}
+    name, description = PARAMETERS[component]
+    schema = KEY_SCHEMA if component == "IdempotencyKey" else TEXT_SCHEMA
+    return {"in": "header", "name": name, "description": description, "schema": schema}
 
 
 def build_reference(kind: str, name: str) -> dict[str, str]:

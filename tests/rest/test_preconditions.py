@@ -75,3 +75,15 @@ def test_a_new_thing_has_the_tag_of_its_place(staff):
 @pytest.mark.parametrize("url", ["{desk}", "/api/v1/products", "/", "/docs"])
 def test_no_public_answer_may_be_used_when_it_is_stale(client, desk, url):
     assert client.get(url.format(desk=desk)).headers["Cache-Control"] == "public, max-age=0, must-revalidate"
+
+
+def test_an_answer_that_is_given_again_has_the_same_tag(staff, desk):
+    send = {"headers": {"Idempotency-Key": "one"}}
+    answers = [staff.post(f"{desk}/restock", {"amount": 1}, **send) for _ in range(2)]
+    assert answers[0].headers["ETag"] == answers[1].headers["ETag"] == staff.get(desk).headers["ETag"]
+
+
+def test_a_new_thing_without_a_body_in_its_answer_is_created_for_clients_that_accept_gzip(staff):
+    headers = {"Prefer": "return=minimal", "Accept-Encoding": "gzip"}
+    created = staff.post("/api/v1/products", {"name": "Brass lamp", "price": 89}, headers=headers)
+    assert (created.status_code, created.data) == (201, b"")

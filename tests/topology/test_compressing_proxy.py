@@ -6,7 +6,7 @@ import requests
 from shop.model.moves import STAFF
 from tests.conftest import enroll_user
 from tests.load import build_shop
-from tests.nginx import CONF, nginx
+from tests.nginx import CONF, start_nginx
 from tests.running import serving
 
 HIDING = CONF.read_text().replace(
@@ -35,7 +35,7 @@ def token(scene):
 @pytest.fixture(scope="module", params=BY)
 def front(request, shop, tmp_path_factory):
     """The address of nginx, and how the entity tags begin that come through it."""
-    with nginx(tmp_path_factory.mktemp("nginx"), [shop], BY[request.param]) as url:
+    with start_nginx(tmp_path_factory.mktemp("nginx"), [shop], BY[request.param]) as url:
         yield url, '"' if request.param == "the shop" else 'W/"'
 
 
