@@ -13,7 +13,8 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.calls import CallRunner, build_handlers
+from shop.doors.grpc.calls import CallRunner
+from shop.doors.grpc.handlers import build_handlers
 from shop.doors.grpc.standard_services import (
     HEALTH_SERVICE,
     REFLECTION_SERVICE,

@@ -14,8 +14,9 @@ from shop.domain.change import CHANGED
 from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.calls import Call, CallRunner, parse_message
+from shop.doors.grpc.calls import Call, CallRunner
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
+from shop.doors.grpc.handlers import parse_message
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import build_idempotency, handle_move
 from shop.doors.resources import find_resource
