@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address
 from time import monotonic, perf_counter
 from typing import Any
@@ -23,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.doors.grpc.errors import CallError, DeadlineExceeded, to_status
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia import rate_limits
-from shop.hypermedia.callers import group_address
+from shop.hypermedia.callers import build_anonymous_context, group_address
 from shop.hypermedia.request import request_state
 from shop.hypermedia.request_ids import read_request_ids
 from shop.runtime import get_runtime
@@ -43,7 +42,7 @@ BASE_ENVIRON = {
 
 @dataclass
 class Call:
-    """One call; `cursor` is the position of a stream in the feed."""
+    """One call; `cursor` is the position of a stream in the feed, `about` the entity that the call names."""
 
     method: MethodDescriptor
     headers: dict[str, str]
@@ -53,6 +52,7 @@ class Call:
     user_id: int | None = None
     sent_count: int = 0
     cursor: int | None = None
+    about: str = ""
     replayed: bool = False
     limits: Any = None
 
@@ -73,9 +73,8 @@ def build_call(method: MethodDescriptor, context: grpc.aio.ServicerContext, prox
     headers = {name: value for name, value in metadata if name in METADATA_HEADERS and isinstance(value, str)}
     remaining = context.time_remaining()
     deadline = NO_DEADLINE if remaining is None else monotonic() + remaining
-    return Call(
-        method, headers, find_client_address(parse_peer_address(context.peer()), metadata, proxy), deadline
-    )
+    remote = find_client_address(parse_peer_address(context.peer()), metadata, proxy)
+    return Call(method, headers, remote, deadline)
 
 
 def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
@@ -125,10 +124,9 @@ class CallRunner:
 
     async def count_call(self, call: Call) -> None:
         """Count a call against the limits of its caller: by account, or by address without a token."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.threads, self.count_in_thread, call)
+        await self.run_in_thread(self.count_in_request, call)
 
-    def count_in_thread(self, call: Call) -> None:
+    def count_in_request(self, call: Call) -> None:
         with self.app.request_context(call.build_environ()):
             request_state().ids = call.ids
             try:
@@ -138,14 +136,11 @@ class CallRunner:
             finally:
                 call.limits, call.user_id = rate_limits.get_current_limits(), request_state().caller_id
 
-    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any) -> Any:
         """Run `work` for a call, in a thread and in a Flask request context."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self.threads, partial(self.run_in_request, call, work, *args, about=about)
-        )
+        return await self.run_in_thread(self.run_in_request, call, work, *args)
 
-    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any) -> Any:
         timeouts.DEADLINE.set(call.deadline)
         with self.app.request_context(call.build_environ()):
             request_state().ids, request_state().limits = call.ids, call.limits
@@ -157,7 +152,7 @@ class CallRunner:
                 except Exception as error:  # noqa: BLE001
                     if isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN:
                         error = DeadlineExceeded("The deadline has passed.")
-                    status = to_status(error, about, call.ids["request_id"])
+                    status = to_status(error, call.about, call.ids["request_id"])
                     if status.code in SERVER_FAULTS:
                         failed()
                     raise CallError(status) from None
@@ -165,14 +160,17 @@ class CallRunner:
                     state = request_state()
                     call.user_id, call.replayed = state.caller_id, state.is_replayed
 
-    async def run_for_all(self, work: Callable[[], Any]) -> Any:
-        """Run `work` for all streams together, in a thread, without a caller and without a deadline."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self.run_in_app, work)
+    async def run_for_all(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run `work` for all streams together, in a thread, for an anonymous caller without a deadline."""
+        return await self.run_in_thread(self.run_in_app, work, *args)
 
-    def run_in_app(self, work: Callable[[], Any]) -> Any:
+    def run_in_app(self, work: Callable[..., Any], *args: Any) -> Any:
         timeouts.DEADLINE.set(NO_DEADLINE)
         with self.app.app_context():
-            return work()
+            return work(build_anonymous_context(), *args)
+
+    async def run_in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *args)
 
     @contextmanager
     def trace_call(self, call: Call) -> Iterator[Callable[[], Any]]:

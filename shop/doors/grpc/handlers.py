@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from random import uniform
 from time import perf_counter
 from typing import Any
@@ -16,7 +17,7 @@ from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 
 from shop.doors.grpc.calls import Call, CallRunner, build_call
-from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, TryAgain, to_status
 from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
 from shop.model.errors import Invalid
 
@@ -60,14 +61,10 @@ async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
                 return
             except TimeoutError:
                 if clock.expired():
-                    raise build_stream_too_old_error() from None
+                    message = "This stream has run for long enough. Open another one."
+                    raise TryAgain(code.UNAVAILABLE, message, "STREAM_TOO_OLD") from None
                 raise
             yield message
-
-
-def build_stream_too_old_error() -> CallError:
-    message = "This stream has run for long enough. Open another one."
-    return CallError(build_status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", build_retry_info(1)))
 
 
 def build_handlers(
@@ -78,79 +75,98 @@ def build_handlers(
     `streams` has the coroutines of the methods that stream; the others are in UNARY_METHODS.
     Calls of a service that is `free` cost no quota and are not logged.
     """
-
-    def build_handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
-        request_type, stream = GetMessageClass(method.input_type), streams.get(method.name)
-
-        def open_call(context: grpc.aio.ServicerContext) -> CallLifecycle:
-            return CallLifecycle(build_call(method, context, runner.proxy), context, quiet=free)
-
-        async def handle_single(raw_messages: Any, context: grpc.aio.ServicerContext) -> bytes:
-            async with open_call(context) as call, runner.admit_call(call, free=free):
-                if stream:
-                    answer = await stream(call, raw_messages)
-                else:
-                    request = parse_message(request_type, await read_single_message(raw_messages))
-                    about = get_resource_name(method.name, request)
-                    answer = await runner.run_for_call(call, UNARY_METHODS[method.name], request, about=about)
-                return answer.SerializeToString()
-
-        async def handle_stream(raw_messages: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-            async with open_call(context) as call, runner.admit_call(call, free=free):
-                request = (
-                    raw_messages
-                    if method.client_streaming
-                    else parse_message(request_type, await read_single_message(raw_messages))
-                )
-                async with aclosing(end_old_stream(stream(call, request))) as messages:
-                    async for message in messages:
-                        yield message.SerializeToString()
-                        call.sent_count += 1
-
-        if method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(handle_stream)
-        return grpc.stream_unary_rpc_method_handler(handle_single)
-
+    handlers = [MethodHandler(runner, each, streams.get(each.name), free) for each in service.methods]
     return grpc.method_handlers_generic_handler(
-        service.full_name, {each.name: build_handler(each) for each in service.methods}
+        service.full_name, {each.method.name: each.build_rpc_handler() for each in handlers}
     )
 
 
-class CallLifecycle:
-    """Finishes a call: turns an error into its status, sets the trailers, writes the line in the log."""
+@dataclass(frozen=True)
+class MethodHandler:
+    """Handles the calls of one method."""
 
-    def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
-        self.call, self.context, self.quiet = call, context, quiet
+    runner: CallRunner
+    method: MethodDescriptor
+    stream: Callable[[Call, Any], Any] | None
+    free: bool
 
-    async def __aenter__(self) -> Call:
-        return self.call
+    def build_rpc_handler(self) -> grpc.RpcMethodHandler:
+        if self.method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(self.handle_stream)
+        return grpc.stream_unary_rpc_method_handler(self.handle_single)
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        status, trailers = self.get_final_status(error), [("x-request-id", self.call.ids["request_id"])]
-        if not self.quiet:
-            self.log_call(status)
-        if self.call.cursor is not None:
-            trailers.append(("shop-cursor", str(self.call.cursor)))
-        if status and isinstance(error, Exception):
-            trailers.append(("grpc-status-details-bin", status.SerializeToString()))
-            await self.context.abort(STATUS_BY_NUMBER[status.code], status.message, tuple(trailers))
-        if self.call.replayed:
-            trailers.append(("idempotency-replayed", "true"))
-        self.context.set_trailing_metadata(tuple(trailers))
+    async def handle_single(self, raw_messages: Any, context: grpc.aio.ServicerContext) -> bytes:
+        async with self.open_call(context) as call:
+            if self.stream:
+                answer = await self.stream(call, raw_messages)
+            else:
+                request = await self.read_request(raw_messages)
+                call.about = get_resource_name(self.method.name, request)
+                answer = await self.runner.run_for_call(call, UNARY_METHODS[self.method.name], request)
+            return answer.SerializeToString()
 
-    def log_call(self, status: Status | None) -> None:
-        status_name = STATUS_BY_NUMBER[status.code].name if status else "OK"
-        facts = {
-            **self.call.ids, "method": "RPC", "route": self.call.path, "status": status_name,
-            "ms": round((perf_counter() - self.call.started_at) * 1000, 1), "messages": self.call.sent_count,
-            "user": self.call.user_id, "remote": self.call.remote,
-        }  # fmt: skip
-        log.info("request", extra={"request": facts})
+    async def handle_stream(
+        self, raw_messages: Any, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[bytes]:
+        async with self.open_call(context) as call:
+            has_stream = self.method.client_streaming
+            request = raw_messages if has_stream else await self.read_request(raw_messages)
+            async with aclosing(end_old_stream(self.stream(call, request))) as messages:
+                async for message in messages:
+                    yield message.SerializeToString()
+                    call.sent_count += 1
 
-    def get_final_status(self, error: BaseException | None) -> Status | None:
-        if isinstance(error, Exception):
-            status = to_status(error, request_id=self.call.ids["request_id"])
-            if self.call.cursor is not None:
-                status.message += f" Go on from cursor {self.call.cursor}."
-            return status
-        return Status(code=grpc.StatusCode.CANCELLED.value[0]) if error else None
+    async def read_request(self, raw_messages: AsyncIterator[bytes]) -> Message:
+        raw = await read_single_message(raw_messages)
+        return parse_message(GetMessageClass(self.method.input_type), raw)
+
+    @asynccontextmanager
+    async def open_call(self, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
+        """Admit a call, and finish it with its status, its trailers and its line in the log."""
+        call = build_call(self.method, context, self.runner.proxy)
+        error: BaseException | None = None
+        try:
+            async with self.runner.admit_call(call, free=self.free):
+                yield call
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            status = find_final_status(call, error)
+            if not self.free:
+                log_call(call, status)
+            await send_trailers(call, context, status, failed=isinstance(error, Exception))
+
+
+def find_final_status(call: Call, error: BaseException | None) -> Status | None:
+    """Return the status of a call that failed or was cancelled, None if it ended well."""
+    if isinstance(error, Exception):
+        status = to_status(error, request_id=call.ids["request_id"])
+        if call.cursor is not None:
+            status.message += f" Go on from cursor {call.cursor}."
+        return status
+    return Status(code=code.CANCELLED) if error else None
+
+
+def log_call(call: Call, status: Status | None) -> None:
+    facts = {
+        **call.ids, "method": "RPC", "route": call.path,
+        "status": STATUS_BY_NUMBER[status.code].name if status else "OK",
+        "ms": round((perf_counter() - call.started_at) * 1000, 1), "messages": call.sent_count,
+        "user": call.user_id, "remote": call.remote,
+    }  # fmt: skip
+    log.info("request", extra={"request": facts})
+
+
+async def send_trailers(
+    call: Call, context: grpc.aio.ServicerContext, status: Status | None, *, failed: bool
+) -> None:
+    trailers = [("x-request-id", call.ids["request_id"])]
+    if call.cursor is not None:
+        trailers.append(("shop-cursor", str(call.cursor)))
+    if status and failed:
+        trailers.append(("grpc-status-details-bin", status.SerializeToString()))
+        await context.abort(STATUS_BY_NUMBER[status.code], status.message, tuple(trailers))
+    if call.replayed:
+        trailers.append(("idempotency-replayed", "true"))
+    context.set_trailing_metadata(tuple(trailers))
