@@ -204,10 +204,7 @@ class Crawl:
             values = {"username": name, "password": password}
             properties = to_list(form.get("properties", []))
             if form_fields := [each for each in properties if isinstance(each, dict)]:
-                values = {
-                    form_field.get("name"): fill_field(form_field, name, password)
-                    for form_field in form_fields
-                }
+                values = {each.get("name"): fill_field(each, name, password) for each in form_fields}
             answer = self.request(form.get("method", "POST"), url, **encode_body(form, values))
         except requests.RequestException as error:
             raise CrawlRefused(f"{self.start} does not answer ({type(error).__name__})") from None
