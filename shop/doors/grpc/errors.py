@@ -116,12 +116,7 @@ def build_details(error: DomainError, resource: str) -> Iterator[Message]:
     facts = error.facts
     if errors := get_field_errors(error):
         violations = islice(flatten_errors(errors), MAX_DETAILS)
-        yield BadRequest(
-            field_violations=[
-                {"field": shorten(at, MAX_PATH_LENGTH), "description": shorten(text, 200)}
-                for at, text in violations
-            ]
-        )
+        yield BadRequest(field_violations=[build_violation(at, text) for at, text in violations])
     if error.code == "not_found":
         kind, _, name = resource.partition("/")
         yield ResourceInfo(resource_type=kind, resource_name=name, description=error.detail)
@@ -129,6 +124,10 @@ def build_details(error: DomainError, resource: str) -> Iterator[Message]:
         yield PreconditionFailure(violations=[build_shortage(each) for each in lines[:MAX_DETAILS]])
     if seconds := facts.get("retry_after"):
         yield build_retry_info(seconds)
+
+
+def build_violation(path: str, text: str) -> dict[str, str]:
+    return {"field": shorten(path, MAX_PATH_LENGTH), "description": shorten(text, 200)}
 
 
 def build_shortage(line: dict[str, Any]) -> dict[str, str]:

@@ -65,12 +65,10 @@ class StreamMethods:
     async def watch_products(self, call: Call, request: pb.WatchProductsRequest) -> Messages:
         product_ids = set(request.product_ids)
         if len(product_ids) > MAX_WATCHED_PRODUCTS:
-            raise Invalid(
-                "Watch fewer products.", errors={"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]}
-            )
-        call.cursor = await self.runner.run_for_call(
-            call, find_start_cursor, request, changes.find_newest_change
-        )
+            flaws = {"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]}
+            raise Invalid("Watch fewer products.", errors=flaws)
+        find_newest = changes.find_newest_change
+        call.cursor = await self.runner.run_for_call(call, find_start_cursor, request, find_newest)
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.read_after(call.cursor):
             for row in rows:
@@ -82,9 +80,8 @@ class StreamMethods:
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
         caller = await self.runner.run_for_call(call, get_context)
         changes.filter_visible_steps(caller, ())
-        call.cursor = await self.runner.run_for_call(
-            call, find_start_cursor, request, changes.find_newest_step
-        )
+        find_newest = changes.find_newest_step
+        call.cursor = await self.runner.run_for_call(call, find_start_cursor, request, find_newest)
         yield pb.WatchOrdersResponse(cursor=call.cursor)
         async for rows in self.steps.read_after(call.cursor):
             visible_rows = changes.filter_visible_steps(caller, rows) and await self.runner.run_for_call(
