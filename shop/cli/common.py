@@ -25,9 +25,8 @@ class CommandError(click.ClickException):
 
 def to_one_line(text: str) -> str:
     """Return untrusted text without line ends and control characters, in at most 500 characters."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )[:500]
+    shown = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(shown)[:500]
 
 
 def get_settings() -> Settings:
@@ -47,8 +46,7 @@ def require_current_schema(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> None:
-        if schema_error := find_schema_error():
-            raise CommandError(schema_error)
+        check_schema()
         command(*args, **kwargs)
 
     return with_appcontext(run_command)
@@ -56,6 +54,11 @@ def require_current_schema(command: Callable[..., None]) -> Callable[..., None]:
 
 def list_known_revisions() -> list[str]:
     return list_revisions(current_app.extensions["migrate"].directory)
+
+
+def check_schema() -> None:
+    if schema_error := find_schema_error():
+        raise CommandError(schema_error)
 
 
 def find_schema_error() -> str | None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import click
 
 from shop.app import create_app
-from shop.cli.common import CommandError, find_schema_error
+from shop.cli.common import CommandError, check_schema
 from shop.runtime import get_runtime
-from shop.settings import Settings, SettingsError, read_settings, require_extra
+from shop.settings import Settings, read_settings, require_extra
 
 REQUIRED_MODULES = ("grpc", "grpc_health", "grpc_reflection")
 
@@ -26,8 +26,7 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
 
     app = create_app(settings)
     with app.app_context():
-        if schema_error := find_schema_error():
-            raise CommandError(schema_error)
+        check_schema()
         get_runtime().engine.dispose()
     get_runtime(app).housekeeper.start()
     run_server(app, settings, host, port)
@@ -36,11 +35,8 @@ def serve_grpc(host: str, port: int, threads: int | None) -> None:
 
 
 def check_requirements(settings: Settings) -> None:
-    try:
-        for module in REQUIRED_MODULES:
-            require_extra(module, "grpc")
-    except SettingsError as error:
-        raise CommandError(str(error)) from None
+    for module in REQUIRED_MODULES:
+        require_extra(module, "grpc")
     if bool(settings.grpc_certificate) != bool(settings.grpc_key):
         raise CommandError("SHOP_GRPC_CERTIFICATE and SHOP_GRPC_KEY belong together")
     if settings.grpc_client_ca and not settings.grpc_certificate:

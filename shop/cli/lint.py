@@ -2,10 +2,17 @@
 
 import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 from shop.cli.common import CommandError, to_one_line
+
+
+def add_limit(name: str, default: float, kind: click.ParamType, text: str) -> Callable[..., Any]:
+    """Add an option for a limit of the crawl; the help shows its default."""
+    return click.option(name, default=default, show_default=True, type=kind, help=text)
 
 
 @click.command("lint")
@@ -15,41 +22,14 @@ from shop.cli.common import CommandError, to_one_line
 )
 @click.option("--password-stdin", is_flag=True, help="Read the passwords from stdin, one line per account.")
 @click.option(
-    "--token-of",
-    "callers",
-    multiple=True,
-    metavar="NAME",
+    "--token-of", "callers", multiple=True, metavar="NAME",
     help="Also check with a bearer token of this caller; asks for it, or reads a line from stdin.",
-)
-@click.option(
-    "--pages",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1),
-    help="The most pages to visit per account.",
-)
-@click.option(
-    "--timeout",
-    default=10.0,
-    show_default=True,
-    type=click.FloatRange(0.1),
-    help="Seconds to wait for an answer.",
-)
-@click.option(
-    "--deadline",
-    default=600.0,
-    show_default=True,
-    type=click.FloatRange(1),
-    help="Seconds for the whole run.",
-)
+)  # fmt: skip
+@add_limit("--pages", 500, click.IntRange(1), "The most pages to visit per account.")
+@add_limit("--timeout", 10.0, click.FloatRange(0.1), "Seconds to wait for an answer.")
+@add_limit("--deadline", 600.0, click.FloatRange(1), "Seconds for the whole run.")
 def lint_api(
-    url: str,
-    names: tuple[str, ...],
-    password_stdin: bool,
-    callers: tuple[str, ...],
-    pages: int,
-    timeout: float,
-    deadline: float,
+    url: str, names: tuple[str, ...], password_stdin: bool, callers: tuple[str, ...], **limits: float
 ) -> None:
     """Crawl a HAL API from its first URL and check every link, form and document."""
     if not re.match(r"https?://[^/\s]", url):
@@ -60,7 +40,7 @@ def lint_api(
         raise CommandError("this needs an extra that is not installed: pip install '.[client]'") from None
     passwords = {name: read_secret("Password", name, password_stdin) for name in names}
     tokens = {name: read_secret("Token", name) for name in callers}
-    crawl, seen_flaws = Crawl(url, pages, timeout, deadline, show_progress), {}
+    crawl, seen_flaws = Crawl(url, **limits, progress=show_progress), {}
     runs = [("", crawl.run())]
     runs += [(name, crawl.run(name, password)) for name, password in passwords.items()]
     runs += [(name, crawl.run(token=token)) for name, token in tokens.items()]

@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from json import JSONDecodeError
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
+from shop.cli.common import CommandError
 from shop.domain.product import Product
 from shop.model.money import Currency
 from shop.services.imports import Row
@@ -24,7 +26,7 @@ NUMBER_PATTERNS = {
 }
 
 
-class FileError(Exception):
+class FileError(CommandError):
     """The whole file is unusable."""
 
 
@@ -45,7 +47,7 @@ def read_rows(
     """Yield each row with its line number; an invalid row is yielded as a ValueError."""
     read_format = {".csv": read_csv, ".jsonl": read_jsonl}[get_suffix(path)]
     for line_number, row in read_format(read_lines(file, advance)):
-        yield line_number, row if isinstance(row, ValueError) else convert_price(row, currency)
+        yield line_number, row if isinstance(row, ValueError) else convert_row(row, currency)
 
 
 def get_suffix(path: Path) -> str:
@@ -90,10 +92,8 @@ def parse_cells(columns: list[str], cells: list[str]) -> dict[str, Any] | ValueE
     """Return the members of a row; empty cells are left out."""
     if len(cells) != len(columns):
         return ValueError("it has more or fewer cells than the first line")
-    row = dict(zip(columns, cells, strict=True))
-    if not is_unicode(row):
-        return ValueError("it is not text in UTF-8")
-    return {name: parse_cell(name, text) for name, text in row.items() if text or name == "name"}
+    row = zip(columns, cells, strict=True)
+    return {name: parse_cell(name, text) for name, text in row if text or name == "name"}
 
 
 def parse_cell(name: str, text: str) -> str | int | Decimal:
@@ -122,9 +122,7 @@ def parse_json_row(text: str) -> dict[str, Any] | ValueError:
         return ValueError("a number in it has too large an exponent")
     except ValueError as error:
         return error
-    if not isinstance(row, dict):
-        return ValueError("it is not a JSON object")
-    return row if is_unicode(row) else ValueError("it is not text in UTF-8")
+    return row if isinstance(row, dict) else ValueError("it is not a JSON object")
 
 
 def parse_number(text: str) -> int | Decimal:
@@ -148,8 +146,10 @@ def is_unicode(row: dict[str, Any]) -> bool:
     return True
 
 
-def convert_price(row: dict[str, Any], currency: Currency) -> dict[str, Any]:
+def convert_row(row: dict[str, Any], currency: Currency) -> dict[str, Any] | ValueError:
     """Return the row with its price in minor units, if the conversion is exact."""
+    if not is_unicode(row):
+        return ValueError("it is not text in UTF-8")
     price = row.get("price")
     if type(price) in (int, Decimal):
         try:
@@ -174,6 +174,8 @@ def create_row_writer(path: Path, file: IO[str]) -> Callable[[list[Any]], Any]:
         csv_writer = csv.writer(file)
         csv_writer.writerow(COLUMNS)
         return csv_writer.writerow
-    return lambda cells: file.write(
-        orjson.dumps(dict(zip(COLUMNS, cells, strict=True)), default=float).decode() + "\n"
-    )
+    return partial(write_json_row, file)
+
+
+def write_json_row(file: IO[str], cells: list[Any]) -> None:
+    file.write(orjson.dumps(dict(zip(COLUMNS, cells, strict=True)), default=float).decode() + "\n")

@@ -29,14 +29,12 @@ def import_file(path: Path, skip_bad: bool) -> None:
         path.open("rb") as file,
         click.progressbar(length=size, file=sys.stderr) if is_terminal else nullcontext() as progress_bar,
     ):
-        rows = product_files.read_rows(
-            path, file, get_settings().currency, progress_bar.update if progress_bar else lambda _: None
-        )
+        advance = progress_bar.update if progress_bar else lambda _: None
+        rows = product_files.read_rows(path, file, get_settings().currency, advance)
         try:
-            imported, skipped = imports.import_products(
-                create_operator_context(), rows, report_bad_line, skip_bad=skip_bad
-            )
-        except (product_files.FileError, imports.ImportRefused) as error:
+            ctx = create_operator_context()
+            imported, skipped = imports.import_products(ctx, rows, report_bad_line, skip_bad=skip_bad)
+        except imports.ImportRefused as error:
             raise CommandError(str(error)) from None
     click.echo(f"{imported} products imported, {skipped} lines skipped.")
 
@@ -56,12 +54,9 @@ def export_file(path: Path) -> None:
         raise CommandError(f"{path} already exists; it was not changed") from None
     try:
         with file:
-            count = product_files.write_products(
-                path, file, imports.iterate_products(create_operator_context()), get_settings().currency
-            )
-    except BaseException as error:  # an incomplete file must not be taken for a complete one
+            products = imports.iterate_products(create_operator_context())
+            count = product_files.write_products(path, file, products, get_settings().currency)
+    except BaseException:  # an incomplete file must not be taken for a complete one
         path.unlink()
-        if isinstance(error, product_files.FileError):
-            raise CommandError(str(error)) from None
         raise
     click.echo(f"{count} products exported.")

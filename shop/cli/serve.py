@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 from shop.app import create_app
 from shop.cli import product_files
 from shop.cli.accounts import create_account, read_new_password
-from shop.cli.common import CommandError, create_operator_context, find_schema_error, get_settings
+from shop.cli.common import CommandError, check_schema, create_operator_context, get_settings
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
 from shop.runtime import get_runtime
@@ -60,11 +60,9 @@ def serve_http(host: str, port: int, **options: int | None) -> None:
     """Serve the shop over HTTP."""
     settings = replace(read_settings(), **{name: value for name, value in options.items() if value})
     with create_app(settings).app_context():
-        schema_error = find_schema_error()
+        check_schema()
         # Connections must not be shared with forked workers.
         get_runtime().engine.dispose()
-    if schema_error:
-        raise CommandError(schema_error)
     run_server(settings, host, port)
 
 

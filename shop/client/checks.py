@@ -18,10 +18,8 @@ except ImportError:  # without it, bodies are not checked against their schemas
 
 Node = dict[str, Any]
 
-HAL_TYPES, PROBLEM_TYPE = (
-    ("application/hal+json", "application/prs.hal-forms+json"),
-    "application/problem+json",
-)
+HAL_TYPES = ("application/hal+json", "application/prs.hal-forms+json")
+PROBLEM_TYPE = "application/problem+json"
 FIELD_TYPES = {
     "hidden", "text", "textarea", "search", "tel", "url", "email", "password", "date", "month", "week",
     "time", "datetime-local", "number", "range", "color",
@@ -71,6 +69,11 @@ def to_list(value: Any) -> list[Any]:
 def get_object(node: Any, name: str) -> Node:
     value = node.get(name) if isinstance(node, dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def get_first(node: Node, *names: str) -> Any:
+    """Return the first of these members that there is, or None."""
+    return next((node[name] for name in names if name in node), None)
 
 
 def find_resources(value: Any) -> Iterator[Node]:
@@ -237,16 +240,9 @@ class Contract:
 
     def check_path(self, answer: Answer) -> Iterator[str]:
         path = urlsplit(answer.url).path.rstrip("/")
-        item = next(
-            (
-                self.resolve_reference(item)
-                for path_pattern, item in self.items
-                if path_pattern.fullmatch(path)
-            ),
-            None,
-        )
-        if item is not None:
-            yield from self.check_operation(item, answer)
+        matching_items = [item for path_pattern, item in self.items if path_pattern.fullmatch(path)]
+        if matching_items:
+            yield from self.check_operation(self.resolve_reference(matching_items[0]), answer)
         elif answer.media in HAL_TYPES and f"{path}/".startswith(self.base):
             yield "the documentation does not know this path"
 
@@ -257,16 +253,12 @@ class Contract:
                 yield f"the documentation knows no {answer.method} here"
             return
         responses = operation.get("responses", {})
-        response_spec = next(
-            (responses[each] for each in (status, f"{status[0]}XX", "default") if each in responses), None
-        )
+        response_spec = get_first(responses, status, f"{status[0]}XX", "default")
         if response_spec is None:
             yield f"the documentation knows no {status} here"
         elif content := self.resolve_reference(response_spec).get("content"):
-            media_ranges = (answer.media, f"{answer.media.partition('/')[0]}/*", "*/*")
-            yield from self.check_body(
-                next((content[each] for each in media_ranges if each in content), None), answer
-            )
+            type_range = f"{answer.media.partition('/')[0]}/*"
+            yield from self.check_body(get_first(content, answer.media, type_range, "*/*"), answer)
 
     def check_body(self, media_type: Node | None, answer: Answer) -> Iterator[str]:
         if media_type is None:

@@ -37,12 +37,10 @@ class Resource:
 
     def __getitem__(self, name: str) -> Any:
         """Return a member of the document; list items with links are returned as resources."""
-        value, make_resource = self.data[name], partial(Resource, self.client, self.response)
+        value, build_part = self.data[name], partial(Resource, self.client, self.response)
         if not isinstance(value, list):
             return value
-        return [
-            make_resource(item) if isinstance(item, dict) and "_links" in item else item for item in value
-        ]
+        return [build_part(each) if isinstance(each, dict) and "_links" in each else each for each in value]
 
     def items(self, rel: str = "item") -> Iterator["Resource"]:
         """Yield the items of a collection; further pages are fetched when they are needed."""
@@ -192,10 +190,7 @@ class Client(requests.Session):
             try:
                 return self.request_once(method, url, headers, **body)
             except (Problem, *CONNECTION_ERRORS) as error:
-                retry_after = (
-                    error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
-                )
-                wait += float(retry_after) if retry_after.isdecimal() else 0
+                wait += find_retry_after(error)
                 if getattr(error, "status", 503) not in BUSY_STATUSES or monotonic() + wait > give_up_at:
                     raise
             sleep(wait)
@@ -214,15 +209,18 @@ class Client(requests.Session):
         answer = cached if cached and answer.status_code == 304 else answer
         if not answer.ok:
             raise Problem(self, answer)
-        if (
-            method == "GET"
-            and "ETag" in answer.headers
-            and "no-store" not in answer.headers.get("Cache-Control", "")
-        ):
+        is_storable = "ETag" in answer.headers and "no-store" not in answer.headers.get("Cache-Control", "")
+        if method == "GET" and is_storable:
             self.cached_answers[url] = answer
         if len(self.cached_answers) > self.keeps:
             del self.cached_answers[next(iter(self.cached_answers))]  # the least recently used entry
         return Resource(self, answer)
+
+
+def find_retry_after(error: Exception) -> float:
+    """Return the seconds that an answer asks to wait; 0 if it does not, or if there was no answer."""
+    text = error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
+    return float(text) if text.isdecimal() else 0
 
 
 def parse_document(response: requests.Response) -> Node:

@@ -121,7 +121,8 @@ class Crawl:
     def check_document(self, answer: Answer) -> Iterator[Flaw]:
         """Check one document and its forms, and enqueue its links."""
         self.counts["documents"] += 1
-        resources = list(find_resources(answer.node))
+        is_contract = "openapi" in answer.node  # whose examples hold links
+        resources = [] if is_contract else list(find_resources(answer.node))
         for node in resources:
             self.enqueue_links(node, answer.url)
             yield from ((answer.url, flaw) for flaw in self.check_shapes(node, answer.url))
@@ -204,10 +205,7 @@ class Crawl:
             values = {"username": name, "password": password}
             properties = to_list(form.get("properties", []))
             if form_fields := [each for each in properties if isinstance(each, dict)]:
-                values = {
-                    form_field.get("name"): fill_field(form_field, name, password)
-                    for form_field in form_fields
-                }
+                values = {each.get("name"): fill_field(each, name, password) for each in form_fields}
             answer = self.request(form.get("method", "POST"), url, **encode_body(form, values))
         except requests.RequestException as error:
             raise CrawlRefused(f"{self.start} does not answer ({type(error).__name__})") from None

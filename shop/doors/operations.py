@@ -1,6 +1,6 @@
-"""What GraphQL and gRPC share: calls of moves, and logging in."""
+"""What GraphQL and gRPC share: calls of moves, the feed of changes, and logging in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shop.doors.login_limits import limit_failed_logins
@@ -9,11 +9,12 @@ from shop.hypermedia.etags import parse_etag
 from shop.hypermedia.fingerprints import parse_key
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_settings
-from shop.model.errors import Invalid
+from shop.model.errors import Invalid, NotFound
 from shop.model.fields import InputSchema
 from shop.model.moves import Move
 from shop.runtime import get_signer
 from shop.services import tokens
+from shop.services.changes import ChangeRow
 from shop.storage.execution import MoveCall
 from shop.storage.transactions import Context
 
@@ -35,6 +36,16 @@ def build_move_call(
         require_tags=get_settings().require_if_match,
         service=resource.services.get(move.name),
     )
+
+
+def read_feed(
+    ctx: Context, read: Callable[..., Sequence[ChangeRow]], after: int, *limit: int
+) -> Sequence[ChangeRow]:
+    """Return what a feed has after a cursor; raise Invalid for a number that it does not have yet."""
+    try:
+        return read(ctx, after, *limit)
+    except NotFound as error:
+        raise Invalid("Start again without this cursor.", errors={"after": [error.detail]}) from None
 
 
 def parse_named_key(text: str, name: str) -> str:

@@ -1,8 +1,8 @@
 """The `shop` command with streams that last a second, and short timeouts for callers that send nothing."""
 
 from shop.cli import main
-from shop.doors.grpc import calls
+from shop.doors.grpc import handlers
 
-calls.MAX_STREAM_SECONDS = 1
-calls.FIRST_MESSAGE_TIMEOUT = 0.5
+handlers.MAX_STREAM_SECONDS = 1
+handlers.FIRST_MESSAGE_TIMEOUT = 0.5
 main()

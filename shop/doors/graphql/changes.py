@@ -8,7 +8,8 @@ from typing import Any
 from graphql import GraphQLResolveInfo as Info
 
 from shop.doors.graphql.resolvers import build_page_info
-from shop.model.errors import Invalid, NotFound
+from shop.doors.operations import read_feed
+from shop.model.errors import Invalid
 from shop.services import changes as feed
 from shop.storage.spans import check_span_size
 
@@ -36,10 +37,7 @@ class ChangeSpan:
 def resolve_changes(_: None, info: Info, first: int, after: str | None = None) -> ChangeSpan:
     ctx = info.context.ctx
     start = feed.find_newest_change(ctx) if after is None else parse_change_cursor(after)
-    try:
-        rows = feed.read_changes(ctx, start, check_span_size(first))
-    except NotFound as error:
-        raise Invalid("Start again without this cursor.", errors={"after": [error.detail]}) from None
+    rows = read_feed(ctx, feed.read_changes, start, check_span_size(first))
     info.context.announce_rows(rows)
     return ChangeSpan(start, first, rows)
 

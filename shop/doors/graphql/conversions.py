@@ -27,10 +27,9 @@ def to_camel_case(name: Any) -> Any:
 
 
 def camelize_keys(errors: Any) -> Any:
-    has_names = isinstance(errors, Mapping)
-    return (
-        {to_camel_case(name): camelize_keys(below) for name, below in errors.items()} if has_names else errors
-    )
+    if not isinstance(errors, Mapping):
+        return errors
+    return {to_camel_case(name): camelize_keys(below) for name, below in errors.items()}
 
 
 def parse_id(kind: type[Entity], id: str) -> int:
@@ -53,9 +52,8 @@ def parse_money_literal(node: Any, _: Any = None) -> Decimal:
 
 
 def serialize_money(value: Decimal) -> int | float:
-    return (
-        int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
-    )
+    """Return an amount as a number: an integer if its currency has no decimals."""
+    return int(value) if value.as_tuple().exponent == 0 else float(value)
 
 
 def serialize_time(value: datetime) -> str:

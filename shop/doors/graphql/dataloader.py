@@ -4,7 +4,7 @@ A list announces its rows. The first of them that loads something loads it for a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,49 +20,41 @@ MAX_IDS_PER_QUERY = 5000  # a statement may have only so many parameters
 Fetch = Callable[..., dict[int, Any]]
 
 
-class DataLoader:
-    def __init__(self) -> None:
-        self.announced_ids: dict[type[Entity], dict[int, None]] = defaultdict(dict)
-        self.loaded: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
-
-    def announce_ids(self, kind: type[Entity], ids: Iterable[int]) -> None:
-        self.announced_ids[kind].update(dict.fromkeys(ids))
-
-    def load(self, fetch: Fetch, context: "GraphQLContext", kind: type[Entity], id: int, *args: Any) -> Any:
-        """Return what `fetch` finds for this id; it is called once for all ids that were announced."""
-        loaded = self.loaded[fetch, args]
-        if id not in loaded:
-            keys = iter(
-                [id, *(other for other in self.announced_ids[kind] if other not in loaded and other != id)]
-            )
-            while chunk := list(islice(keys, MAX_IDS_PER_QUERY)):
-                loaded.update(fetch(context, chunk, *args))
-        return loaded[id]
-
-
 @dataclass
 class GraphQLContext:
     """What the resolvers of one request share."""
 
     ctx: Context
     variables: dict[str, Any]
-    loader: DataLoader = field(default_factory=DataLoader)
     replayed_paths: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.currency = Currency(self.ctx.currency)
+        self.forget_loaded()
+
+    def forget_loaded(self) -> None:
+        """Forget what was loaded, because a mutation may change it."""
+        self.announced_ids: dict[type[Entity], dict[int, None]] = defaultdict(dict)
+        self.loaded: dict[tuple[Any, ...], dict[int, Any]] = defaultdict(dict)
 
     def announce_rows(self, rows: Sequence[Any]) -> None:
         """Announce the rows of a list, and the entities whose ids they have."""
         for resource in RESOURCES if rows else ():
-            reference = f"{resource.name}_id"
+            reference, announced_ids = f"{resource.name}_id", self.announced_ids[resource.kind]
             if isinstance(rows[0], resource.kind):
-                self.loader.announce_ids(resource.kind, (row.id for row in rows))
+                announced_ids.update((row.id, None) for row in rows)
             if hasattr(rows[0], reference):
-                self.loader.announce_ids(resource.kind, (getattr(row, reference) for row in rows))
+                announced_ids.update((getattr(row, reference), None) for row in rows)
 
     def load(self, fetch: Fetch, kind: type[Entity], id: int, *args: Any) -> Any:
-        return self.loader.load(fetch, self, kind, id, *args)
+        """Return what `fetch` finds for this id; it is called once for all ids that were announced."""
+        loaded = self.loaded[fetch, args]
+        if id not in loaded:
+            others = [each for each in self.announced_ids[kind] if each not in loaded and each != id]
+            ids = iter([id, *others])
+            while chunk := list(islice(ids, MAX_IDS_PER_QUERY)):
+                loaded.update(fetch(self, chunk, *args))
+        return loaded[id]
 
     def load_entity(self, kind: type[Entity], id: int) -> Entity | None:
         """Return an entity by its id; None if the caller may not see it."""

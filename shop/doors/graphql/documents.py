@@ -1,6 +1,7 @@
 """Parse documents, validate them, and compute what they cost before anything is executed."""
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
@@ -40,31 +41,28 @@ DEFAULT_LIST_LENGTH = 10  # what a list without `first` is assumed to hold
 VALUES_PER_REQUEST = 1000  # how many values cost as much as one request; a mutation costs one request
 
 
-ParsedDocument = tuple[DocumentNode | None, list[dict[str, Any]]]
+def parse_document(text: str, introspection: bool) -> DocumentNode:
+    """Return the document; raise RequestError if it is not valid. Results for short documents are cached."""
+    validate_text = validate_document_cached if len(text) <= MAX_CACHED_LENGTH else validate_document
+    result = validate_text(text, introspection)
+    if isinstance(result, RequestError):
+        raise copy(result)  # a cached exception would keep what each request that raised it had in memory
+    return result
 
 
-def parse_document(text: str, introspection: bool) -> ParsedDocument:
-    """Return the document or its errors; the results for short documents are cached."""
-    return (validate_document_cached if len(text) <= MAX_CACHED_LENGTH else validate_document)(
-        text, introspection
-    )
-
-
-def validate_document(text: str, introspection: bool) -> ParsedDocument:
+def validate_document(text: str, introspection: bool) -> DocumentNode | RequestError:
     try:
         document = parse(text, max_tokens=MAX_TOKENS, max_source_length=MAX_DOCUMENT_LENGTH)
     except GraphQLError as error:
-        return None, RequestError(PARSE_FAILED, error).errors
+        return RequestError(PARSE_FAILED, error)
     if count_repeated_fields(document) > MAX_REPEATED_FIELDS:
-        return None, RequestError(
-            VALIDATION_FAILED, f"More than {MAX_REPEATED_FIELDS} fields are repeated; ask for each once."
-        ).errors
+        message = f"More than {MAX_REPEATED_FIELDS} fields are repeated; ask for each once."
+        return RequestError(VALIDATION_FAILED, message)
     if has_long_alias(document):
-        message = f"An alias has {MAX_ALIAS_LENGTH} characters at most."
-        return None, RequestError(VALIDATION_FAILED, message).errors
+        return RequestError(VALIDATION_FAILED, f"An alias has {MAX_ALIAS_LENGTH} characters at most.")
     rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
     errors = validate(SCHEMA, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
-    return document, RequestError(VALIDATION_FAILED, *errors).errors
+    return RequestError(VALIDATION_FAILED, *errors) if errors else document
 
 
 validate_document_cached = lru_cache(64)(validate_document)
@@ -99,10 +97,9 @@ class Complexity:
     depth: int = 0
     aliases: int = 0
 
-    def add(self, other: "Complexity") -> "Complexity":
-        return Complexity(
-            self.cost + other.cost, max(self.depth, other.depth), self.aliases + other.aliases
-        )  # fmt: skip
+    def __add__(self, other: "Complexity") -> "Complexity":
+        depth = max(self.depth, other.depth)
+        return Complexity(self.cost + other.cost, depth, self.aliases + other.aliases)
 
     def nest(self, cost: float, times: float, aliased: bool) -> "Complexity":
         return Complexity(cost + times * self.cost, self.depth + 1, self.aliases + aliased)
@@ -118,10 +115,7 @@ class ComplexityMeter:
     in_all_types: bool = False  # whether the measured selection is applied to every type of the schema
 
     def measure_selection(self, selected: SelectionSetNode | None, parent: GraphQLNamedType) -> Complexity:
-        total = Complexity()
-        for part in self.measure_parts(selected, parent):
-            total = total.add(part)
-        return total
+        return sum(self.measure_parts(selected, parent), Complexity())
 
     def measure_parts(
         self, selected: SelectionSetNode | None, parent: GraphQLNamedType
@@ -151,11 +145,8 @@ class ComplexityMeter:
             args = get_argument_values(definition, node, self.variables) if definition.args else {}
         except GraphQLError:  # the execution reports it, with its path
             args = {}
-        times = (
-            DEFAULT_LIST_LENGTH
-            if is_list_type(get_nullable_type(definition.type)) and name not in ("edges", "nodes")
-            else 1
-        )
+        is_list = is_list_type(get_nullable_type(definition.type)) and name not in ("edges", "nodes")
+        times = DEFAULT_LIST_LENGTH if is_list else 1
         below = self.measure_selection(node.selection_set, get_named_type(definition.type))
         cost = VALUES_PER_REQUEST if parent is SCHEMA.mutation_type else 1
         return below.nest(cost, max(args.get("first", times), 1), aliased)
@@ -182,7 +173,6 @@ def compute_request_cost(document: DocumentNode, operation: OperationDefinitionN
     for measure, limit in (("depth", MAX_DEPTH), ("aliases", MAX_ALIASES), ("cost", MAX_COST)):
         if (value := ceil(getattr(complexity, measure))) > limit:
             shown = value if value < 10**9 else "far more"
-            raise RequestError(
-                VALIDATION_FAILED, f"The {measure} of this operation is {shown}; the limit is {limit}."
-            )
+            message = f"The {measure} of this operation is {shown}; the limit is {limit}."
+            raise RequestError(VALIDATION_FAILED, message)
     return max(1, int(complexity.cost // VALUES_PER_REQUEST))

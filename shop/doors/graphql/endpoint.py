@@ -113,14 +113,11 @@ def execute_query(
     Storing a new persisted query costs one request more.
     """
     introspection = get_settings().graphql_introspection
-    document, violations = parse_document(query, introspection)
-    if violations:
-        raise build_validation_error(violations)
+    document = parse_document(query, introspection)
     operation = get_operation_ast(document, name)
     if operation is None:
-        raise RequestError(
-            "OPERATION_RESOLUTION_FAILURE", "Choose one operation of the document with operationName."
-        )
+        message = "Choose one operation of the document with operationName."
+        raise RequestError("OPERATION_RESOLUTION_FAILURE", message)
     is_mutation = operation.operation is OperationType.MUTATION
     if is_mutation and request.method != "POST":
         raise MethodNotAllowed(["POST"], "Send mutations by POST.")
@@ -155,12 +152,6 @@ def has_more_values(raw_variables: Any, limit: int) -> bool:
                 return True
             stack.extend(value.values() if isinstance(value, dict) else value)
     return False
-
-
-def build_validation_error(violations: list[dict[str, Any]]) -> RequestError:
-    error = RequestError(errors.VALIDATION_FAILED)
-    error.errors = violations
-    return error
 
 
 def set_retry_status(response: Response, body: dict[str, Any]) -> Response:

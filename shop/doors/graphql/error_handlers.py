@@ -20,15 +20,13 @@ def choose_error_type() -> str:
 
 def handle_request_error(error: RequestError) -> Response:
     """Clients that accept only JSON read the body and not the status, so they get 200."""
-    return build_response(
-        {"errors": error.errors}, 200 if choose_error_type() == JSON else error.status, choose_error_type()
-    )
+    media_type = choose_error_type()
+    return build_response({"errors": error.errors}, 200 if media_type == JSON else error.status, media_type)
 
 
 def handle_exception(error: Exception, status: int = 500) -> Response:
-    return build_response(
-        {"errors": [serialize_error(GraphQLError("", original_error=error))]}, status, choose_error_type()
-    )
+    body = {"errors": [serialize_error(GraphQLError("", original_error=error))]}
+    return build_response(body, status, choose_error_type())
 
 
 def handle_domain_error(error: DomainError) -> Response:
@@ -41,11 +39,8 @@ def handle_domain_error(error: DomainError) -> Response:
 
 
 def handle_database_error(error: SQLAlchemyError) -> Response:
-    return (
-        handle_domain_error(domain_error)
-        if (domain_error := translate_error(error))
-        else handle_exception(error)
-    )
+    domain_error = translate_error(error)
+    return handle_domain_error(domain_error) if domain_error else handle_exception(error)
 
 
 def handle_http_error(error: HTTPException) -> Response:

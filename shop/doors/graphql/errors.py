@@ -84,11 +84,8 @@ def get_graphql_code(code: str) -> str:
 
 def build_extensions(error: DomainError) -> dict[str, Any]:
     """Return the facts that go into the extensions, with the names that the schema uses."""
-    extensions = {
-        to_camel_case(name): fact
-        for name, fact in error.facts.items()
-        if name not in ("token", "tag", "members")
-    }
+    shown = {name: fact for name, fact in error.facts.items() if name not in ("token", "tag", "members")}
+    extensions = {to_camel_case(name): fact for name, fact in shown.items()}
     if errors := error.facts.get("errors") or error.facts.get("members"):
         extensions["errors"] = list_errors(errors)
     if "tag" in error.facts:
@@ -99,8 +96,5 @@ def build_extensions(error: DomainError) -> dict[str, Any]:
 
 
 def serialize_short_line(line: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "productId": f"Product:{line['product_id']}",
-        "quantity": line["quantity"],
-        "left": line["left"] or 0,
-    }
+    product_id = f"Product:{line['product_id']}"
+    return {"productId": product_id, "quantity": line["quantity"], "left": line["left"] or 0}

@@ -7,7 +7,7 @@ from graphql import GraphQLResolveInfo as Info
 
 from shop.domain.user import Credentials, Refresh
 from shop.doors.graphql.conversions import load_input, parse_id
-from shop.doors.graphql.dataloader import DataLoader, GraphQLContext
+from shop.doors.graphql.dataloader import GraphQLContext
 from shop.doors.operations import build_input_schema, build_move_call, log_in
 from shop.doors.resources import RESOURCES
 from shop.hypermedia.resources import Resource
@@ -47,7 +47,7 @@ def perform_mutation(
     idempotency: Idempotency[Any] | None = None,
 ) -> Any:
     """Make the move of a mutation; `complete` turns its outcome into the answer."""
-    context.loader = DataLoader()  # what was loaded before may have changed
+    context.forget_loaded()
     resource, move = MOVE_OF_MUTATION[name]
     call = build_move_call(
         resource,

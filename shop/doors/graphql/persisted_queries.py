@@ -57,11 +57,9 @@ def parse_query_hash(extensions: dict[str, Any]) -> str | None:
     """Return the hash that a request names according to Apollo's protocol, or None."""
     if (extension := extensions.get("persistedQuery")) is None:
         return None
-    digest = (
-        extension.get("sha256Hash") if isinstance(extension, dict) and extension.get("version") == 1 else None
-    )
+    is_known = isinstance(extension, dict) and extension.get("version") == 1
+    digest = extension.get("sha256Hash") if is_known else None
     if not isinstance(digest, str) or not DIGEST_PATTERN.fullmatch(digest):
-        raise RequestError(
-            "BAD_REQUEST", "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}."
-        )
+        message = "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}."
+        raise RequestError("BAD_REQUEST", message)
     return digest

@@ -120,9 +120,8 @@ def resolve_shop(_: None, info: Info) -> dict[str, Any]:
 
 
 def resolve_search(_: None, info: Info, query: str, first: int, **bounds: Any) -> Any:
-    return resolve_list(
-        find_resource(Product), None, info, first, q=query, sort="id", order="asc", **bounds
-    ).items
+    search = {"q": query, "sort": "id", "order": "asc", **bounds}
+    return resolve_list(find_resource(Product), None, info, first, **search).items
 
 
 def resolve_me(_: None, info: Info) -> User | None:

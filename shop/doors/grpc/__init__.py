@@ -1,7 +1,8 @@
 """The gRPC API, in a separate process (`shop grpc`). An extra: pip install '.[grpc]'.
 
 server.py             the server: health, reflection, TLS, shutdown
-calls.py              what every call needs: caller, limits, deadline, errors, log
+handlers.py           reads the messages of a call, runs its method, finishes it with status and log
+calls.py              a call, and how its work is run: caller, limits, deadline, errors
 open_calls.py         limits how many calls a caller has open
 methods.py            unary methods: one for each move, and get, list, login, refresh, logout
 streams.py            streaming methods: watch products or orders, create in a batch, live prices

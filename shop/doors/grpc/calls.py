@@ -1,51 +1,39 @@
-"""What every call needs: caller, limits, deadline, errors, log.
+"""A call, and how its work is run: caller, limits, deadline, errors.
 
 The code that all doors share reads a Flask request, so each call is run in a request context.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address
-from random import uniform
 from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from flask import Flask
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
-from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import code_pb2 as code
-from google.rpc.status_pb2 import Status
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status, to_status
-from shop.doors.grpc.methods import UNARY_METHODS, get_resource_name
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, to_status
 from shop.doors.grpc.open_calls import OpenCalls
 from shop.hypermedia import rate_limits
 from shop.hypermedia.access_log import read_request_ids
-from shop.hypermedia.callers import group_address
+from shop.hypermedia.callers import build_anonymous_context, group_address
 from shop.hypermedia.request import request_state
-from shop.model.errors import Invalid
 from shop.runtime import get_runtime
 from shop.storage import timeouts
 
-log = logging.getLogger("shop.requests")
 METADATA_HEADERS = ("authorization", "x-request-id", "traceparent")
-STATUS_BY_NUMBER = {each.value[0]: each for each in grpc.StatusCode}
 SERVER_FAULTS = (code.INTERNAL, code.UNAVAILABLE, code.DEADLINE_EXCEEDED)
 NO_DEADLINE = float("inf")
 DEADLINE_MARGIN = 0.1  # seconds; a database error this close to the deadline is taken for its effect
-FIRST_MESSAGE_TIMEOUT = 5  # seconds to wait for the message of a unary call
 MAX_CALLS_PER_ADDRESS = 400  # open at the same time; a tenth of what the server accepts
 MAX_STREAMS_PER_CALLER = 100  # open at the same time, per account or, without a token, per address
-MAX_STREAM_SECONDS = 3600  # then a stream ends, and its client opens another one with the cursor
 BASE_ENVIRON = {
     "REQUEST_METHOD": "POST", "SERVER_NAME": "grpc", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/2",
     "wsgi.url_scheme": "http",
@@ -54,7 +42,7 @@ BASE_ENVIRON = {
 
 @dataclass
 class Call:
-    """One call; `cursor` is the position of a stream in the feed."""
+    """One call; `cursor` is the position of a stream in the feed, `about` the entity that the call names."""
 
     method: MethodDescriptor
     headers: dict[str, str]
@@ -64,6 +52,7 @@ class Call:
     user_id: int | None = None
     sent_count: int = 0
     cursor: int | None = None
+    about: str = ""
     replayed: bool = False
     limits: Any = None
 
@@ -84,9 +73,8 @@ def build_call(method: MethodDescriptor, context: grpc.aio.ServicerContext, prox
     headers = {name: value for name, value in metadata if name in METADATA_HEADERS and isinstance(value, str)}
     remaining = context.time_remaining()
     deadline = NO_DEADLINE if remaining is None else monotonic() + remaining
-    return Call(
-        method, headers, find_client_address(parse_peer_address(context.peer()), metadata, proxy), deadline
-    )
+    remote = find_client_address(parse_peer_address(context.peer()), metadata, proxy)
+    return Call(method, headers, remote, deadline)
 
 
 def find_client_address(peer: str, metadata: Any, proxy: str) -> str:
@@ -136,10 +124,9 @@ class CallRunner:
 
     async def count_call(self, call: Call) -> None:
         """Count a call against the limits of its caller: by account, or by address without a token."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.threads, self.count_in_thread, call)
+        await self.run_in_thread(self.count_in_request, call)
 
-    def count_in_thread(self, call: Call) -> None:
+    def count_in_request(self, call: Call) -> None:
         with self.app.request_context(call.build_environ()):
             request_state().ids = call.ids
             try:
@@ -149,14 +136,11 @@ class CallRunner:
             finally:
                 call.limits, call.user_id = rate_limits.get_current_limits(), request_state().caller_id
 
-    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+    async def run_for_call(self, call: Call, work: Callable[..., Any], *args: Any) -> Any:
         """Run `work` for a call, in a thread and in a Flask request context."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self.threads, partial(self.run_in_request, call, work, *args, about=about)
-        )
+        return await self.run_in_thread(self.run_in_request, call, work, *args)
 
-    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any, about: str = "") -> Any:
+    def run_in_request(self, call: Call, work: Callable[..., Any], *args: Any) -> Any:
         timeouts.DEADLINE.set(call.deadline)
         with self.app.request_context(call.build_environ()):
             request_state().ids, request_state().limits = call.ids, call.limits
@@ -168,7 +152,7 @@ class CallRunner:
                 except Exception as error:  # noqa: BLE001
                     if isinstance(error, SQLAlchemyError) and monotonic() > call.deadline - DEADLINE_MARGIN:
                         error = DeadlineExceeded("The deadline has passed.")
-                    status = to_status(error, about, call.ids["request_id"])
+                    status = to_status(error, call.about, call.ids["request_id"])
                     if status.code in SERVER_FAULTS:
                         failed()
                     raise CallError(status) from None
@@ -176,14 +160,17 @@ class CallRunner:
                     state = request_state()
                     call.user_id, call.replayed = state.caller_id, state.is_replayed
 
-    async def run_for_all(self, work: Callable[[], Any]) -> Any:
-        """Run `work` for all streams together, in a thread, without a caller and without a deadline."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self.run_in_app, work)
+    async def run_for_all(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run `work` for all streams together, in a thread, for an anonymous caller without a deadline."""
+        return await self.run_in_thread(self.run_in_app, work, *args)
 
-    def run_in_app(self, work: Callable[[], Any]) -> Any:
+    def run_in_app(self, work: Callable[..., Any], *args: Any) -> Any:
         timeouts.DEADLINE.set(NO_DEADLINE)
         with self.app.app_context():
-            return work()
+            return work(build_anonymous_context(), *args)
+
+    async def run_in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *args)
 
     @contextmanager
     def trace_call(self, call: Call) -> Iterator[Callable[[], Any]]:
@@ -192,133 +179,3 @@ class CallRunner:
             if trace_id := request_state().trace_id:
                 request_state().ids = call.ids = {**call.ids, "trace_id": trace_id}
             yield failed
-
-
-def parse_message(kind: type[Message], raw: bytes) -> Message:
-    """Parse a message here, because the library would report bad bytes as an internal error."""
-    try:
-        return kind.FromString(raw)
-    except DecodeError:
-        raise CallError(to_status(Invalid(f"The message is not a valid {kind.DESCRIPTOR.name}."))) from None
-
-
-async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:
-    """Return the only message of a call; the library would never answer a client that sends none."""
-    try:
-        async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT):
-            async for raw in raw_messages:
-                return raw
-    except TimeoutError:
-        raise DeadlineExceeded("No message arrived in time.") from None
-    raise CallError(Status(code=code.UNIMPLEMENTED, message="The call has no message."))
-
-
-async def end_old_stream(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Yield the messages of a stream until it is too old.
-
-    The age varies, so that clients do not all reconnect at the same moment.
-    """
-    end = asyncio.get_running_loop().time() + MAX_STREAM_SECONDS * uniform(0.9, 1.1)  # noqa: S311
-    async with aclosing(messages):
-        while True:
-            try:
-                async with asyncio.timeout_at(end) as clock:
-                    message = await anext(messages)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                if clock.expired():
-                    raise build_stream_too_old_error() from None
-                raise
-            yield message
-
-
-def build_stream_too_old_error() -> CallError:
-    message = "This stream has run for long enough. Open another one."
-    return CallError(build_status(code.UNAVAILABLE, message, "STREAM_TOO_OLD", build_retry_info(1)))
-
-
-def build_handlers(
-    runner: CallRunner, service: ServiceDescriptor, streams: dict[str, Any], *, free: bool = False
-) -> grpc.GenericRpcHandler:
-    """Return the handlers of all methods of a service.
-
-    `streams` has the coroutines of the methods that stream; the others are in UNARY_METHODS.
-    Calls of a service that is `free` cost no quota and are not logged.
-    """
-
-    def build_handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
-        request_type, stream = GetMessageClass(method.input_type), streams.get(method.name)
-
-        def open_call(context: grpc.aio.ServicerContext) -> CallLifecycle:
-            return CallLifecycle(build_call(method, context, runner.proxy), context, quiet=free)
-
-        async def handle_single(raw_messages: Any, context: grpc.aio.ServicerContext) -> bytes:
-            async with open_call(context) as call, runner.admit_call(call, free=free):
-                if stream:
-                    answer = await stream(call, raw_messages)
-                else:
-                    request = parse_message(request_type, await read_single_message(raw_messages))
-                    about = get_resource_name(method.name, request)
-                    answer = await runner.run_for_call(call, UNARY_METHODS[method.name], request, about=about)
-                return answer.SerializeToString()
-
-        async def handle_stream(raw_messages: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-            async with open_call(context) as call, runner.admit_call(call, free=free):
-                request = (
-                    raw_messages
-                    if method.client_streaming
-                    else parse_message(request_type, await read_single_message(raw_messages))
-                )
-                async with aclosing(end_old_stream(stream(call, request))) as messages:
-                    async for message in messages:
-                        yield message.SerializeToString()
-                        call.sent_count += 1
-
-        if method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(handle_stream)
-        return grpc.stream_unary_rpc_method_handler(handle_single)
-
-    return grpc.method_handlers_generic_handler(
-        service.full_name, {each.name: build_handler(each) for each in service.methods}
-    )
-
-
-class CallLifecycle:
-    """Finishes a call: turns an error into its status, sets the trailers, writes the line in the log."""
-
-    def __init__(self, call: Call, context: grpc.aio.ServicerContext, *, quiet: bool) -> None:
-        self.call, self.context, self.quiet = call, context, quiet
-
-    async def __aenter__(self) -> Call:
-        return self.call
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        status, trailers = self.get_final_status(error), [("x-request-id", self.call.ids["request_id"])]
-        if not self.quiet:
-            self.log_call(status)
-        if self.call.cursor is not None:
-            trailers.append(("shop-cursor", str(self.call.cursor)))
-        if status and isinstance(error, Exception):
-            trailers.append(("grpc-status-details-bin", status.SerializeToString()))
-            await self.context.abort(STATUS_BY_NUMBER[status.code], status.message, tuple(trailers))
-        if self.call.replayed:
-            trailers.append(("idempotency-replayed", "true"))
-        self.context.set_trailing_metadata(tuple(trailers))
-
-    def log_call(self, status: Status | None) -> None:
-        status_name = STATUS_BY_NUMBER[status.code].name if status else "OK"
-        facts = {
-            **self.call.ids, "method": "RPC", "route": self.call.path, "status": status_name,
-            "ms": round((perf_counter() - self.call.started_at) * 1000, 1), "messages": self.call.sent_count,
-            "user": self.call.user_id, "remote": self.call.remote,
-        }  # fmt: skip
-        log.info("request", extra={"request": facts})
-
-    def get_final_status(self, error: BaseException | None) -> Status | None:
-        if isinstance(error, Exception):
-            status = to_status(error, request_id=self.call.ids["request_id"])
-            if self.call.cursor is not None:
-                status.message += f" Go on from cursor {self.call.cursor}."
-            return status
-        return Status(code=grpc.StatusCode.CANCELLED.value[0]) if error else None

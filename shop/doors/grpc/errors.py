@@ -47,18 +47,24 @@ STATUS_CODES = {
 }
 
 
-class DeadlineExceeded(DomainError):
-    """The deadline of the call has passed."""
-
-    code = "late"
-
-
 class CallError(Exception):
     """An error with the status that the call ends with."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status.message)
         self.status = status
+
+
+class DeadlineExceeded(CallError):
+    def __init__(self, message: str) -> None:
+        super().__init__(Status(code=code.DEADLINE_EXCEEDED, message=message))
+
+
+class TryAgain(CallError):
+    """An error that is over soon: the client may try again in a second."""
+
+    def __init__(self, number: int, message: str, reason: str) -> None:
+        super().__init__(build_status(number, message, reason, build_retry_info(1)))
 
 
 def to_status(error: Exception, resource: str = "", request_id: str = "") -> Status:
@@ -69,14 +75,8 @@ def to_status(error: Exception, resource: str = "", request_id: str = "") -> Sta
         error = translate_error(error) or error
     if isinstance(error, TooManyRequests):
         message = "Too many calls; RetryInfo says when to come back."
-        return build_status(
-            code.RESOURCE_EXHAUSTED,
-            message,
-            "THROTTLED",
-            build_retry_info(rate_limits.count_seconds_to_wait()),
-        )
-    if isinstance(error, DeadlineExceeded):
-        return Status(code=code.DEADLINE_EXCEEDED, message=error.detail)
+        retry_info = build_retry_info(rate_limits.count_seconds_to_wait())
+        return build_status(code.RESOURCE_EXHAUSTED, message, "THROTTLED", retry_info)
     if isinstance(error, DomainError):
         is_taken = error.code == "conflict" and "members" in error.facts
         number = code.ALREADY_EXISTS if is_taken else STATUS_CODES[error.code]
@@ -116,12 +116,7 @@ def build_details(error: DomainError, resource: str) -> Iterator[Message]:
     facts = error.facts
     if errors := get_field_errors(error):
         violations = islice(flatten_errors(errors), MAX_DETAILS)
-        yield BadRequest(
-            field_violations=[
-                {"field": shorten(at, MAX_PATH_LENGTH), "description": shorten(text, 200)}
-                for at, text in violations
-            ]
-        )
+        yield BadRequest(field_violations=[build_violation(at, text) for at, text in violations])
     if error.code == "not_found":
         kind, _, name = resource.partition("/")
         yield ResourceInfo(resource_type=kind, resource_name=name, description=error.detail)
@@ -129,6 +124,10 @@ def build_details(error: DomainError, resource: str) -> Iterator[Message]:
         yield PreconditionFailure(violations=[build_shortage(each) for each in lines[:MAX_DETAILS]])
     if seconds := facts.get("retry_after"):
         yield build_retry_info(seconds)
+
+
+def build_violation(path: str, text: str) -> dict[str, str]:
+    return {"field": shorten(path, MAX_PATH_LENGTH), "description": shorten(text, 200)}
 
 
 def build_shortage(line: dict[str, Any]) -> dict[str, str]:

@@ -52,12 +52,8 @@ def get_response_type(name: str) -> type[Message]:
 def build_response_message(name: str, thing: Any, ctx: Context) -> Message:
     """Return the response of a method, with the thing in its only field if it has one."""
     kind = get_response_type(name)
-    return kind(
-        **{
-            each.name: build_message(GetMessageClass(each.message_type), thing, ctx)
-            for each in kind.DESCRIPTOR.fields
-        }
-    )
+    fields = {each.name: GetMessageClass(each.message_type) for each in kind.DESCRIPTOR.fields}
+    return kind(**{name: build_message(part, thing, ctx) for name, part in fields.items()})
 
 
 # ---- Moves
@@ -140,9 +136,8 @@ def handle_list_entities(name: str, resource: Resource, request: Message) -> Mes
 
 def handle_login(request: pb.LoginRequest) -> pb.LoginResponse:
     ctx = build_anonymous_context()  # an expired token must not prevent a login
-    return build_token_response(
-        pb.LoginResponse, log_in(ctx, load_input(Credentials(), request, ctx.currency))
-    )
+    pair = log_in(ctx, load_input(Credentials(), request, ctx.currency))
+    return build_token_response(pb.LoginResponse, pair)
 
 
 def handle_refresh(request: pb.RefreshRequest) -> pb.RefreshResponse:
@@ -197,9 +192,8 @@ def build_unary_methods(resources: Iterable[Resource]) -> dict[str, UnaryMethod]
     if missing := sorted(methods.keys() - unary):
         raise LookupError(f"shop.proto has no {', '.join(missing)}")
     if unknown := sorted(unary - methods.keys()):
-        raise LookupError(
-            f"{', '.join(unknown)} of shop.proto: no handler; is its resource in doors/resources.py?"
-        )
+        names = ", ".join(unknown)
+        raise LookupError(f"{names} of shop.proto: no handler; is its resource in doors/resources.py?")
     return methods
 
 

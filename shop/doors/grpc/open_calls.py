@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from google.rpc import code_pb2 as code
 
-from shop.doors.grpc.errors import CallError, build_retry_info, build_status
+from shop.doors.grpc.errors import TryAgain
 
 
 class OpenCalls:
@@ -16,12 +16,10 @@ class OpenCalls:
 
     @contextmanager
     def hold_place(self, key: str, limit: int) -> Iterator[None]:
-        """Count one more open call of this key while the block runs; raise CallError above `limit`."""
+        """Count one more open call of this key while the block runs; raise TryAgain above `limit`."""
         if self.counts.get(key, 0) >= limit:
             message = f"You have {limit} calls open here. End some of them first."
-            raise CallError(
-                build_status(code.RESOURCE_EXHAUSTED, message, "TOO_MANY_OPEN", build_retry_info(1))
-            )
+            raise TryAgain(code.RESOURCE_EXHAUSTED, message, "TOO_MANY_OPEN")
         self.counts[key] = self.counts.get(key, 0) + 1
         try:
             yield

@@ -13,7 +13,8 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.calls import CallRunner, build_handlers
+from shop.doors.grpc.calls import CallRunner
+from shop.doors.grpc.handlers import build_handlers
 from shop.doors.grpc.standard_services import (
     HEALTH_SERVICE,
     REFLECTION_SERVICE,
@@ -57,22 +58,12 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
         timeouts.limit_transactions(get_runtime(app).engine)
     threads = ThreadPoolExecutor(settings.threads, "shop-grpc")
     runner = CallRunner(app, threads)
-    server = grpc.aio.server(
-        options=list(SERVER_OPTIONS.items()), maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS
-    )
-    streams = StreamMethods(runner).get_methods()
-    server.add_generic_rpc_handlers(
-        tuple(build_handlers(runner, each, streams) for each in SERVICE_DESCRIPTORS)
-    )
     health_servicer = health.aio.HealthServicer()
-    server.add_generic_rpc_handlers(
-        (build_handlers(runner, HEALTH_SERVICE, HealthMethods(health_servicer).get_methods(), free=True),)
+    server = grpc.aio.server(
+        handlers=build_all_handlers(runner, health_servicer, has_reflection=settings.grpc_reflection),
+        options=list(SERVER_OPTIONS.items()),
+        maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
     )
-    if settings.grpc_reflection:
-        reflection = ReflectionMethods(runner, (*list_service_names(), REFLECTION_SERVICE.full_name))
-        server.add_generic_rpc_handlers(
-            (build_handlers(runner, REFLECTION_SERVICE, reflection.get_methods()),)
-        )
     open_port(server, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -86,6 +77,18 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
     get_runtime(app).change_listener.stop()  # ends the streams before the grace period
     await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
+
+
+def build_all_handlers(
+    runner: CallRunner, health_servicer: health.aio.HealthServicer, *, has_reflection: bool
+) -> list[grpc.GenericRpcHandler]:
+    streams, health_check = StreamMethods(runner), HealthMethods(health_servicer)
+    handlers = [build_handlers(runner, each, streams.get_methods()) for each in SERVICE_DESCRIPTORS]
+    handlers.append(build_handlers(runner, HEALTH_SERVICE, health_check.get_methods(), free=True))
+    if has_reflection:
+        reflection = ReflectionMethods(runner, (*list_service_names(), REFLECTION_SERVICE.full_name))
+        handlers.append(build_handlers(runner, REFLECTION_SERVICE, reflection.get_methods()))
+    return handlers
 
 
 def list_service_names() -> tuple[str, ...]:

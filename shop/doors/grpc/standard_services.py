@@ -14,8 +14,9 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import DESCRIPTOR as REFLECTION_FILE
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
-from shop.doors.grpc.calls import Call, CallRunner, parse_message, read_single_message
+from shop.doors.grpc.calls import Call, CallRunner
 from shop.doors.grpc.errors import CallError
+from shop.doors.grpc.handlers import parse_message, read_single_message
 
 HEALTH_SERVICE = HEALTH_FILE.services_by_name["Health"]
 REFLECTION_SERVICE = REFLECTION_FILE.services_by_name["ServerReflection"]

@@ -6,6 +6,7 @@ a stream of orders is identified again before each message, because a token may 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2 as code
@@ -14,14 +15,16 @@ from shop.domain.change import CHANGED
 from shop.domain.order import PLACED, Order
 from shop.domain.product import NewProduct, Product
 from shop.doors.grpc import shop_pb2 as pb
-from shop.doors.grpc.calls import Call, CallRunner, parse_message
-from shop.doors.grpc.errors import CallError, DeadlineExceeded, build_retry_info, build_status
+from shop.doors.grpc.calls import Call, CallRunner
+from shop.doors.grpc.errors import CallError, DeadlineExceeded, TryAgain
+from shop.doors.grpc.handlers import parse_message
 from shop.doors.grpc.messages import build_message, get_enum_number, load_input
 from shop.doors.grpc.methods import build_idempotency, handle_move
+from shop.doors.operations import read_feed
 from shop.doors.resources import find_resource
 from shop.hypermedia import rate_limits
 from shop.hypermedia.callers import build_anonymous_context, get_context
-from shop.model.errors import Invalid, NotFound
+from shop.model.errors import Invalid
 from shop.model.moves import get_moves
 from shop.runtime import get_runtime
 from shop.services import changes, imports
@@ -41,15 +44,15 @@ class StreamMethods:
     """The streaming methods, on the feeds of changes and of order steps."""
 
     def __init__(self, runner: CallRunner) -> None:
-        self.runner, watcher = runner, get_runtime(runner.app).change_listener
+        self.runner = runner
         with runner.app.app_context():
             self.ctx = build_anonymous_context()
-        self.changes, self.steps = (
-            ChangeStream(
-                watcher, lambda cursor, read=read: runner.run_for_all(lambda: read_rows_after(read, cursor))
-            )
-            for read in (changes.read_changes, changes.read_steps)
-        )
+        self.changes = self.open_feed(changes.read_changes)
+        self.steps = self.open_feed(changes.read_steps)
+
+    def open_feed(self, read: Callable[..., Sequence[ChangeRow]]) -> ChangeStream:
+        watcher = get_runtime(self.runner.app).change_listener
+        return ChangeStream(watcher, partial(self.runner.run_for_all, read_feed, read))
 
     def get_methods(self) -> dict[str, Callable[[Call, Any], Any]]:
         return {
@@ -62,12 +65,10 @@ class StreamMethods:
     async def watch_products(self, call: Call, request: pb.WatchProductsRequest) -> Messages:
         product_ids = set(request.product_ids)
         if len(product_ids) > MAX_WATCHED_PRODUCTS:
-            raise Invalid(
-                "Watch fewer products.", errors={"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]}
-            )
-        call.cursor = await self.runner.run_for_call(
-            call, find_start_cursor, request, changes.find_newest_change
-        )
+            flaws = {"product_ids": [f"At most {MAX_WATCHED_PRODUCTS}."]}
+            raise Invalid("Watch fewer products.", errors=flaws)
+        find_newest = changes.find_newest_change
+        call.cursor = await self.runner.run_for_call(call, find_start_cursor, request, find_newest)
         yield pb.WatchProductsResponse(cursor=call.cursor)
         async for rows in self.changes.read_after(call.cursor):
             for row in rows:
@@ -79,9 +80,8 @@ class StreamMethods:
     async def watch_orders(self, call: Call, request: pb.WatchOrdersRequest) -> Messages:
         caller = await self.runner.run_for_call(call, get_context)
         changes.filter_visible_steps(caller, ())
-        call.cursor = await self.runner.run_for_call(
-            call, find_start_cursor, request, changes.find_newest_step
-        )
+        find_newest = changes.find_newest_step
+        call.cursor = await self.runner.run_for_call(call, find_start_cursor, request, find_newest)
         yield pb.WatchOrdersResponse(cursor=call.cursor)
         async for rows in self.steps.read_after(call.cursor):
             visible_rows = changes.filter_visible_steps(caller, rows) and await self.runner.run_for_call(
@@ -148,9 +148,9 @@ class StreamMethods:
             answer = pb.LivePriceUpdatesResponse.Answer(index=index)
             try:
                 request = parse_message(pb.LivePriceUpdatesRequest, raw)
-                about = f"Product/{request.product_id}"
+                call.about = f"Product/{request.product_id}"
                 await self.runner.count_call(call)
-                response = await self.runner.run_for_call(call, update_price, request, about=about)
+                response = await self.runner.run_for_call(call, update_price, request)
                 answer.product.CopyFrom(response.product)
             except CallError as call_error:
                 if call_error.status.code == code.UNAUTHENTICATED:
@@ -158,7 +158,7 @@ class StreamMethods:
                 answer.refusal.CopyFrom(call_error.status)
             yield pb.LivePriceUpdatesResponse(answer=answer)
             index += 1
-        yield await self.runner.run_for_all(lambda: changes.find_newest_change(build_anonymous_context()))
+        yield await self.runner.run_for_all(changes.find_newest_change)
 
     async def send_changes(self, call: Call) -> Messages:
         async for rows in self.changes.read_after(call.cursor):
@@ -177,10 +177,8 @@ async def forward_messages(queue: asyncio.Queue[Any], source: Messages) -> None:
         await queue.put(error)
 
 
-def build_stopping_error() -> CallError:
-    return CallError(
-        build_status(code.UNAVAILABLE, "This server is about to stop.", "STOPPING", build_retry_info(1))
-    )
+def build_stopping_error() -> TryAgain:
+    return TryAgain(code.UNAVAILABLE, "This server is about to stop.", "STOPPING")
 
 
 # ---- Functions that run in a thread
@@ -191,13 +189,6 @@ def find_start_cursor(request: Any, newest: Callable[[Context], int]) -> int:
     ctx = get_context()
     cursor = load_input(ChangeSearch(only=("after",)), request, ctx.currency).get("after")
     return newest(ctx) if cursor is None else cursor
-
-
-def read_rows_after(read: Callable[[Context, int], Sequence[ChangeRow]], cursor: int) -> Sequence[ChangeRow]:
-    try:
-        return read(build_anonymous_context(), cursor)
-    except NotFound as error:
-        raise Invalid("Start again without this cursor.", errors={"cursor": [error.detail]}) from None
 
 
 def filter_own_steps(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
