@@ -50,7 +50,7 @@ def restore_response(answer: StoredAnswer) -> Answer:
         response.headers["Preference-Applied"] = "return=minimal"
     if answer.location:
         response.headers["Location" if answer.status == 201 else "Content-Location"] = answer.location
-    elif answer.status in (200, 201):
+    if answer.media and answer.status in (200, 201):
         response.tag = parse_version(orjson.loads(answer.body).get("_etag"))
     if answer.replayed:
         response.headers["Idempotency-Replayed"] = "true"
