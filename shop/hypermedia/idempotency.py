@@ -10,21 +10,22 @@ from shop.hypermedia.etags import parse_version
 from shop.hypermedia.fingerprints import build_fingerprints, parse_key
 from shop.hypermedia.input import read_body
 from shop.hypermedia.problems import handle_domain_error
-from shop.hypermedia.request import UNREAD, request_state
+from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
 from shop.storage.idempotency import Idempotency, StoredAnswer
 
 
 def read_idempotency_key() -> str | None:
     """Return the key of this request: of the header (quoted or bare), or else of a member."""
-    key = request_state().hidden_members.get("_idempotency_key", UNREAD)
-    if "Idempotency-Key" in request.headers:
-        key = ",".join(request.headers.getlist("Idempotency-Key"))
-    if key is UNREAD:
-        return None
-    if isinstance(key, str) and (found := parse_key(key)):
-        return found
-    raise BadRequest("An Idempotency-Key is one string of 1 to 255 plain characters.")
+    members = request_state().hidden_members
+    sent = (
+        [",".join(request.headers.getlist("Idempotency-Key"))] if "Idempotency-Key" in request.headers else []
+    )
+    sent += [members["_idempotency_key"]] if "_idempotency_key" in members else []
+    keys = [parse_key(key) if isinstance(key, str) else None for key in sent]
+    if None in keys:
+        raise BadRequest("An Idempotency-Key is one string of 1 to 255 plain characters.")
+    return keys[0] if keys else None
 
 
 def fingerprint_request() -> tuple[str, ...]:

@@ -18,8 +18,8 @@ class ExampleWriter:
         self.schemas, self.responses, self.root = parts["schemas"], parts["responses"], root
         self.url = root  # of the present operation
         self.known: dict[str, Any] = {}  # the first example of a member of this name
-        for schema in self.schemas.values():
-            for name, member in schema.get("properties", {}).items():
+        for kind, schema in self.schemas.items():
+            for name, member in schema.get("properties", {}).items() if kind != "Problem" else ():
                 for example in member.get("examples", ())[:1]:
                     self.known.setdefault(name, example)
 

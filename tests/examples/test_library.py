@@ -12,6 +12,7 @@ import pytest
 from shop.client.client import Client, Problem, Resource
 from tests.servers import find_free_port, wait_for_port
 
+CONFIG = Path(__file__).parent.parent / "schemathesis.toml"
 BIN, EXAMPLE = Path(sys.executable).parent, Path("examples/library.py")
 MEMBER, LIBRARIAN = "ada-likes-to-read", "grace-keeps-the-books"
 TITLES = ["Emma", "Middlemarch", "Walden"]
@@ -96,7 +97,19 @@ def test_schemathesis_finds_no_fault_in_its_document(tmp_path):
     app.write_text(EXAMPLE.read_text().replace("secret_key=", 'rate_limit="100000/minute", secret_key='))
     folder.mkdir()
     with serve_library(app, folder) as home:
-        command = [BIN / "st", "run", f"{home}openapi/v1.json", "--checks", "all", "--seed", "1", "-n", "15"]
+        command = [
+            BIN / "st",
+            "--config-file",
+            CONFIG,
+            "run",
+            f"{home}openapi/v1.json",
+            "--checks",
+            "all",
+            "--seed",
+            "1",
+            "-n",
+            "15",
+        ]
         command += ["-H", f"Authorization: Bearer {LIBRARIAN}"]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
