@@ -332,7 +332,8 @@ def test_headers_are_declared_where_they_count(document, path, method, names):
         ("/products/{id}", "patch", {"_etag", "_links", "_templates"}),
         ("/users/{id}", "patch", {"_etag", "_links", "_templates", "_embedded"}),
         ("/orders/{id}/pay", "post", {"_etag", "_idempotency_key"}),
-        ("/tokens", "post", set()),
+        ("/tokens", "post", {"_return"}),
+        ("/tokens/refresh", "post", set()),
     ],
 )
 def test_hidden_members_are_declared_where_they_count(document, path, method, names):

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.input import PARSER
-from shop.hypermedia.representations import LinkedSchema, parse_fields
+from shop.hypermedia.representations import LinkedSchema, split_parameter
 from shop.hypermedia.responses import (
     Answer,
     build_empty_response,
@@ -81,6 +81,10 @@ class Blueprint(SmorestBlueprint):
         """Document that a POST takes no Idempotency-Key."""
         return self.doc(**{"x-without-key": True})(view)
 
+    def takes_hidden(self, **descriptions: str) -> Callable[[View], View]:
+        """Document members of the body that a form sends hidden."""
+        return self.doc(**{"x-hidden": descriptions})
+
     def may_fail(self, *statuses: int) -> Callable[[View], View]:
         """Document problems that cannot be derived from the route and its input."""
         return self.doc(**{"x-problems": list(map(str, statuses))})
@@ -89,7 +93,7 @@ class Blueprint(SmorestBlueprint):
 def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_public: bool = False) -> Answer:
     if schema is None:
         return build_empty_response()
-    state = schema.select(parse_fields()).dump(thing)
+    state = schema.select(split_parameter("fields")).dump(thing)
     location = build_location(state["_links"].get("self"), status)
     if location and is_minimal_wanted():
         answer = build_minimal_response(status, location)

@@ -21,7 +21,7 @@ from shop.hypermedia.openapi_parts import (
     build_problem_schema,
 )
 from shop.hypermedia.profile import collect_members
-from shop.hypermedia.representations import CollectionRepresentation
+from shop.hypermedia.representations import CollectionRepresentation, list_embeds
 from shop.hypermedia.serializers import Price, Time
 from shop.hypermedia.service import Service
 from shop.hypermedia.settings import ServiceSettings
@@ -148,7 +148,7 @@ def build_document(api: Api) -> dict[str, Any]:
     for kind in parts["schemas"].keys() - {*COMMON_SCHEMAS, "Problem"}:
         complete_schema(kind, parts["schemas"][kind], texts, is_input=kind in inputs)
     for resource in api.service.resources:
-        if not api.service.child_lists_of[resource.kind]:
+        if not list_embeds(api.service, resource):
             for kind in parts["schemas"].keys() & {resource.kind.__name__, f"{resource.kind.__name__}InPart"}:
                 del parts["schemas"][kind]["properties"]["_embedded"]
     spec["tags"] = [{**tag, "name": tag["name"].removeprefix(prefix)} for tag in spec["tags"]]

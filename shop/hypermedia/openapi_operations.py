@@ -13,6 +13,7 @@ from shop.hypermedia.openapi_parts import (
     KEY_MEMBER,
     STATUS_HEADERS,
     TAG_MEMBER,
+    TEXT_SCHEMA,
     Node,
     build_problem_response,
     build_reference,
@@ -39,6 +40,7 @@ class Operation:
     callers: list[str]
     is_move: bool  # or the view of a move
     declared_problems: list[str]
+    hidden_members: dict[str, str]  # their descriptions
 
     @property
     def changes_one(self) -> bool:
@@ -70,6 +72,7 @@ def complete_operation(node: Node, method: str, is_on_one: bool, api: Api, parts
         callers=node.pop("x-for"),
         is_move=not node.pop("x-without-key", False),
         declared_problems=node.pop("x-problems", []),
+        hidden_members=node.pop("x-hidden", {}),
     )
     node["summary"] = node["summary"].rstrip(".")
     node["description"] = describe_operation(operation)
@@ -111,7 +114,8 @@ def complete_body(operation: Operation, body: Node, parts: Node) -> None:
     """Declare the members that a form sends hidden, and in PUT and PATCH what is sent back and ignored."""
     name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
     shape = parts["schemas"][name]
-    hidden = {"_etag": TAG_MEMBER} if operation.changes_one else {}
+    hidden = {name: {**TEXT_SCHEMA, "description": text} for name, text in operation.hidden_members.items()}
+    hidden |= {"_etag": TAG_MEMBER} if operation.changes_one else {}
     hidden |= {"_idempotency_key": KEY_MEMBER} if operation.has_key else {}
     if operation.method == "put":
         name = f"{name}InFull"

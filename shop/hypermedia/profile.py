@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from shop.hypermedia.home import DOCUMENT_RELS, VERSION_RELS
-from shop.hypermedia.representations import CollectionRepresentation, LinkedSchema
+from shop.hypermedia.representations import CollectionRepresentation, LinkedSchema, list_embeds
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.service import Service
@@ -68,8 +68,8 @@ def describe_resource(resource: Resource) -> dict[str, str]:
         each.name: f"{each.title}." for each in get_moves(resource.kind).values() if not each.is_creation
     }
     embedded = (
-        {"_embedded": "With `embed`: the first page of one of its lists."}
-        if get_service().child_lists_of[resource.kind]
+        {"_embedded": f"With `embed`: {' and '.join(rels)}."}
+        if (rels := list_embeds(get_service(), resource))
         else {}
     )
     return {**describe_members(resource.representation), **embedded, **describe_rels(resource), **moves}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import request
 from marshmallow import Schema, fields, missing, validate
@@ -16,9 +16,14 @@ from shop.hypermedia.runtime import get_service
 from shop.hypermedia.serializers import RenderContext, build_render_context, build_writer, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.fields import InputSchema
-from shop.model.moves import find_available_moves
+from shop.model.moves import ANYONE, MEMBER, find_available_moves
 from shop.storage.pagination import Cursor, Page, PageInput
 
+if TYPE_CHECKING:
+    from shop.hypermedia.service import Service
+
+ALWAYS_THERE = ("_etag", "_links", "_templates", "_embedded")  # whatever `fields` names
+VISITOR = frozenset({ANYONE})
 LINK_SCHEMA = {"$ref": "#/components/schemas/Link"}
 
 
@@ -100,7 +105,7 @@ class Representation(LinkedSchema):
         links["profile"] = {"href": f"{frame.root}/profile#{resource.name}"}
         for move in find_available_moves(entity, roles):
             links[move.name] = build_move_link(here, move)
-        return links
+        return links | build_login_links(entity, frame)
 
     def extra_links(self, entity: Any, frame: RenderContext) -> Links:
         """Return the links that this kind of entity has beside those of all kinds."""
@@ -109,16 +114,48 @@ class Representation(LinkedSchema):
     def templates(self, entity: Any, frame: RenderContext) -> dict[str, Node]:
         here = frame.get_url(entity)
         moves = find_available_moves(entity, frame.context.get_roles(entity))
-        return {move.name: build_move_form(here, move, entity) for move in moves}
+        forms = {move.name: build_move_form(here, move, entity) for move in moves}
+        return forms | build_login_forms(entity, frame)
 
     def embed(self, entity: Any, frame: RenderContext) -> Any:
-        """Return the first page of the list that `embed` names."""
-        children = frame.child_lists_of[entity.kind]
-        if not children or request.method != "GET" or "embed" not in request.args:
-            return missing
-        (child,) = (each for each in children if each.rel == request.args["embed"])
-        page = child.list_page(get_context(), entity.id, child.search().load({}))
-        return {child.rel: build_child_collection(frame.resource_of[entity.kind], child)().dump(page)}
+        """Return what `embed` names: first pages of lists, and linked entities."""
+        rels = split_parameter("embed") if request.method == "GET" else ()
+        found = {rel: self.embed_linked(rel, entity, frame) for rel in rels}
+        return {rel: node for rel, node in found.items() if node is not None} if rels else missing
+
+    def embed_linked(self, rel: str, entity: Any, frame: RenderContext) -> Any:
+        resource = frame.resource_of[entity.kind]
+        for child in frame.child_lists_of[entity.kind]:
+            if child.rel == rel:
+                page = child.list_page(get_context(), entity.id, child.search().load({}))
+                return build_child_collection(resource, child)().dump(page)
+        embed = resource.embeds[rel]
+        found = embed.find(get_context(), entity)
+        representation = build_item_representation(frame.resource_of[embed.kind].representation)
+        return found if found is None else representation.dump(found, many=isinstance(found, list))
+
+
+def is_login_useful(entity: Any, frame: RenderContext) -> bool:
+    """Whether the caller would have more moves after logging in."""
+    if frame.context.actor:
+        return False
+    return len(find_available_moves(entity, VISITOR)) < len(find_available_moves(entity, VISITOR | {MEMBER}))
+
+
+def build_login_links(entity: Any, frame: RenderContext) -> Links:
+    """Return the links that a 401 has, where logging in would help."""
+    if not frame.login or not is_login_useful(entity, frame):
+        return {}
+    return {rel: {"href": frame.base + path} for rel, path in frame.login.links.items()}
+
+
+def build_login_forms(entity: Any, frame: RenderContext) -> dict[str, Node]:
+    """Return the forms that a 401 has, where logging in would help; they remember the entity."""
+    if not frame.login or not is_login_useful(entity, frame):
+        return {}
+    origin = {"name": "_return", "type": "hidden", "value": frame.get_url(entity)}
+    forms = frame.login.build_forms().items()
+    return {name: {**form, "properties": [*form["properties"], origin]} for name, form in forms}
 
 
 class CollectionRepresentation(LinkedSchema):
@@ -144,8 +181,9 @@ class CollectionRepresentation(LinkedSchema):
     _embedded = fields.Method("embed", metadata=describe("The items of this page; there when empty."))
 
     def embed(self, page: Page, _: RenderContext) -> dict[str, list[Any]]:
+        names = split_parameter("fields") if "fields" in self.names else ()
         return {
-            "item": select_members(self.resource.representation, parse_fields()).dump(page.items, many=True)
+            "item": build_item_representation(self.resource.representation, names).dump(page.items, many=True)
         }
 
     def links(self, page: Page, frame: RenderContext) -> Links:
@@ -208,32 +246,33 @@ def turn_page(query: dict[str, str], to: Cursor | int) -> dict[str, str]:
 
 
 def build_search(resource: Resource) -> type[PageInput]:
-    """Return the parameters of the list: those of the search, and `fields` where members may be chosen."""
-    if not resource.has_field_selection:
-        return resource.search
-    return type(
-        f"{resource.kind.__name__}Query", (resource.search,), {"fields": build_fields_parameter(resource)}
-    )
+    """Return the parameters of the list: those of the search, and `fields`."""
+    parameters = {"fields": build_fields_parameter(resource)}
+    return type(f"{resource.kind.__name__}Query", (resource.search,), parameters)
 
 
 def build_view_query(resource: Resource) -> type[InputSchema]:
-    """Return the parameters of a GET of one entity: `fields`, `embed`, or none."""
-    parameters: dict[str, Any] = {}
-    if resource.has_field_selection:
-        parameters["fields"] = build_fields_parameter(resource)
-    if rels := [child.rel for child in get_service().child_lists_of[resource.kind]]:
-        parameters["embed"] = fields.String(
-            validate=validate.OneOf(rels),
-            metadata={"description": "The list whose first page the answer holds."},
+    """Return the parameters of a GET of one entity: `fields`, and `embed` if it links to something."""
+    parameters: dict[str, Any] = {"fields": build_fields_parameter(resource)}
+    if rels := list_embeds(get_service(), resource):
+        parameters["embed"] = DelimitedList(
+            fields.String(validate=validate.OneOf(rels)),
+            validate=validate.Length(1, len(rels)),
+            metadata={"description": "What the answer shall hold beside links to it.", "examples": [rels]},
         )
     return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
+
+
+def list_embeds(service: "Service", resource: Resource) -> list[str]:
+    """Return the rels that `embed` may name."""
+    return [child.rel for child in service.child_lists_of[resource.kind]] + [*resource.embeds]
 
 
 def build_fields_parameter(resource: Resource) -> DelimitedList:
     names = [name for name in resource.representation().fields if not name.startswith("_")]
     return DelimitedList(
         fields.String(validate=validate.OneOf(names)),
-        validate=validate.Length(1),
+        validate=validate.Length(1, len(names)),
         metadata={
             "description": "Only these members.",
             "maxItems": len(names),
@@ -242,11 +281,11 @@ def build_fields_parameter(resource: Resource) -> DelimitedList:
     )
 
 
-def parse_fields() -> tuple[str, ...]:
-    """Return the members that a GET names, once it is known that they exist."""
+def split_parameter(name: str) -> tuple[str, ...]:
+    """Return the words of a list in the query of a GET, once it is known that they exist."""
     if request.method not in ("GET", "HEAD"):
         return ()
-    return tuple(name for name in read_parameter("fields").split(",") if name)
+    return tuple(word for word in read_parameter(name).split(",") if word)
 
 
 def read_parameter(name: str) -> str:
@@ -256,7 +295,15 @@ def read_parameter(name: str) -> str:
 
 @lru_cache(256)
 def select_members(representation: type[Representation], names: tuple[str, ...]) -> Representation:
-    return representation(only=(*names, "_etag", "_links", "_templates")) if names else representation()
+    return representation(only=(*names, *ALWAYS_THERE)) if names else representation()
+
+
+@lru_cache(256)
+def build_item_representation(
+    representation: type[Representation], names: tuple[str, ...] = ()
+) -> Representation:
+    """Return the representation of an entity inside of an answer, which embeds nothing itself."""
+    return representation(only=(*names, *ALWAYS_THERE) if names else None, exclude=("_embedded",))
 
 
 def find_read_only(representation: type[Representation], shape: type[Schema]) -> frozenset[str]:

@@ -39,6 +39,14 @@ class ChildList:
     listed_for: frozenset[str] = frozenset({ANYONE})
 
 
+@dataclass(frozen=True)
+class Embed:
+    """A linked entity, or several, that the answer holds if the client asks for it."""
+
+    kind: type[Entity]
+    find: Callable[[Context, Any], Any]  # one entity, a list of them, or None
+
+
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys
 class Resource:
     """Where the entities of a kind are found, how they look, and the use cases that are their own."""
@@ -57,8 +65,8 @@ class Resource:
     listed_for: frozenset[str] = frozenset({ANYONE})
     list_problems: tuple[int, ...] = ()  # that only this list may answer with
     shown_for: frozenset[str] = frozenset({ANYONE})
-    has_field_selection: bool = False  # whether `fields` may choose some members
     child_lists: tuple[ChildList, ...] = ()  # of the list, below other entities
+    embeds: Mapping[str, Embed] = field(default_factory=dict)  # linked entities, by their rels
     services: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # moves with a use case
     results: Mapping[str, type[Entity]] = field(default_factory=dict)  # moves that return another entity
     verbs: Mapping[str, str] = field(default_factory=dict)  # moves with another verb in GraphQL and gRPC

@@ -57,7 +57,7 @@ def register_view(blueprint: Blueprint, resource: Resource) -> None:
         return resource.find_one(get_context(), id)
 
     get.__doc__ = f"Look at one {resource.name}."
-    options = {"public": resource.is_public, "partial": resource.has_field_selection}
+    options = {"public": resource.is_public, "partial": True}
     view = blueprint.gives(200, resource.representation, **options)(get)
     view = blueprint.arguments(build_view_query(resource), location="query")(view)
     blueprint.route("/<id:id>")(blueprint.needs(*resource.shown_for)(view))

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.negotiation import HAL_FORMS
+from shop.hypermedia.problems import WayOut
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service, get_settings
@@ -42,6 +43,7 @@ class RenderContext:
     resource_of: Mapping[type[Entity], Resource]
     child_lists_of: Mapping[type[Entity], tuple[ChildList, ...]]
     write_money: Callable[[int], Any]
+    login: WayOut | None  # how a caller logs in
 
     @cached_property
     def context(self) -> Context:
@@ -61,6 +63,7 @@ def build_render_context() -> RenderContext:
         service.resource_of,
         service.child_lists_of,
         lambda minor: write_money(minor, currency),
+        service.ways_out.get(401),
     )
 
 

@@ -18,6 +18,7 @@ def test_a_product_is_shown_with_its_state_tag_and_ways(anonymous, desk):
             "self": {"href": "http://localhost/api/v1/products/1"},
             "collection": {"href": "http://localhost/api/v1/products"},
             "profile": {"href": "http://localhost/profile#product"},
+            "login": {"href": "http://localhost/api/v1/tokens"},
         },
     }
 

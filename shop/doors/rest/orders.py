@@ -3,10 +3,11 @@
 from marshmallow import Schema, fields
 
 from shop.domain.order import MAX_LINES, ORDER_STATES, Item, Order
+from shop.domain.product import Product
 from shop.domain.user import User
 from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
-from shop.hypermedia.resources import ChildList, Resource
+from shop.hypermedia.resources import ChildList, Embed, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
@@ -18,6 +19,7 @@ from shop.services.orders import (
     place_order,
     select_visible_orders,
 )
+from shop.storage.transactions import Context
 
 
 class ItemRepresentation(Schema):
@@ -77,10 +79,22 @@ class OrderRepresentation(Representation):
         return {name: value for name, value in super().serialize(obj, frame).items() if value is not None}
 
     def extra_links(self, entity: Order, frame: RenderContext) -> Links:
-        """Return a link to the user while the account exists; owners ask with their own account."""
-        if OWNER in frame.context.get_roles(entity) or not entity.user.erased_at:
+        if is_customer_shown(frame.context, entity):
             return {"user": {"href": f"{frame.base}/users/{entity.user_id}"}}
         return {}
+
+
+def is_customer_shown(ctx: Context, order: Order) -> bool:
+    """Whether the account still exists; owners ask with their own account."""
+    return OWNER in ctx.get_roles(order) or not order.user.erased_at
+
+
+def find_customer(ctx: Context, order: Order) -> User | None:
+    return order.user if is_customer_shown(ctx, order) else None
+
+
+def list_sold_products(ctx: Context, order: Order) -> list[Product]:
+    return [item.product for item in order.items if item.is_sold]
 
 
 orders_of_user = ChildList(
@@ -104,6 +118,7 @@ orders = Resource(
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
     child_lists=(orders_of_user,),
+    embeds={"user": Embed(User, find_customer), "product": Embed(Product, list_sold_products)},
     services={"create": place_order},
     verbs={"create": "place"},
 )

@@ -34,7 +34,6 @@ products = Resource(
     list_page=list_products,
     list_span=list_product_span,
     get_one=get_product,
-    has_field_selection=True,
     services={"buy": buy_product},
     results={"buy": Order},
 )

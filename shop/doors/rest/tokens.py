@@ -1,5 +1,6 @@
 """Logging in, staying in, logging out."""
 
+import re
 from typing import Any
 
 from marshmallow import fields
@@ -11,6 +12,7 @@ from shop.hypermedia.callers import build_anonymous_context, find_address, get_c
 from shop.hypermedia.forms import build_form
 from shop.hypermedia.links import Links, Node, build_profile_link
 from shop.hypermedia.representations import LinkedSchema
+from shop.hypermedia.request import request_state
 from shop.hypermedia.serializers import RenderContext, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import ANYONE, MEMBER
@@ -18,6 +20,7 @@ from shop.runtime import get_signer
 from shop.services import tokens as service
 from shop.storage.transactions import Actor
 
+URL = re.compile(r"[!-~]{1,1000}")  # without spaces
 JWT_EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
 
 tokens = Blueprint("tokens", __name__, description="Logging in and out.")
@@ -40,11 +43,19 @@ def build_account_link(actor: Actor) -> Node:
     return {"href": build_url(f"/users/{actor.id}"), "title": f"{actor.name} ({actor.role})"}
 
 
+def build_return_link() -> Links:
+    """Return a link to where the login began, if a form says so; it never leads outside of the API."""
+    place = request_state().hidden_members.get("_return")
+    is_inside = isinstance(place, str) and place.startswith(build_url("/")) and URL.fullmatch(place)
+    return {"return": {"href": place, "title": "Back"}} if is_inside else {}
+
+
 class TokenRepresentation(LinkedSchema):
     rels = {
         "me": "The account.",
         "refresh": "POST the refresh_token.",
         "logout": "DELETE ends the login.",
+        "return": "Where the login began.",
     }
 
     access_token = fields.String(metadata=describe("Send it as Authorization: Bearer.", example=JWT_EXAMPLE))
@@ -63,6 +74,7 @@ class TokenRepresentation(LinkedSchema):
             "profile": build_profile_link("token"),
             "refresh": {"href": build_url("/tokens/refresh"), "title": "Renew both tokens"},
             "logout": {"href": build_url("/tokens/current"), "title": "Log out"},
+            **build_return_link(),
         }
 
     def templates(self, obj: service.TokenPair, frame: RenderContext) -> dict[str, Node]:
@@ -74,6 +86,7 @@ class TokenRepresentation(LinkedSchema):
 @tokens.arguments(Credentials)
 @tokens.gives(200, TokenRepresentation)
 @tokens.without_key
+@tokens.takes_hidden(_return="Where the login began; the answer links back to it.")
 @tokens.may_fail(403)
 def login(data: dict[str, str]) -> Any:
     """Log in."""
