@@ -125,7 +125,7 @@ def build_form_key(*of: Any) -> str | None:
 def build_move_form(here: str, move: Move, entity: Entity) -> Node:
     """Return the form of a move: filled in with the present values and the version that was seen."""
     method = MOVE_METHODS.get(move.name, ("POST",))[-1]
-    values = {name: getattr(entity, name, None) for name in move.takes().fields} if method == "PATCH" else {}
+    values = {name: getattr(entity, name, None) for name in move.takes().fields}
     key = build_form_key(here, move.name, entity.tag) if method == "POST" else None
     shape = move.takes(partial=method == "PATCH")
     hidden = {"_etag": f'"{entity.tag}"', "_idempotency_key": key}

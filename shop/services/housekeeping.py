@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.model.errors import DomainError
-from shop.services import changes, orders
+from shop.services import changes, drafts, orders
 from shop.storage import idempotency
 from shop.storage.transactions import OPERATOR, Context, TransactionSession
 
@@ -20,6 +20,7 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
     """Run all tasks and return their counts."""
     return {
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
+        "abandoned drafts deleted": drafts.purge_drafts(ctx),
         "stored answers deleted": idempotency.purge_answers(ctx),
         "old changes deleted": changes.purge_changes(ctx, changes_days),
     }

@@ -17,14 +17,15 @@ from shop.services import tokens
 from shop.storage.execution import perform_move
 from shop.storage.idempotency import Idempotency
 
-# The mutation adds the entity to these names: updateProduct.
+# The mutation adds the entity to these names, and to verbs that a resource names: updateProduct, placeOrder.
 SHARED_MOVE_NAMES = ("create", "update", "delete")
 
 
 def get_mutation_name(resource: Resource, move: Move) -> str:
     """Return the name of the mutation for a move."""
     verb = resource.get_verb(move)
-    return verb + resource.kind.__name__ if move.name in SHARED_MOVE_NAMES else verb
+    is_shared = move.name in SHARED_MOVE_NAMES or move.name in resource.verbs
+    return verb + resource.kind.__name__ if is_shared else verb
 
 
 def list_mutations(resources: Iterable[Resource]) -> dict[str, tuple[Resource, Move]]:

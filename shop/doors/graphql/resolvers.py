@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo as Info
 
+from shop.domain.draft import Draft, DraftLine
 from shop.domain.order import Item, Order, Step
 from shop.domain.product import Product
 from shop.domain.user import User
@@ -148,6 +149,16 @@ def fetch_items_of_orders(context: GraphQLContext, ids: list[int]) -> dict[int, 
     return items_by_order
 
 
+def load_lines(draft: Draft, info: Info) -> list[DraftLine]:
+    return info.context.load(fetch_lines_of_drafts, Draft, draft.id)
+
+
+def fetch_lines_of_drafts(context: GraphQLContext, ids: list[int]) -> dict[int, list[DraftLine]]:
+    lines_by_draft = fetch_children(context.ctx.session, DraftLine, "draft_id", ids, DraftLine.product_id)
+    context.announce_rows([line for lines in lines_by_draft.values() for line in lines])
+    return lines_by_draft
+
+
 def fetch_steps_of_orders(context: GraphQLContext, ids: list[int]) -> dict[int, list[Step]]:
     return fetch_children(context.ctx.session, Step, "order_id", ids, Step.id)
 
@@ -161,6 +172,8 @@ SHOP_RESOLVERS: dict[str, Resolver] = {
     "User.orders": lambda user, info, first: resolve_orders_of_user(user, info, first).items,
     "Order.items": lambda order, info: info.context.load(fetch_items_of_orders, Order, order.id),
     "Order.history": lambda order, info: info.context.load(fetch_steps_of_orders, Order, order.id),
+    "Draft.items": load_lines,
+    "Draft.total": lambda draft, info: sum(line.total for line in load_lines(draft, info)),
     "OrderStep.by": lambda step, _: build_id(User, step.by),
     "TokenPayload.userId": lambda pair, _: build_id(User, pair.actor.id),
     "TokenPayload.tokenType": lambda *_: "Bearer",

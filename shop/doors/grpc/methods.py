@@ -42,7 +42,8 @@ UnaryMethod = Callable[[Message], Message]
 
 def get_method_name(resource: Resource, move: Move) -> str:
     """Return the name of the method for a move."""
-    return resource.get_verb(move).title() + resource.kind.__name__
+    verb = resource.get_verb(move)
+    return verb[0].upper() + verb[1:] + resource.kind.__name__
 
 
 def get_response_type(name: str) -> type[Message]:
