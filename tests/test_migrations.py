@@ -89,6 +89,11 @@ def full_shop(shop) -> Flask:
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "furniture"}
     with shop.app_context():  # otherwise the request would share its `g` with the login
         shop.test_client().post("/api/v1/products/1/buy", json={"quantity": 1}, headers=headers)
+        shop.test_client().post("/api/v1/drafts", headers={"Authorization": f"Bearer {token}"})
+        line = {"product_id": 1, "quantity": 1}
+        shop.test_client().post(
+            "/api/v1/drafts/1/add", json=line, headers={"Authorization": f"Bearer {token}"}
+        )
     return shop
 
 

@@ -73,7 +73,7 @@ class Draft(Entity):
     __tablename__ = "drafts"
     private = True
 
-    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     items: Mapped[list[DraftLine]] = relationship(
         lazy="selectin", order_by=DraftLine.product_id, cascade="all, delete-orphan", passive_deletes=True

@@ -6,8 +6,9 @@ import re
 from flask import Response, request
 
 from shop.hypermedia.compression import strip_encoding
+from shop.hypermedia.input import read_hidden_members
 from shop.hypermedia.problems import handle_domain_error
-from shop.hypermedia.request import UNREAD, request_state
+from shop.hypermedia.request import UNREAD
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
 from shop.model.errors import Invalid, Stale
@@ -41,8 +42,8 @@ def parse_etag(etag: str) -> set[str]:
 
 def read_tags() -> set[str] | None:
     """Return the versions that If-Match, or else a member `_etag`, allows; None where neither was sent."""
-    sent = request.args.to_dict() if request.method == "DELETE" else {}  # forms of DELETE have no body
-    sent |= request_state().hidden_members
+    # Forms of DELETE have no body.
+    sent = request.args.to_dict() if request.method == "DELETE" else read_hidden_members()
     tag = request.headers.get("If-Match", sent.get("_etag", UNREAD))
     if tag is UNREAD:
         return None

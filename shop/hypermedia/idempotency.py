@@ -8,16 +8,15 @@ from werkzeug.exceptions import BadRequest
 
 from shop.hypermedia.etags import parse_version
 from shop.hypermedia.fingerprints import build_fingerprints, parse_key
-from shop.hypermedia.input import read_body
+from shop.hypermedia.input import read_body, read_hidden_members
 from shop.hypermedia.problems import handle_domain_error
-from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
 from shop.storage.idempotency import Idempotency, StoredAnswer
 
 
 def read_idempotency_key() -> str | None:
     """Return the key of this request: of the header (quoted or bare), or else of a member."""
-    members = request_state().hidden_members
+    members = read_hidden_members()
     sent = (
         [",".join(request.headers.getlist("Idempotency-Key"))] if "Idempotency-Key" in request.headers else []
     )

@@ -15,7 +15,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from shop.hypermedia.negotiation import FORM, HAL, HAL_FORMS, JSON, MERGE
-from shop.hypermedia.request import request_state
+from shop.hypermedia.request import UNREAD, request_state
 from shop.hypermedia.runtime import get_service, get_settings
 from shop.hypermedia.strict_json import parse_json
 from shop.hypermedia.versions import read_number
@@ -59,6 +59,18 @@ def read_body() -> dict[str, Any]:
     if request.mimetype not in types or charset not in ("utf-8", "utf8", "us-ascii"):
         raise Unsupported(f"Send the body as {', '.join(types)}, in UTF-8.", types)
     return read_form() if request.mimetype == FORM else parse_json(request.get_data())
+
+
+def select_hidden_members(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name.startswith("_")}
+
+
+def read_hidden_members() -> dict[str, Any]:
+    """Return the members of the body that begin with an underscore; the body is parsed once."""
+    state = request_state()
+    if state.hidden_members is UNREAD:
+        state.hidden_members = select_hidden_members(read_body())
+    return state.hidden_members
 
 
 def list_body_types() -> list[str]:
@@ -114,13 +126,11 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Any, schema: Schema) -> dict[str, Any]:
         members = read_body()
-        request_state().hidden_members = {
-            name: value for name, value in members.items() if name.startswith("_")
-        }
+        hidden_members = request_state().hidden_members = select_hidden_members(members)
         data = {name: value for name, value in members.items() if not name.startswith("_")}
         if req.mimetype == FORM:
             return self.serialize(schema, data)
-        if request_state().hidden_members.keys() & HIDDEN_MEMBERS:
+        if hidden_members.keys() & HIDDEN_MEMBERS:
             data = {name: parse_text_value(schema.fields.get(name), value) for name, value in data.items()}
         return convert_money(schema, data, request_state().version.read_money)
 

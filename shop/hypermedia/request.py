@@ -43,7 +43,7 @@ class RequestState:
     context: Context | None = None
 
     # What was sent beside the input: members that begin with an underscore
-    hidden_members: dict[str, Any] = field(default_factory=dict)
+    hidden_members: dict[str, Any] = UNREAD
 
     # Limits
     limits: list[RequestLimit] = field(default_factory=list)

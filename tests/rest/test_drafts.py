@@ -25,7 +25,8 @@ def submit(person: Any, document: dict, name: str, **values: Any) -> Any:
     """Send a form of a document, with the values that it was filled in with and these."""
     form = document["_templates"][name]
     known = {each["name"]: each["value"] for each in form["properties"] if "value" in each}
-    return person.call(form["method"], form["target"], json={**known, **values}, headers=FORMS)
+    body = {"json" if form["contentType"] == "application/json" else "data": {**known, **values}}
+    return person.call(form["method"], form["target"], headers=FORMS, **body)
 
 
 @pytest.fixture

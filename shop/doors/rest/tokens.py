@@ -10,9 +10,9 @@ from shop.doors.login_limits import limit_failed_logins
 from shop.hypermedia.blueprint import Blueprint
 from shop.hypermedia.callers import build_anonymous_context, find_address, get_context
 from shop.hypermedia.forms import build_form
+from shop.hypermedia.input import read_hidden_members
 from shop.hypermedia.links import Links, Node, build_profile_link
 from shop.hypermedia.representations import LinkedSchema
-from shop.hypermedia.request import request_state
 from shop.hypermedia.serializers import RenderContext, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import ANYONE, MEMBER
@@ -45,7 +45,7 @@ def build_account_link(actor: Actor) -> Node:
 
 def build_return_link() -> Links:
     """Return a link to where the login began, if a form says so; it never leads outside of the API."""
-    place = request_state().hidden_members.get("_return")
+    place = read_hidden_members().get("_return")
     is_inside = isinstance(place, str) and place.startswith(build_url("/")) and URL.fullmatch(place)
     return {"return": {"href": place, "title": "Back"}} if is_inside else {}
 
