@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy.orm import Session, joinedload, lazyload
 
 from shop.model.entity import Base
 from shop.model.errors import Invalid, NotFound
@@ -94,15 +94,17 @@ def fetch_spans(
 
 
 def fetch_children(
-    session: Session, kind: type[Base], parent: str, keys: Sequence[int], order_by: Any
+    session: Session, kind: type[Base], parent: str, keys: Sequence[int], order_by: Any, *with_: Any
 ) -> dict[int, list]:
-    """Return the related rows of several parents with one statement."""
+    """Return the related rows of several parents with one statement, each with the relations `with_`."""
     query = select(kind).where(getattr(kind, parent).in_(keys)).order_by(order_by)
-    return group_rows(session, query, parent, keys)
+    return group_rows(session, query, parent, keys, *map(joinedload, with_))
 
 
-def group_rows(session: Session, query: Select[Any], name: str, keys: Sequence[int]) -> dict[int, list[Any]]:
+def group_rows(
+    session: Session, query: Select[Any], name: str, keys: Sequence[int], *options: Any
+) -> dict[int, list[Any]]:
     grouped: dict[int, list[Any]] = {key: [] for key in keys}
-    for row in session.scalars(query.options(lazyload("*"))):
+    for row in session.scalars(query.options(lazyload("*"), *options)):
         grouped[getattr(row, name)].append(row)
     return grouped

@@ -1,6 +1,7 @@
 """Resolvers of queries and fields. A field without one is the attribute of the same name."""
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -154,9 +155,16 @@ def load_lines(draft: Draft, info: Info) -> list[DraftLine]:
 
 
 def fetch_lines_of_drafts(context: GraphQLContext, ids: list[int]) -> dict[int, list[DraftLine]]:
-    lines_by_draft = fetch_children(context.ctx.session, DraftLine, "draft_id", ids, DraftLine.product_id)
+    lines_by_draft = fetch_children(
+        context.ctx.session, DraftLine, "draft_id", ids, DraftLine.product_id, DraftLine.product
+    )
     context.announce_rows([line for lines in lines_by_draft.values() for line in lines])
     return lines_by_draft
+
+
+def resolve_draft_total(draft: Draft, info: Info) -> Decimal:
+    total = sum(line.total for line in load_lines(draft, info))
+    return info.context.currency.to_decimal(total)
 
 
 def fetch_steps_of_orders(context: GraphQLContext, ids: list[int]) -> dict[int, list[Step]]:
@@ -173,7 +181,7 @@ SHOP_RESOLVERS: dict[str, Resolver] = {
     "Order.items": lambda order, info: info.context.load(fetch_items_of_orders, Order, order.id),
     "Order.history": lambda order, info: info.context.load(fetch_steps_of_orders, Order, order.id),
     "Draft.items": load_lines,
-    "Draft.total": lambda draft, info: sum(line.total for line in load_lines(draft, info)),
+    "Draft.total": resolve_draft_total,
     "OrderStep.by": lambda step, _: build_id(User, step.by),
     "TokenPayload.userId": lambda pair, _: build_id(User, pair.actor.id),
     "TokenPayload.tokenType": lambda *_: "Bearer",
