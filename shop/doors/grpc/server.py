@@ -17,7 +17,7 @@ from shop.doors.grpc.calls import CallRunner
 from shop.doors.grpc.handlers import build_handlers
 from shop.doors.grpc.standard_services import (
     HEALTH_SERVICE,
-    REFLECTION_SERVICE,
+    REFLECTION_SERVICES,
     HealthMethods,
     ReflectionMethods,
 )
@@ -86,8 +86,9 @@ def build_all_handlers(
     handlers = [build_handlers(runner, each, streams.get_methods()) for each in SERVICE_DESCRIPTORS]
     handlers.append(build_handlers(runner, HEALTH_SERVICE, health_check.get_methods(), free=True))
     if has_reflection:
-        reflection = ReflectionMethods(runner, (*list_service_names(), REFLECTION_SERVICE.full_name))
-        handlers.append(build_handlers(runner, REFLECTION_SERVICE, reflection.get_methods()))
+        names = (*list_service_names(), *(each.full_name for each in REFLECTION_SERVICES))
+        methods = ReflectionMethods(runner, names).get_methods()
+        handlers += [build_handlers(runner, each, methods) for each in REFLECTION_SERVICES]
     return handlers
 
 
