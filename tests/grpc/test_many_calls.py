@@ -78,7 +78,7 @@ async def read_to_end(call, message):
 
 async def get_product(channel):
     try:
-        await channel.unary_unary(GET)(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
+        await channel.unary_unary(GET)(b"\x10\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
     except grpc.RpcError as error:
         return error.code().name
     return "OK"
@@ -169,7 +169,7 @@ class TestTheAddress:
     def call(self, port, address):
         method = GrpcClient(port).method("GetProduct", raw=True)
         try:
-            method(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", address),))
+            method(b"\x10\x01", timeout=5, metadata=(("x-forwarded-for", address),))
         except grpc.RpcError as error:
             return error.code().name
         return "OK"
