@@ -59,12 +59,15 @@ async def call(channel, path, request, kind):
     return await UnaryUnaryMethod(channel, f"/shop.v1.{path}", type(request), kind)(request)
 
 
+def open_watch(channel):
+    path = "/shop.v1.ProductService/WatchProducts"
+    return UnaryStreamMethod(channel, path, pb.WatchProductsRequest, pb.WatchProductsResponse).open()
+
+
 def test_a_stream_has_the_change_of_another_client(server):
     async def watch(channel):
-        path = "/shop.v1.ProductService/WatchProducts"
-        method = UnaryStreamMethod(channel, path, pb.WatchProductsRequest, pb.WatchProductsResponse)
         token = await log_in(channel)
-        async with method.open() as stream:
+        async with open_watch(channel) as stream:
             await stream.send_message(pb.WatchProductsRequest(), end=True)
             await stream.recv_message()
             other = GrpcClient(server.port)
@@ -93,6 +96,22 @@ def test_a_stream_ends_with_its_status_and_its_cursor(server):
     (change,) = [each for each in messages if each.HasField("change")]
     assert (answer.product.price, change.change.price) == (build_money("79.50"), build_money("79.50"))
     assert trailers["shop-cursor"] == str(change.cursor)
+
+
+def test_a_server_that_stops_ends_a_stream_with_its_cursor(server):
+    async def watch_to_the_end(channel):
+        stream = open_watch(channel)
+        try:
+            async with stream:
+                await stream.send_message(pb.WatchProductsRequest(), end=True)
+                await stream.recv_message()
+                server.popen.terminate()
+                async for _ in stream:
+                    pass
+        except GRPCError as error:
+            return error.status, stream.trailing_metadata["shop-cursor"]
+
+    assert run_with_channel(server.port, watch_to_the_end) == (Status.UNAVAILABLE, "0")
 
 
 def test_a_refusal_has_its_status_and_details(server):

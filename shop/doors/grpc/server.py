@@ -30,6 +30,7 @@ from shop.storage import timeouts
 SERVICE_DESCRIPTORS: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
 MAX_MESSAGE_SIZE = 1024 * 1024  # bytes of a request message
 MAX_CONCURRENT_CALLS = 4000  # at the same time, including streams
+STREAM_END_TIME = 0.2  # seconds in which streams end at shutdown, while all connections are still open
 SHUTDOWN_GRACE = 1.5  # seconds that running calls have to finish at shutdown
 HEALTH_CHECK_INTERVAL = 5.0  # seconds between two health checks
 SERVER_OPTIONS = {
@@ -74,7 +75,8 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
     await stop.wait()
     health_task.cancel()
     await health_servicer.enter_graceful_shutdown()
-    get_runtime(app).change_listener.stop()  # ends the streams before the grace period
+    get_runtime(app).change_listener.stop()  # ends the streams
+    await asyncio.sleep(STREAM_END_TIME)  # some clients (h2) read nothing after the GOAWAY of server.stop
     await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 
