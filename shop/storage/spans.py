@@ -29,7 +29,8 @@ class Span:
 
 def check_span_size(first: int) -> int:
     if not 1 <= first <= MAX_SPAN:
-        raise Invalid("Ask for fewer at a time.", errors={"first": [f"It must be 1 to {MAX_SPAN}."]})
+        bounds = f"must be between 1 and {MAX_SPAN}."
+        raise Invalid(f"`first` {bounds}", errors={"first": [f"It {bounds}"]})
     return first
 
 

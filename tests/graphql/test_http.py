@@ -49,6 +49,46 @@ def test_what_is_wrong_has_a_code(run_query, anonymous, query, code, status):
     )
 
 
+@pytest.mark.parametrize(
+    "body", [b"[]", b'[{"query": "{ me { id } }"}]', b' \n[{"query": "{ me { id } }"}, 7]']
+)
+def test_a_batch_is_refused_in_words(anonymous, body):
+    answer = post(anonymous, body)
+    (error,) = answer.json["errors"]
+    assert (answer.status_code, error["extensions"]["code"], error["message"]) == (
+        400, "BAD_REQUEST", "Batches are not offered: send one operation per request.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "subscription { changes { nodes { seq } } }",
+        "subscription S { productChanged { id } }",
+        "query Q { me { id } } subscription S { changes { nodes { seq } } }",
+    ],
+)
+def test_a_subscription_is_refused_in_words(run_query, anonymous, query):
+    answer = run_query(anonymous, query)
+    (error,) = answer.json["errors"]
+    assert (answer.status_code, error["extensions"]["code"], error["message"]) == (
+        400, "GRAPHQL_VALIDATION_FAILED",
+        "Subscriptions are not offered: query `changes` again after its endCursor, or use WatchProducts of gRPC.",
+    )  # fmt: skip
+    assert error["locations"][0]["column"] == query.index("subscription") + 1
+
+
+@pytest.mark.parametrize("first", [0, -1, 101])
+@pytest.mark.parametrize("field", ["products(first: {}) {{ totalCount }}", "changes(first: {}) {{ nodes {{ seq }} }}",
+                                   'searchProducts(query: "x", first: {}) {{ id }}'])  # fmt: skip
+def test_a_page_size_is_refused_in_words(run_query, anonymous, field, first):
+    (error,) = run_query(anonymous, "{ " + field.format(first) + " }").json["errors"]
+    assert (error["extensions"]["code"], error["message"], error["extensions"]["errors"]) == (
+        "BAD_USER_INPUT", "`first` must be between 1 and 100.",
+        [{"detail": "It must be between 1 and 100.", "pointer": "#/first"}],
+    )  # fmt: skip
+
+
 def test_those_who_only_know_json_are_told_in_the_body(anonymous):
     assert post(anonymous, b'{"query": "{"}', accept=JSON).status_code == 200
 

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from redis import Redis
 
 from shop.app import create_app
@@ -239,8 +241,33 @@ def run_buf_curl(port, *words):
                           capture_output=True, text=True, timeout=30).stdout  # fmt: skip
 
 
-def test_the_services_tell_what_they_are(grpc_client):
-    assert "shop.v1.OrderService/PlaceOrder" in run_buf_curl(grpc_client.port, "--list-methods")
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_lists_the_methods(grpc_client, version):
+    url = f"http://127.0.0.1:{grpc_client.port}"
+    listed = run_buf_curl(
+        grpc_client.port, "--reflect-protocol", f"grpc-{version}", "--list-methods", url
+    ).split()
+    assert {
+        "shop.v1.OrderService/PlaceOrder", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    } <= set(listed)  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize("asked", ["v1", "v1alpha"])
+def test_reflection_describes_itself(grpc_client, version, asked):
+    method = grpc_client.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        ServerReflectionRequest.SerializeToString,
+        ServerReflectionResponse.FromString,
+    )
+    question = ServerReflectionRequest(file_containing_symbol=f"grpc.reflection.{asked}.ServerReflection")
+    (answer,) = method(iter([question]), timeout=5)
+    (content,) = answer.file_descriptor_response.file_descriptor_proto
+    file = FileDescriptorProto.FromString(content)
+    assert (file.package, file.service[0].method[0].input_type) == (
+        f"grpc.reflection.{asked}", f".grpc.reflection.{asked}.ServerReflectionRequest",
+    )  # fmt: skip
 
 
 def test_the_door_says_that_it_is_healthy(grpc_client):

@@ -17,6 +17,7 @@ from tests.running import Process
 
 GET, WATCH = "/shop.v1.ProductService/GetProduct", "/shop.v1.ProductService/WatchProducts"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+REFLECT_V1 = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 CHECK, WATCH_HEALTH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 
 
@@ -77,14 +78,16 @@ async def read_to_end(call, message):
 
 async def get_product(channel):
     try:
-        await channel.unary_unary(GET)(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
+        await channel.unary_unary(GET)(b"\x10\x01", timeout=5, metadata=(("x-forwarded-for", "192.0.2.7"),))
     except grpc.RpcError as error:
         return error.code().name
     return "OK"
 
 
 class TestCallsUnderWay:
-    @pytest.mark.parametrize("paths", [[GET], [CHECK], [GET, WATCH, REFLECT, CHECK, WATCH_HEALTH]])
+    @pytest.mark.parametrize(
+        "paths", [[GET], [CHECK], [GET, WATCH, REFLECT, REFLECT_V1, CHECK, WATCH_HEALTH]]
+    )
     def test_that_send_nothing_are_bounded_for_an_address(self, proxied_server, lamp, paths):
         count = MAX_CALLS_PER_ADDRESS + 50
         codes, elsewhere = run_coroutine(open_calls(proxied_server.port, paths, count, "198.51.100.1"))
@@ -166,7 +169,7 @@ class TestTheAddress:
     def call(self, port, address):
         method = GrpcClient(port).method("GetProduct", raw=True)
         try:
-            method(b"\x08\x01", timeout=5, metadata=(("x-forwarded-for", address),))
+            method(b"\x10\x01", timeout=5, metadata=(("x-forwarded-for", address),))
         except grpc.RpcError as error:
             return error.code().name
         return "OK"
@@ -219,10 +222,11 @@ class TestAnOldStream:
             )
 
 
-def test_each_request_of_reflection_is_counted(url):
+@pytest.mark.parametrize("path", [REFLECT, REFLECT_V1])
+def test_each_request_of_reflection_is_counted(url, path):
     with serving_grpc(url, SHOP_RATE_LIMIT="5/minute") as shop:
         channel = GrpcClient(shop.port).channel
-        answers = channel.stream_stream(REFLECT)(iter([b"\x3a\x00"] * 9), timeout=5)
+        answers = channel.stream_stream(path)(iter([b"\x3a\x00"] * 9), timeout=5)
         with pytest.raises(grpc.RpcError) as caught:
             list(answers)
     assert caught.value.code().name == "RESOURCE_EXHAUSTED"

@@ -63,7 +63,10 @@ def handle_post_request() -> Response:
     refuse_encoded_body()
     if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
         raise UnsupportedMediaType(f"Send the body as {JSON}, in UTF-8.")
-    return answer_request(parse_json(request.get_data()))
+    body = request.get_data()
+    if body.lstrip()[:1] == b"[":
+        raise BadRequest("Batches are not offered: send one operation per request.")
+    return answer_request(parse_json(body))
 
 
 def parse_parameter(name: str, text: str) -> Any:

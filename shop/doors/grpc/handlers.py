@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.unknown_fields import UnknownFieldSet
 from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 
@@ -24,15 +25,46 @@ from shop.model.errors import Invalid
 log = logging.getLogger("shop.requests")
 STATUS_BY_NUMBER = {each.value[0]: each for each in grpc.StatusCode}
 FIRST_MESSAGE_TIMEOUT = 5  # seconds to wait for the message of a unary call
+MAX_EXPLAINED_SIZE = 10_000  # bytes; in a larger message it takes too long to find an unknown field
 MAX_STREAM_SECONDS = 3600  # then a stream ends, and its client opens another one with the cursor
 
 
 def parse_message(kind: type[Message], raw: bytes) -> Message:
-    """Parse a message here, because the library would report bad bytes as an internal error."""
+    """Parse a message here, because the library would report bad bytes as an internal error.
+
+    Unknown fields are refused: the client has another .proto, and what it means by them would be lost.
+    """
     try:
-        return kind.FromString(raw)
+        message = kind.FromString(raw)
+        size = message.ByteSize()
+        message.DiscardUnknownFields()
+        if message.ByteSize() != size:
+            raise build_unknown_field_error(kind, raw)
     except DecodeError:
         raise CallError(to_status(Invalid(f"The message is not a valid {kind.DESCRIPTOR.name}."))) from None
+    return message
+
+
+def build_unknown_field_error(kind: type[Message], raw: bytes) -> CallError:
+    """Return the refusal of a message with an unknown field, which it names unless the message is large."""
+    found = find_unknown_field(kind.FromString(raw)) if len(raw) <= MAX_EXPLAINED_SIZE else None
+    name, number = found or (kind.DESCRIPTOR.name, None)
+    what = f"field {number}" if number else "a field"
+    message = f"{name} has {what}, which the .proto of this server does not have or has with another type."
+    flaws = {str(number): ["Generate your client from the .proto of this server."]} if number else {}
+    return CallError(to_status(Invalid(message, errors=flaws)))
+
+
+def find_unknown_field(message: Message) -> tuple[str, int] | None:
+    """Return an unknown field of a message or of one below it: the name of the message and the number."""
+    for unknown in UnknownFieldSet(message):
+        return message.DESCRIPTOR.name, unknown.field_number
+    for field, value in message.ListFields():
+        if field.message_type:
+            for below in value if field.is_repeated else [value]:
+                if found := find_unknown_field(below):
+                    return found
+    return None
 
 
 async def read_single_message(raw_messages: AsyncIterator[bytes]) -> bytes:

@@ -124,12 +124,15 @@ def handle_list_entities(name: str, resource: Resource, request: Message) -> Mes
         page = resource.find_page(ctx, load_input(resource.search(), request, ctx.currency))
     except NotFound as error:
         raise Invalid("Start again without this token.", errors={"page_token": [error.detail]}) from None
-    message = getattr(pb, resource.kind.__name__)
-    return get_response_type(name)(
+    message, kind = getattr(pb, resource.kind.__name__), get_response_type(name)
+    response = kind(
         **{resource.plural: [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
     )
+    if "currency_code" in kind.DESCRIPTOR.fields_by_name:
+        response.currency_code = ctx.currency
+    return response
 
 
 # ---- Login and logout

@@ -17,7 +17,7 @@ from shop.doors.grpc.calls import CallRunner
 from shop.doors.grpc.handlers import build_handlers
 from shop.doors.grpc.standard_services import (
     HEALTH_SERVICE,
-    REFLECTION_SERVICE,
+    REFLECTION_SERVICES,
     HealthMethods,
     ReflectionMethods,
 )
@@ -30,6 +30,7 @@ from shop.storage import timeouts
 SERVICE_DESCRIPTORS: tuple[ServiceDescriptor, ...] = tuple(pb.DESCRIPTOR.services_by_name.values())
 MAX_MESSAGE_SIZE = 1024 * 1024  # bytes of a request message
 MAX_CONCURRENT_CALLS = 4000  # at the same time, including streams
+STREAM_END_TIME = 0.2  # seconds in which streams end at shutdown, while all connections are still open
 SHUTDOWN_GRACE = 1.5  # seconds that running calls have to finish at shutdown
 HEALTH_CHECK_INTERVAL = 5.0  # seconds between two health checks
 SERVER_OPTIONS = {
@@ -74,7 +75,8 @@ async def serve_until_stopped(app: Flask, settings: Settings, host: str, port: i
     await stop.wait()
     health_task.cancel()
     await health_servicer.enter_graceful_shutdown()
-    get_runtime(app).change_listener.stop()  # ends the streams before the grace period
+    get_runtime(app).change_listener.stop()  # ends the streams
+    await asyncio.sleep(STREAM_END_TIME)  # some clients (h2) read nothing after the GOAWAY of server.stop
     await server.stop(SHUTDOWN_GRACE)
     threads.shutdown(wait=False, cancel_futures=True)
 
@@ -86,8 +88,9 @@ def build_all_handlers(
     handlers = [build_handlers(runner, each, streams.get_methods()) for each in SERVICE_DESCRIPTORS]
     handlers.append(build_handlers(runner, HEALTH_SERVICE, health_check.get_methods(), free=True))
     if has_reflection:
-        reflection = ReflectionMethods(runner, (*list_service_names(), REFLECTION_SERVICE.full_name))
-        handlers.append(build_handlers(runner, REFLECTION_SERVICE, reflection.get_methods()))
+        names = (*list_service_names(), *(each.full_name for each in REFLECTION_SERVICES))
+        methods = ReflectionMethods(runner, names).get_methods()
+        handlers += [build_handlers(runner, each, methods) for each in REFLECTION_SERVICES]
     return handlers
 
 

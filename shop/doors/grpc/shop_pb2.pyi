@@ -131,14 +131,16 @@ class ListProductsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[_Union[ProductSort, str]] = ..., order: _Optional[_Union[SortOrder, str]] = ..., q: _Optional[str] = ..., min_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., max_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., in_stock: _Optional[bool] = ...) -> None: ...
 
 class ListProductsResponse(_message.Message):
-    __slots__ = ("products", "next_page_token", "total_size")
+    __slots__ = ("currency_code", "products", "next_page_token", "total_size")
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    currency_code: str
     products: _containers.RepeatedCompositeFieldContainer[Product]
     next_page_token: str
     total_size: int
-    def __init__(self, products: _Optional[_Iterable[_Union[Product, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+    def __init__(self, currency_code: _Optional[str] = ..., products: _Optional[_Iterable[_Union[Product, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
 
 class CreateProductRequest(_message.Message):
     __slots__ = ("name", "description", "price", "stock", "request_id")

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf import descriptor_pool, text_format
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2 import DESCRIPTOR as HEALTH_FILE
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.reflection_pb2 import DESCRIPTOR as REFLECTION_FILE
+from grpc_reflection.v1alpha.reflection_pb2 import DESCRIPTOR as V1ALPHA_FILE
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
 from shop.doors.grpc.calls import Call, CallRunner
@@ -19,7 +22,23 @@ from shop.doors.grpc.errors import CallError
 from shop.doors.grpc.handlers import parse_message, read_single_message
 
 HEALTH_SERVICE = HEALTH_FILE.services_by_name["Health"]
-REFLECTION_SERVICE = REFLECTION_FILE.services_by_name["ServerReflection"]
+
+
+def add_v1_file() -> FileDescriptor:
+    """Return the file of reflection v1, which the library lacks: that of v1alpha with another package.
+
+    It is added to the pool that reflection answers from, so that it describes itself.
+    """
+    content = FileDescriptorProto()
+    V1ALPHA_FILE.CopyToProto(content)
+    renamed = text_format.Parse(str(content).replace("v1alpha", "v1"), FileDescriptorProto())
+    return descriptor_pool.Default().AddSerializedFile(renamed.SerializeToString())
+
+
+# The messages of both versions have the same bytes, so that the same methods serve both.
+REFLECTION_SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    each.services_by_name["ServerReflection"] for each in (V1ALPHA_FILE, add_v1_file())
+)
 
 
 class ServicerContext(asyncio.Queue[Any]):

@@ -142,12 +142,15 @@ class StreamMethods:
                 each.cancel()
 
     async def answer_prices(self, call: Call, raw_messages: Messages) -> Messages:
-        """Yield an answer to each price, and finally the cursor up to which the feed must be sent."""
+        """Yield an answer to each price, and finally the cursor up to which the feed must be sent.
+
+        A message that cannot be parsed ends the stream, because its client has another .proto.
+        """
         index = 0
         async for raw in raw_messages:
             answer = pb.LivePriceUpdatesResponse.Answer(index=index)
+            request = parse_message(pb.LivePriceUpdatesRequest, raw)
             try:
-                request = parse_message(pb.LivePriceUpdatesRequest, raw)
                 call.about = f"Product/{request.product_id}"
                 await self.runner.count_call(call)
                 response = await self.runner.run_for_call(call, update_price, request)
