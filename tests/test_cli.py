@@ -429,5 +429,5 @@ def test_an_option_of_serve_leaves_the_dotenv_file_in_force(run_init, monkeypatc
 def test_answers_that_have_expired_are_forgotten_by_command(run_migrated):
     assert (
         run_migrated("purge").out
-        == "0 unpaid orders cancelled.\n0 stored answers deleted.\n0 old changes deleted.\n"
+        == "0 unpaid orders cancelled.\n0 abandoned drafts deleted.\n0 stored answers deleted.\n0 old changes deleted.\n"
     )

@@ -89,12 +89,13 @@ DEPTH = {("sqlite", "v1"): (), ("postgresql+psycopg", "v2"): ("--include-tag", "
 def test_staff_find_nothing_that_the_documentation_does_not_say(app, run_schemathesis, version, token):
     staff = ("--header", f"Authorization: Bearer {token}", "--exclude-operation-id", "tokens_logout")
     kind = app.extensions["shop"].settings.database_url.partition(":")[0]
-    assert run_schemathesis(version, "--max-examples", "5", *staff, *DEPTH.get((kind, version), QUICK)) == (
-        0,
-        "",
+    status, output = run_schemathesis(
+        version, "--max-examples", "5", *staff, *DEPTH.get((kind, version), QUICK)
     )
+    assert status == 0, output
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_strangers_find_nothing_that_the_documentation_does_not_say(run_schemathesis, version):
-    assert run_schemathesis(version, "--max-examples", "5", "--phases", "examples,fuzzing") == (0, "")
+    status, output = run_schemathesis(version, "--max-examples", "5", "--phases", "examples,fuzzing")
+    assert status == 0, output

@@ -50,6 +50,8 @@ class TestTheHome:
             "successor-version",
             "me",
             "orders",
+            "draft",
+            "drafts",
             "logout",
         }
 

@@ -6,6 +6,7 @@ const RFC = "https://www.rfc-editor.org/rfc/";
 export const CLAUSES = {
   allow: ["The methods that this place knows.", `${RFC}rfc9110#field.allow`],
   "cache-control": ["Who may keep this answer, and for how long.", `${RFC}rfc9111#field.cache-control`],
+  "content-encoding": ["How the body is compressed.", `${RFC}rfc9110#field.content-encoding`],
   "content-language": ["The language of the text.", `${RFC}rfc9110#field.content-language`],
   "content-length": ["How many bytes the body has.", `${RFC}rfc9110#field.content-length`],
   "content-location": ["Where what the body shows is to be found.", `${RFC}rfc9110#field.content-location`],
