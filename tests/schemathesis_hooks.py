@@ -7,25 +7,18 @@ import schemathesis
 
 from shop.domain.user import COMMON_PASSWORDS
 
-MONEY = ("price", "min_price", "max_price")
+MONEY = ("price", "min_price", "max_price", "total")
 
 
 @schemathesis.hook
-def map_body(context: Any, body: Any) -> Any:
-    """Write amounts with the decimals that the currency has."""
-    return round_money(body) if isinstance(body, dict) else body
-
-
-@schemathesis.hook
-def map_query(context: Any, query: Any) -> Any:
-    return round_money(query) if isinstance(query, dict) else query
-
-
-@schemathesis.hook
-def filter_body(context: Any, body: Any) -> bool:
-    """Leave out the passwords that are refused because they are too common."""
-    password = body.get("password") if isinstance(body, dict) else None
-    return not isinstance(password, str) or password.casefold() not in COMMON_PASSWORDS
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Write amounts with the decimals of the currency, and no password that is too common."""
+    if isinstance(case.body, dict):
+        case.body = round_money(case.body)
+        if str(case.body.get("password")).casefold() in COMMON_PASSWORDS:
+            case.body["password"] = "correct horse battery"
+    if case.query:
+        case.query = round_money(case.query)
 
 
 def round_money(values: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +26,6 @@ def round_money(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def round_amount(value: Any) -> Any:
-    if isinstance(value, float) and abs(value) < 10**12:
+    if isinstance(value, float) and 0 < value < 10**12:
         return float(round(Decimal(value), 2))
     return value
