@@ -18,5 +18,6 @@ def with_packages(folder: Path) -> str:
     with lock.open() as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-            subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=100)
+            options = ["--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run([NPM, "ci", *options], cwd=folder, check=True, timeout=100)
     return NODE
