@@ -328,8 +328,8 @@ def test_headers_are_declared_where_they_count(document, path, method, names):
     ("path", "method", "names"),
     [
         ("/products", "post", {"_idempotency_key"}),
-        ("/products/{id}", "put", {"_etag", "_links", "_templates"}),
-        ("/products/{id}", "patch", {"_etag", "_links", "_templates"}),
+        ("/products/{id}", "put", {"_etag", "_links", "_templates", "_embedded"}),
+        ("/products/{id}", "patch", {"_etag", "_links", "_templates", "_embedded"}),
         ("/users/{id}", "patch", {"_etag", "_links", "_templates", "_embedded"}),
         ("/orders/{id}/pay", "post", {"_etag", "_idempotency_key"}),
         ("/tokens", "post", {"_return"}),
@@ -376,3 +376,10 @@ def test_no_list_of_words_is_longer_than_people_read(document):
 def test_the_document_has_a_version_and_somebody_to_ask(document):
     assert re.fullmatch(r"[12]\.0\.0", document["info"]["version"])
     assert document["info"]["contact"] == {"name": "The people who run this shop", "url": "http://localhost/"}
+
+
+def test_a_problem_is_described_by_the_first_type_of_its_status(document):
+    conflict = document["components"]["responses"]["Problem409"]
+    example = conflict["content"]["application/problem+json"]["example"]
+    assert conflict["description"] == example["title"] == "This cannot be done now"
+    assert example["type"] == "http://localhost/profile#conflict"

@@ -106,7 +106,8 @@ def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_pub
 
 def find_recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
     """Return the queries that an answer was made of; None if the session read something unrecorded."""
-    return None if ctx.session.in_transaction() else ctx.recorded_queries
+    is_complete = not ctx.session.in_transaction() and None not in ctx.recorded_queries
+    return ctx.recorded_queries if is_complete else None
 
 
 def build_location(self_link: dict[str, str] | None, status: int) -> dict[str, str]:

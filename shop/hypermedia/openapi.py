@@ -161,7 +161,7 @@ def build_document(api: Api) -> dict[str, Any]:
     examples = ExampleWriter(parts, PLACEHOLDER)
     for path, _, operation in operations:
         examples.complete_operation(path, operation)
-    examples.complete_problems()
+    examples.complete_problems({each.title: code for code, each in api.service.problem_types.items()})
     return {**spec, "servers": [{"url": PLACEHOLDER}]}
 
 

@@ -3,6 +3,7 @@
 They are made of the examples of single members, which stand on the fields.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from shop.hypermedia.openapi_parts import build_reference
@@ -35,11 +36,19 @@ class ExampleWriter:
         for media in holder.get("content", {}).values():
             media["example"] = self.build(media["schema"])
 
-    def complete_problems(self) -> None:
+    def complete_problems(self, codes: Mapping[str, str]) -> None:
+        """Complete the problems; `codes` are those of the types, by their titles."""
         for name, response in self.responses.items():
             self.complete_content(response)
             title = response["description"]
-            facts = {"title": title, "status": int(name.removeprefix("Problem")), "detail": f"{title}."}
+            code = codes.get(title)
+            kind = {"type": f"{self.root}/profile#{code}"} if code else {}
+            facts = {
+                **kind,
+                "title": title,
+                "status": int(name.removeprefix("Problem")),
+                "detail": f"{title}.",
+            }
             for media in response["content"].values():
                 media["example"] = {**media["example"], **facts}
 

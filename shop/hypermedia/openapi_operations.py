@@ -158,7 +158,8 @@ def complete_answers(operation: Operation, api: Api) -> None:
 
 
 def add_problems(operation: Operation, api: Api, parts: Node) -> None:
-    titles = {problem.status: problem.title for problem in api.service.problem_types.values()}
+    types = [*api.service.problem_types.values()]
+    titles = {problem.status: problem.title for problem in reversed(types)}  # the first one of a status
     for status in find_problems(operation, requires_tag=api.settings.require_if_match):
         operation.answers[status] = build_reference("responses", f"Problem{status}")
         parts["responses"][f"Problem{status}"] = build_problem_response(

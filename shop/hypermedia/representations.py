@@ -131,6 +131,8 @@ class Representation(LinkedSchema):
                 return build_child_collection(resource, child)().dump(page)
         embed = resource.embeds[rel]
         found = embed.find(get_context(), entity)
+        if embed.schema:
+            return embed.schema().dump(found)
         representation = build_item_representation(frame.resource_of[embed.kind].representation)
         return found if found is None else representation.dump(found, many=isinstance(found, list))
 

@@ -17,7 +17,7 @@ from shop.storage.spans import Span, fetch_span
 from shop.storage.transactions import Context
 
 if TYPE_CHECKING:
-    from shop.hypermedia.representations import Representation
+    from shop.hypermedia.representations import LinkedSchema, Representation
 
 Search = dict[str, Any]
 
@@ -41,10 +41,12 @@ class ChildList:
 
 @dataclass(frozen=True)
 class Embed:
-    """A linked entity, or several, that the answer holds if the client asks for it."""
+    """What is linked, and held by the answer if the client asks for it."""
 
-    kind: type[Entity]
-    find: Callable[[Context, Any], Any]  # one entity, a list of them, or None
+    find: Callable[[Context, Any], Any]  # one, a list, or None
+    _: KW_ONLY
+    kind: type[Entity] | None = None  # of what is found, if that is an entity
+    schema: type[LinkedSchema] | None = None  # how it looks, if it is none
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys

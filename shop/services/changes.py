@@ -36,6 +36,14 @@ class ChangeSearch(InputSchema):
     limit = StrictInteger(
         1, MAX_CHANGES, load_default=100, metadata={"description": "How many changes at most."}
     )
+    product_id = StrictInteger(
+        1,
+        10**18 - 1,
+        metadata={
+            "description": f"Only the changes of this product; {MAX_CHANGES} changes are looked through.",
+            "examples": [7],
+        },
+    )
 
 
 class ChangeRow(Protocol):
@@ -64,6 +72,27 @@ def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence
     if rows and rows[0].kind == PURGED:
         raise CursorExpired("The changes after this cursor have been deleted; read the catalogue again.")
     return rows or check_cursor(ctx, after, find_newest_change)
+
+
+def select_changes_of(
+    rows: Sequence[ChangeRow], product_id: int | None, limit: int
+) -> tuple[Sequence[ChangeRow], int | None]:
+    """Return the first changes of a product among these, and the cursor to go on from.
+
+    The feed has one order for all products; an index by product would make every order slower.
+    """
+    if not rows:
+        return rows, None
+    found = rows if product_id is None else [row for row in rows if row.product_id == product_id]
+    return found[:limit], (found[limit - 1] if len(found) > limit else rows[-1]).seq
+
+
+def read_newest_changes(ctx: Context, product_id: int, limit: int) -> tuple[Sequence[ChangeRow], int]:
+    """Return the last changes of a product, oldest first, and the cursor of now."""
+    newest = find_newest_change(ctx)
+    rows = fetch_after(ctx, SELECT_CHANGES_AFTER, max(0, newest - MAX_CHANGES), MAX_CHANGES)
+    found = [row for row in rows if row.product_id == product_id and row.kind != PURGED]
+    return found[-limit:], max([newest, *(row.seq for row in rows)])
 
 
 def read_steps(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:

@@ -96,7 +96,7 @@ def build_word_filter(ctx: Context, text: str) -> WordFilter:
     plain_match = Product.words.contains(text, autoescape=True)
     if len(text) < MIN_INDEXED_LENGTH or UNINDEXED_CHARACTERS & {*text}:
         return WordFilter(plain_match, plain_match)
-    with ctx.connection() as connection:
+    with ctx.open_connection() as connection:  # the size decides how to search, not what is found
         if estimate_size(connection) <= SMALL_CATALOGUE:
             return WordFilter(plain_match, plain_match)
         dialect = connection.dialect.name

@@ -48,7 +48,7 @@ class Context:
     actor: Actor | None = None
     currency: str = "USD"
     observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
-    recorded_queries: list[RecordedQuery] = field(default_factory=list)
+    recorded_queries: list[RecordedQuery | None] = field(default_factory=list)  # None: one is missing
 
     def get_roles(self, entity: Any = None) -> frozenset[str]:
         """Return the roles of the caller, including OWNER if the entity belongs to them."""
@@ -67,6 +67,13 @@ class Context:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
+        """Return a connection for reads that are not recorded, so that no answer made of them is cached."""
+        self.recorded_queries.append(None)
+        with self.open_connection() as connection:
+            yield connection
+
+    @contextmanager
+    def open_connection(self) -> Iterator[Connection]:
         """Reuse the open transaction's connection, or take one from the pool."""
         if self.session.in_transaction():
             yield self.session.connection()
@@ -76,7 +83,7 @@ class Context:
 
     def fetch_rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
         """Run a query and record it, so that the response cache can check it again."""
-        with self.connection() as connection:
+        with self.open_connection() as connection:
             query = run_recorded(connection, statement, values)
         self.recorded_queries.append(query)
         return query.rows

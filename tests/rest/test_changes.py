@@ -88,7 +88,11 @@ class TestAPage:
         assert (answer.status_code, set(answer.json["_links"])) == (410, {"changes", "products"})
 
     def test_is_found_from_the_home(self, anonymous):
-        assert anonymous.get("/").json["_links"]["changes"]["href"].endswith("/changes{?after,limit,wait}")
+        assert (
+            anonymous.get("/")
+            .json["_links"]["changes"]["href"]
+            .endswith("/changes{?after,limit,product_id,wait}")
+        )
 
 
 def forget_changes(app):

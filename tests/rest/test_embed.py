@@ -78,3 +78,60 @@ def test_one_thing_has_the_members_that_were_asked_for(customer, order, url, nam
 def test_the_items_of_a_list_have_the_members_that_were_asked_for(customer, order, url):
     item = customer.get(f"{url}?fields=id").json["_embedded"]["item"][0]
     assert set(item) == {"id", "_etag", "_links"}
+
+
+class TestChangesOfAProduct:
+    @pytest.fixture
+    def lamp(self, staff, product) -> str:
+        product("Walnut desk")
+        url = f"/api/v1/products/{product('Brass lamp')}"
+        staff.post(f"{url}/restock", {"amount": 1}), staff.post("/api/v1/products/1/restock", {"amount": 1})
+        return url
+
+    def test_are_held_oldest_first(self, anonymous, lamp):
+        changes = embed(anonymous, lamp, "embed=changes")["changes"]["_embedded"]["item"]
+        assert changes[-1]["kind"] == "stocked"
+        assert {each["product_id"] for each in changes} == {2}
+
+    def test_are_never_stale(self, anonymous, staff, lamp):
+        def count() -> int:
+            return len(embed(anonymous, lamp, "embed=changes")["changes"]["_embedded"]["item"])
+
+        before = max(count() for _ in range(3))
+        staff.post("/api/v1/products/1/restock", {"amount": 1}), staff.post(f"{lamp}/restock", {"amount": 0})
+        staff.post(f"{lamp}/restock", {"amount": 2})
+        assert count() > before
+
+    def test_go_on_from_the_page(self, anonymous, staff, lamp):
+        feed = embed(anonymous, lamp, "embed=changes")["changes"]
+        staff.post("/api/v1/products/1/restock", {"amount": 1}), staff.post(f"{lamp}/restock", {"amount": 5})
+        later = anonymous.get(feed["_links"]["next"]["href"]).json
+        assert [each["product_id"] for each in later["_embedded"]["item"]] == [2]
+
+    def test_are_linked_from_the_product(self, anonymous, staff, lamp):
+        now = anonymous.get(anonymous.get(lamp).json["_links"]["changes"]["href"]).json
+        staff.post("/api/v1/products/1/restock", {"amount": 1}), staff.post(f"{lamp}/restock", {"amount": 5})
+        later = anonymous.get(now["_links"]["next"]["href"]).json
+        assert [each["product_id"] for each in later["_embedded"]["item"]] == [2]
+
+    def test_pass_those_of_others_by(self, anonymous, staff, lamp):
+        start = anonymous.get("/api/v1/changes").json["_links"]["next"]["href"]
+        for _ in range(3):
+            staff.post("/api/v1/products/1/restock", {"amount": 1})
+        empty = anonymous.get(f"{start}&product_id=2").json
+        assert empty["_embedded"]["item"] == []
+        assert empty["_links"]["next"]["href"] != empty["_links"]["self"]["href"]
+
+    def test_come_one_page_at_a_time(self, anonymous, staff, lamp):
+        start = anonymous.get("/api/v1/changes").json["_links"]["next"]["href"]
+        for _ in range(3):
+            (
+                staff.post(f"{lamp}/restock", {"amount": 1}),
+                staff.post("/api/v1/products/1/restock", {"amount": 1}),
+            )
+        url, seen = start.replace("limit=100", "limit=1&product_id=2"), []
+        for _ in range(5):
+            page = anonymous.get(url).json
+            seen += [each["stock"] for each in page["_embedded"]["item"]]
+            url = page["_links"]["next"]["href"]
+        assert seen == [14, 15, 16]

@@ -17,6 +17,7 @@ def test_a_product_is_shown_with_its_state_tag_and_ways(anonymous, desk):
         "_links": {
             "self": {"href": "http://localhost/api/v1/products/1"},
             "collection": {"href": "http://localhost/api/v1/products"},
+            "changes": {"href": "http://localhost/api/v1/changes?product_id=1"},
             "profile": {"href": "http://localhost/profile#product"},
             "login": {"href": "http://localhost/api/v1/tokens"},
         },

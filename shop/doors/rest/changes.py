@@ -1,7 +1,7 @@
 """The feed of changes: read by cursor, each once and in order, or waited for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ from shop.model.moves import ANYONE
 from shop.runtime import get_runtime
 from shop.services import changes as feed
 from shop.services.products import find_sold_ids
+from shop.storage.transactions import Context
 
+EMBEDDED_CHANGES = 20
 MAX_WAIT = 25  # seconds of a wait, so that no proxy between gives up before
 
 changes = Blueprint("changes", __name__, description="What changed in the catalogue.")
@@ -65,14 +67,11 @@ class ChangePage:
     after: int
     asked: dict[str, int]
     items: list[dict[str, Any]]
+    last: int  # the cursor to go on from
 
     @property
     def embedded(self) -> dict[str, Any]:
         return {"item": self.items}
-
-    @property
-    def last(self) -> int:
-        return self.items[-1]["seq"] if self.items else self.after
 
 
 class FeedRepresentation(LinkedSchema):
@@ -105,13 +104,28 @@ def build_changes_link() -> dict[str, Any]:
 @changes.may_fail(404, 410)
 def browse(search: dict[str, Any]) -> ChangePage:
     """Read what changed, or wait for what will."""
-    ctx, limit, after = get_context(), search["limit"], search.get("after")
+    ctx, after = get_context(), search.get("after")
     after = feed.find_newest_change(ctx) if after is None else after
-    rows = feed.read_changes(ctx, after, limit) or wait_for_rows(
-        after, limit, search.get("wait", read_wait_preference())
+    product_id, limit = search.get("product_id"), search["limit"]
+    count = limit if product_id is None else feed.MAX_CHANGES
+    rows = feed.read_changes(ctx, after, count) or wait_for_rows(
+        after, count, search.get("wait", read_wait_preference())
     )
+    found, last = feed.select_changes_of(rows, product_id, limit)
+    return ChangePage(after, search, build_items(ctx, found), after if last is None else last)
+
+
+def build_items(ctx: Context, rows: Sequence[Any]) -> list[dict[str, Any]]:
     there = find_sold_ids(ctx, {row.product_id for row in rows})
-    return ChangePage(after, search, [{**row._mapping, "sold": row.product_id in there} for row in rows])
+    return [{**row._mapping, "sold": row.product_id in there} for row in rows]
+
+
+def find_changes_of_product(ctx: Context, product: Any) -> ChangePage:
+    """Return the last changes of a product; the page links to those that will come."""
+    rows, last = feed.read_newest_changes(ctx, product.id, EMBEDDED_CHANGES)
+    after = rows[0].seq - 1 if rows else last
+    asked = {"limit": EMBEDDED_CHANGES, "product_id": product.id}
+    return ChangePage(after, asked, build_items(ctx, rows), last)
 
 
 def read_wait_preference() -> int:

@@ -118,7 +118,10 @@ orders = Resource(
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
     child_lists=(orders_of_user,),
-    embeds={"user": Embed(User, find_customer), "product": Embed(Product, list_sold_products)},
+    embeds={
+        "user": Embed(find_customer, kind=User),
+        "product": Embed(list_sold_products, kind=Product),
+    },
     services={"create": place_order},
     verbs={"create": "place"},
 )

@@ -1,18 +1,24 @@
 """The catalogue."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from shop.domain.order import Order
 from shop.domain.product import Product
+from shop.doors.rest.changes import FeedRepresentation, find_changes_of_product
+from shop.hypermedia.links import Links
 from shop.hypermedia.representations import Representation
-from shop.hypermedia.resources import Resource
-from shop.hypermedia.serializers import CREATED, Price, Time, describe
+from shop.hypermedia.resources import Embed, Resource
+from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.services.catalogue import list_product_span
 from shop.services.orders import buy_product
 from shop.services.products import ProductSearch, get_product, list_products
 
 
 class ProductRepresentation(Representation):
+    rels = {"changes": "How its price and stock change, from now on."}
+
     name = fields.String(
         metadata=describe("One line, 1 to 100 characters.", means="name", example="Walnut desk")
     )
@@ -24,6 +30,9 @@ class ProductRepresentation(Representation):
         metadata=describe("When it last changed, in UTC.", title="Changed", means="dateModified")
     )
 
+    def extra_links(self, entity: Any, frame: RenderContext) -> Links:
+        return {"changes": {"href": f"{frame.base}/changes?product_id={entity.id}"}}
+
 
 products = Resource(
     Product,
@@ -34,6 +43,7 @@ products = Resource(
     list_page=list_products,
     list_span=list_product_span,
     get_one=get_product,
+    embeds={"changes": Embed(find_changes_of_product, schema=FeedRepresentation)},
     services={"buy": buy_product},
     results={"buy": Order},
 )
