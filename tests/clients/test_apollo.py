@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD
 
 
 @pytest.fixture(scope="module")
-def journey(root: str, node: str) -> dict[str, Any]:
+def journey(node: str, root: str) -> dict[str, Any]:
     command = [node, HERE / "apollo_journey.mjs", f"{root}graphql"]
     plain = {"PASSWORD": PASSWORD, "HOME": "/nonexistent"}
     ran = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=60)
