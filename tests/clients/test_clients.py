@@ -18,7 +18,9 @@ FOUND = {
     "traverson": "Brass lamp",
     "halfred": "Pine stool",
     "halchemy": "Brass lamp",
+    "contentgrid": "Brass lamp",
 }
+PYTHON = {"halchemy": ["-W", "error"], "contentgrid": []}  # the second warns of itself
 Tour = Callable[[str], dict[str, Any]]
 
 
@@ -26,8 +28,8 @@ Tour = Callable[[str], dict[str, Any]]
 def tour(root: str, request: pytest.FixtureRequest) -> Tour:
     @cache
     def go(client: str) -> dict[str, Any]:
-        if client == "halchemy":
-            command = [sys.executable, "-W", "error", HERE / "halchemy_tour.py"]
+        if client in PYTHON:
+            command = [sys.executable, *PYTHON[client], HERE / f"{client}_tour.py"]
         else:
             command = [request.getfixturevalue("node"), "--no-deprecation", HERE / f"{client}_tour.mjs"]
         plain = {"PASSWORD": PASSWORD, "HOME": "/nonexistent"}  # no proxy, no configuration of anybody

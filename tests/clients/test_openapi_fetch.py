@@ -18,7 +18,7 @@ OPTIONS = ["--strict", "--target", "es2022", "--module", "nodenext", "--lib", "e
 
 
 @pytest.fixture(scope="module")
-def run(root: str, node: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def run(node: str, root: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Run JavaScript in a folder that has the compiled journeys of both versions."""
     folder = tmp_path_factory.mktemp("typescript")
     (folder / "node_modules").symlink_to(HERE / "node_modules")

@@ -21,7 +21,7 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def prism(root: str, node: str, version: str) -> Iterator[str]:
+def prism(node: str, root: str, version: str) -> Iterator[str]:
     """The address of Prism; with `--errors` it answers a violation with a problem of its own."""
     port, home = find_free_port(), root.rstrip("/")
     command = [node, HERE / "node_modules/@stoplight/prism-cli/dist/index.js", "proxy", "--errors"]
