@@ -285,6 +285,15 @@ def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun(
     assert found == {"order": 201, "kept": (503, "close"), "code": 0}
 
 
+def test_a_server_that_is_told_to_stop_while_it_starts_ends_at_once(migrated_app, database_url):
+    statuses = []
+    for _ in range(3):  # it listens already while it is put together
+        process = Process(database_url).start()
+        process.popen.send_signal(signal.SIGTERM)
+        statuses.append(process.popen.wait(10))
+    assert statuses == [0, 0, 0]
+
+
 def is_refusing(shop: Process) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", shop.port)) == 111

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine, text
@@ -40,6 +40,12 @@ class ServiceApp(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: no view is a coroutine, so Flask need not check it at every request."""
         return func
+
+    def make_default_options_response(self) -> Response:
+        """Return an answer to OPTIONS: it has no body, so it has no media type."""
+        response = super().make_default_options_response()
+        response.headers.pop("Content-Type")
+        return response
 
 
 def build_app(name: str, settings: ServiceSettings) -> Flask:

@@ -10,7 +10,8 @@ from marshmallow import Schema
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.input import PARSER
-from shop.hypermedia.representations import LinkedSchema, split_parameter
+from shop.hypermedia.queries import split_parameter
+from shop.hypermedia.representations import LinkedSchema
 from shop.hypermedia.responses import (
     Answer,
     build_empty_response,

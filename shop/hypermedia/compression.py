@@ -1,4 +1,4 @@
-"""Compression of answers: gzip, or Brotli where the package `brotli` is installed.
+"""Compression of answers: gzip, or Brotli with the extra `brotli`.
 
 Each coding of an answer has its own entity tag, which ends with the name of the coding.
 """
@@ -11,6 +11,7 @@ from functools import partial
 from flask import Response, request
 
 from shop.hypermedia.negotiation import parse_media_ranges
+from shop.hypermedia.runtime import get_runtime
 
 MIN_BYTES = 500  # smaller answers fit into one packet anyway
 MAX_FILES = 64  # compressed files that are kept; the pages of a service have fewer
@@ -24,8 +25,6 @@ with suppress(ImportError):
     import brotli
 
     ENCODERS = {"br": partial(brotli.compress, quality=5), **ENCODERS}
-
-compressed_files: dict[str, bytes] = {}  # by their entity tags
 
 
 def choose_encoding(accept_encoding: str) -> str:
@@ -69,8 +68,10 @@ def compress_file(response: Response, encoding: str) -> bytes:
     response.direct_passthrough = False
     response.headers.pop("Accept-Ranges", None)  # ranges are those of the file as it is
     tag, _ = response.get_etag()
-    if tag not in compressed_files:
-        if len(compressed_files) >= MAX_FILES:
-            compressed_files.clear()
-        compressed_files[tag] = ENCODERS[encoding](response.get_data())
-    return compressed_files[tag]
+    files = get_runtime().compressed_files
+    if not (body := files.get(tag)):
+        body = ENCODERS[encoding](response.get_data())
+        if len(files) >= MAX_FILES:
+            files.clear()
+        files[tag] = body
+    return body

@@ -21,7 +21,8 @@ from shop.hypermedia.openapi_parts import (
     build_problem_schema,
 )
 from shop.hypermedia.profile import collect_members
-from shop.hypermedia.representations import CollectionRepresentation, list_embeds
+from shop.hypermedia.queries import list_embeds
+from shop.hypermedia.representations import CollectionRepresentation
 from shop.hypermedia.serializers import Price, Time
 from shop.hypermedia.service import Service
 from shop.hypermedia.settings import ServiceSettings

@@ -11,6 +11,7 @@ from shop.hypermedia.openapi_parts import build_reference
 Node = dict[str, Any]
 LINK = build_reference("schemas", "Link")
 PARTIAL = ["_etag", "_links"]  # all that an answer has for certain, where members may be chosen
+KINDS = {"type", "$ref", "anyOf", "enum", "const"}  # a member with none of them is ignored
 INSTANT = "2026-05-04T09:30:00Z"
 
 
@@ -86,10 +87,8 @@ class ExampleWriter:
             return {"self": {"href": self.url}} if "additionalProperties" in schema else {}
         members, required = schema["properties"], schema.get("required", ())
         is_whole_answer = "_links" in required and required != PARTIAL
-        names = [
-            name for name in members if name in required or not (is_whole_answer or name.startswith("_"))
-        ]
-        return {name: self.build(members[name], name) for name in names}
+        names = [name for name in members if name in required or not (is_whole_answer or name[0] == "_")]
+        return {name: self.build(members[name], name) for name in names if members[name].keys() & KINDS}
 
     def build_text(self, schema: Node, name: str) -> str:
         by_format = {"date-time": INSTANT, "uri": self.url, "uri-reference": "/api"}

@@ -129,13 +129,10 @@ def complete_body(operation: Operation, body: Node, parts: Node) -> None:
 
 
 def find_ignored(operation: Operation, members: Node, parts: Node) -> Node:
-    """Return the members of the entity that its input does not have."""
+    """Return the members of the entity that its input does not have; whatever they hold is ignored."""
     entity = operation.answers["200"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
     return {
-        name: {
-            **{word: value for word, value in member.items() if word != "readOnly"},
-            "description": f"{member.get('description', '')} It is ignored here.".strip(),
-        }
+        name: {"description": f"{member.get('description', '')} It is ignored here.".strip()}
         for name, member in parts["schemas"][entity]["properties"].items()
         if name not in members
     }

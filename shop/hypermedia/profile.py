@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from shop.hypermedia.home import DOCUMENT_RELS, VERSION_RELS
-from shop.hypermedia.representations import CollectionRepresentation, LinkedSchema, list_embeds
+from shop.hypermedia.queries import list_embeds
+from shop.hypermedia.representations import CollectionRepresentation, LinkedSchema
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.service import Service

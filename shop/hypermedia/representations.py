@@ -5,22 +5,21 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import request
-from marshmallow import Schema, fields, missing, validate
-from webargs.fields import DelimitedList
+from marshmallow import Schema, fields, missing
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.forms import build_creation_forms, build_form, build_move_form
 from shop.hypermedia.links import Links, Node, build_creation_links, build_move_link, build_profile_link
+from shop.hypermedia.queries import build_search, read_parameter, split_parameter
 from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.serializers import RenderContext, build_render_context, build_writer, describe
 from shop.hypermedia.url_scope import build_url
-from shop.model.fields import InputSchema
 from shop.model.moves import ANYONE, MEMBER, find_available_moves
 from shop.storage.pagination import Cursor, Page, PageInput
 
 if TYPE_CHECKING:
-    from shop.hypermedia.service import Service
+    pass
 
 ALWAYS_THERE = ("_etag", "_links", "_templates", "_embedded")  # whatever `fields` names
 VISITOR = frozenset({ANYONE})
@@ -244,57 +243,6 @@ def turn_page(query: dict[str, str], to: Cursor | int) -> dict[str, str]:
     return rest if to == 1 else {**rest, "page": str(to)}
 
 
-# ---- What the query of a GET may choose
-
-
-def build_search(resource: Resource) -> type[PageInput]:
-    """Return the parameters of the list: those of the search, and `fields`."""
-    parameters = {"fields": build_fields_parameter(resource)}
-    return type(f"{resource.kind.__name__}Query", (resource.search,), parameters)
-
-
-def build_view_query(resource: Resource) -> type[InputSchema]:
-    """Return the parameters of a GET of one entity: `fields`, and `embed` if it links to something."""
-    parameters: dict[str, Any] = {"fields": build_fields_parameter(resource)}
-    if rels := list_embeds(get_service(), resource):
-        parameters["embed"] = DelimitedList(
-            fields.String(validate=validate.OneOf(rels)),
-            validate=validate.Length(1, len(rels)),
-            metadata={"description": "What the answer shall hold beside links to it.", "examples": [rels]},
-        )
-    return type(f"{resource.kind.__name__}View", (InputSchema,), parameters)
-
-
-def list_embeds(service: "Service", resource: Resource) -> list[str]:
-    """Return the rels that `embed` may name."""
-    return [child.rel for child in service.child_lists_of[resource.kind]] + [*resource.embeds]
-
-
-def build_fields_parameter(resource: Resource) -> DelimitedList:
-    names = [name for name in resource.representation().fields if not name.startswith("_")]
-    return DelimitedList(
-        fields.String(validate=validate.OneOf(names)),
-        validate=validate.Length(1, len(names)),
-        metadata={
-            "description": "Only these members.",
-            "maxItems": len(names),
-            "examples": [names[:3]],
-        },
-    )
-
-
-def split_parameter(name: str) -> tuple[str, ...]:
-    """Return the words of a list in the query of a GET, once it is known that they exist."""
-    if request.method not in ("GET", "HEAD"):
-        return ()
-    return tuple(word for word in read_parameter(name).split(",") if word)
-
-
-def read_parameter(name: str) -> str:
-    """Return a parameter of the query; one that may be repeated is a list."""
-    return ",".join(request.args.getlist(name))
-
-
 @lru_cache(256)
 def select_members(representation: type[Representation], names: tuple[str, ...]) -> Representation:
     return representation(only=(*names, *ALWAYS_THERE)) if names else representation()
@@ -306,8 +254,3 @@ def build_item_representation(
 ) -> Representation:
     """Return the representation of an entity inside of an answer, which embeds nothing itself."""
     return representation(only=(*names, *ALWAYS_THERE) if names else None, exclude=("_embedded",))
-
-
-def find_read_only(representation: type[Representation], shape: type[Schema]) -> frozenset[str]:
-    """Return what a client reads and may send back, but not change."""
-    return frozenset(representation().fields) - frozenset(shape().fields)

@@ -8,13 +8,11 @@ from shop.hypermedia.etags import read_tags
 from shop.hypermedia.idempotency import IDEMPOTENCY
 from shop.hypermedia.input import load_body
 from shop.hypermedia.links import MOVE_METHODS, get_move_path
+from shop.hypermedia.queries import build_search, build_view_query, find_read_only
 from shop.hypermedia.representations import (
     Representation,
     build_child_collection,
     build_collection,
-    build_search,
-    build_view_query,
-    find_read_only,
 )
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import ChildList, Resource

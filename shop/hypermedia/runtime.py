@@ -28,6 +28,8 @@ class Runtime:
     check_readiness: Callable[[], dict[str, str]]  # raises Unavailable
     stopping: Event = field(default_factory=Event)  # set when the server is about to stop
 
+    compressed_files: dict[str, bytes] = field(default_factory=dict)  # by their entity tags
+
     # Filled while the service is put together
     limits: RequestLimits | None = None
     apis: dict[str, Any] = field(default_factory=dict)  # the OpenAPI document of each version is made of one

@@ -6,11 +6,12 @@ from sqlalchemy import delete, func, select
 
 from shop.domain.draft import Draft
 from shop.domain.order import Order
+from shop.domain.user import User
 from shop.model.entity import now
 from shop.model.errors import Conflict
 from shop.services.context import ShopContext
 from shop.services.orders import place_order
-from shop.storage.execution import create, execute
+from shop.storage.execution import create, execute, find_entity
 from shop.storage.transactions import Context
 
 MAX_DRAFTS = 10  # of one account
@@ -20,6 +21,7 @@ def start_draft(ctx: ShopContext, data: dict[str, Any]) -> Draft:
     with ctx.transaction() as session:
         draft = create(ctx, Draft, "draft", data)
         session.flush()
+        find_entity(ctx, User, ctx.actor.id, lock=True)  # two that start at once are counted in turn
         count = session.scalar(select(func.count()).select_from(ctx.select_visible(Draft).subquery()))
         if count > MAX_DRAFTS:
             raise Conflict(f"You have {MAX_DRAFTS} drafts. Place or discard one before you start another.")

@@ -26,7 +26,9 @@ log = logging.getLogger("shop")
 def run_server(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT arrives."""
     for signal_number in STOP_SIGNALS:
-        signal.signal(signal_number, lambda *_: sys.exit(0))  # a signal can arrive before the server is ready
+        # A signal can arrive before the server is ready. An exception could be lost in a callback of the
+        # garbage collector, and nothing has to be finished yet.
+        signal.signal(signal_number, lambda *_: os._exit(0))
     metrics.start_exporter(settings)
     sock = open_socket(host, port)
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)

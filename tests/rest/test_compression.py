@@ -3,6 +3,7 @@
 import gzip
 from typing import Any
 
+import brotli
 import pytest
 
 from shop.hypermedia import compression
@@ -127,21 +128,21 @@ def test_an_answer_of_the_response_cache_is_compressed_once(client, catalogue, m
     assert (len(bodies), len(runs)) == (1, 1)
 
 
-def test_a_file_is_compressed_once(client, monkeypatch):
+def test_a_file_is_compressed_once(app, client, monkeypatch):
     runs = []
     encode = compression.ENCODERS["gzip"]
-    monkeypatch.setattr(compression, "compressed_files", {})
+    app.extensions["shop"].compressed_files.clear()
     monkeypatch.setitem(compression.ENCODERS, "gzip", lambda body: runs.append(1) or encode(body))
     assert len({client.get(BUNDLE, headers=GZIP).data for _ in range(3)}) == 1
     assert len(runs) == 1
 
 
-def test_compressed_files_are_bounded(client, monkeypatch):
+def test_compressed_files_are_bounded(app, client, monkeypatch):
     monkeypatch.setattr(compression, "MAX_FILES", 1)
-    monkeypatch.setattr(compression, "compressed_files", {})
+    app.extensions["shop"].compressed_files.clear()
     for url in (BUNDLE, "/static/swagger-ui/swagger-ui.css"):
         client.get(url, headers=GZIP)
-    assert len(compression.compressed_files) == 1
+    assert len(app.extensions["shop"].compressed_files) == 1
 
 
 def test_a_part_of_a_file_is_sent_as_it_is(client):
@@ -159,7 +160,6 @@ def test_a_compressed_body_is_refused_with_what_is_taken(client, url):
 
 
 def test_brotli_comes_first_where_it_is_installed(client, catalogue):
-    brotli = pytest.importorskip("brotli")
     answer = client.get(catalogue, headers={"Accept-Encoding": "gzip, br"})
     assert answer.headers["Content-Encoding"] == "br"
     assert brotli.decompress(answer.data) == client.get(catalogue).data

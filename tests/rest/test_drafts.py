@@ -210,6 +210,14 @@ class TestOwners:
         statuses = [customer.post("/api/v1/drafts").status_code for _ in range(11)]
         assert statuses == [201] * 10 + [409]
 
+    def test_have_at_most_ten_when_they_start_many_at_once(self, customer, app):
+        def start(_: int) -> int:
+            return app.test_client().post("/api/v1/drafts", json={}, headers=customer.headers).status_code
+
+        with ThreadPoolExecutor(8) as pool:
+            statuses = [*pool.map(start, range(16))]
+        assert (statuses.count(201), customer.get("/api/v1/drafts").json["total"]) == (10, 10)
+
     def test_strangers_start_none(self, anonymous):
         assert anonymous.post("/api/v1/drafts").status_code == 401
 

@@ -375,3 +375,13 @@ def resolve(document, node):
 def test_what_has_no_body_is_not_refused_for_its_type(staff, desk, accept):
     answers = [staff.delete(desk, headers={"Accept": accept}), staff.get(desk)]
     assert [each.status_code for each in answers] == [204, 404]
+
+
+@pytest.mark.parametrize("url", ["/", "/api/v1/products", "/openapi/v1.json"])
+def test_options_has_neither_a_body_nor_a_media_type(anonymous, url):
+    answer = anonymous.call("OPTIONS", url)
+    assert (answer.data, "Content-Type" in answer.headers, "GET" in answer.headers["Allow"]) == (
+        b"",
+        False,
+        True,
+    )

@@ -42,7 +42,9 @@ def front(request, shop, tmp_path_factory):
 @pytest.fixture
 def clerk(token):
     with requests.Session() as session:
-        session.headers.update({"Accept": FORMS, "Authorization": f"Bearer {token}"})
+        session.headers.update(
+            {"Accept": FORMS, "Accept-Encoding": "gzip", "Authorization": f"Bearer {token}"}
+        )
         yield session
 
 

@@ -104,9 +104,12 @@ def build_changes_link() -> dict[str, Any]:
 @changes.may_fail(404, 410)
 def browse(search: dict[str, Any]) -> ChangePage:
     """Read what changed, or wait for what will."""
-    ctx, after = get_context(), search.get("after")
+    return find_page(get_context(), search)
+
+
+def find_page(ctx: Context, search: dict[str, Any]) -> ChangePage:
+    after, limit, product_id = search.get("after"), search["limit"], search.get("product_id")
     after = feed.find_newest_change(ctx) if after is None else after
-    product_id, limit = search.get("product_id"), search["limit"]
     count = limit if product_id is None else feed.MAX_CHANGES
     rows = feed.read_changes(ctx, after, count) or wait_for_rows(
         after, count, search.get("wait", read_wait_preference())
