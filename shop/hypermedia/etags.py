@@ -13,7 +13,7 @@ from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import get_settings
 from shop.model.errors import Invalid, Stale
 
-# Proxies that compress make our tags weak, and each coding adds its name: the version counts.
+# A proxy that compresses makes the tag weak, and a coding adds its name; only the version is compared.
 VERSION_TAG = re.compile(r'(?:W/)?"(\d+-\d+)(?:-[0-9a-f]+)?(?:-[a-z]+)?"')
 
 
@@ -53,7 +53,7 @@ def read_tags() -> set[str] | None:
 
 
 def set_cache_headers(response: Response) -> Response:
-    """Say how long the answer is good, and give it an entity tag; a file has said both for itself."""
+    """Set Cache-Control, Vary and the entity tag; files have their own Cache-Control and tag."""
     response.headers["Vary"] = "Accept, Authorization, Prefer"
     if (request.endpoint or "").endswith(".static"):
         return response
@@ -68,7 +68,7 @@ def set_cache_headers(response: Response) -> Response:
 
 
 def shows_entity(response: Response) -> bool:
-    """Whether the answer to a move shows the entity, or says where it is."""
+    """Whether the answer to a move has the new state of an entity, or its address."""
     return response.status_code in (200, 201, 204) and find_version(response) is not None
 
 

@@ -129,7 +129,7 @@ def complete_body(operation: Operation, body: Node, parts: Node) -> None:
 
 
 def find_ignored(operation: Operation, members: Node, parts: Node) -> Node:
-    """Return the members of the entity that its input does not have; whatever they hold is ignored."""
+    """Return the members of the entity that its input does not have; their values are ignored."""
     entity = operation.answers["200"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
     return {
         name: {"description": f"{member.get('description', '')} It is ignored here.".strip()}
