@@ -48,7 +48,6 @@ def is_compressible(response: Response) -> bool:
 
 def compress_body(response: Response) -> Response:
     """Compress the body if the client accepts a coding that we have."""
-    response.vary.add("Accept-Encoding")
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
     if not encoding or not is_compressible(response):
         return response

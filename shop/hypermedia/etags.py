@@ -54,7 +54,7 @@ def read_tags() -> set[str] | None:
 
 def set_cache_headers(response: Response) -> Response:
     """Set Cache-Control, Vary and the entity tag; files have their own Cache-Control and tag."""
-    response.headers["Vary"] = "Accept, Authorization, Prefer"
+    response.headers["Vary"] = "Accept, Accept-Encoding, Authorization, Prefer"
     if (request.endpoint or "").endswith(".static"):
         return response
     if request.method in ("GET", "HEAD") and response.status_code == 200:
@@ -97,6 +97,8 @@ def choose_cache_control(response: Response) -> str:
 
 def check_preconditions(response: Response) -> Response:
     """Answer a GET with 412 where If-Match names another version, or 304 where the client has this one."""
+    if "If-Match" not in request.headers and "If-None-Match" not in request.headers:
+        return response
     tag, _ = response.get_etag()
     if request.method not in ("GET", "HEAD") or response.status_code != 200 or not tag:
         return response
