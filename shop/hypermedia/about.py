@@ -24,7 +24,7 @@ CATALOGUE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/
 def catalogue() -> Answer:
     """Return the homes of all versions, and what describes them (RFC 9727)."""
     place = f"{request_state().root}/.well-known/api-catalog"
-    homes = {name: f"{request_state().root}/api/{name}/" for name in get_service().version_of}
+    homes = {name: f"{request_state().root}/api/{name}" for name in get_service().version_of}
     described = [{"anchor": home, **about_version(name)} for name, home in homes.items()]
     catalogue = {"anchor": place, "item": [{"href": home} for home in homes.values()]}
     response = build_public_response({"linkset": [catalogue, *described]}, CATALOGUE)

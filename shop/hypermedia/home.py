@@ -38,7 +38,7 @@ class HomeRepresentation(LinkedSchema):
 
     def links(self, obj: Any, frame: RenderContext) -> Links:
         return {
-            "self": {"href": build_url("/")},
+            "self": {"href": build_url("")},
             **build_resource_links(frame),
             **self.extra_links(frame),
             "profile": build_profile_link("home"),
@@ -107,7 +107,7 @@ def build_version_links() -> Links:
     versions, root = get_service().versions, request_state().root
     here = versions.index(request_state().version)
     neighbours = {"predecessor-version": versions[:here][-1:], "successor-version": versions[here + 1 :][:1]}
-    return {rel: {"href": f"{root}/api/{each.name}/"} for rel, found in neighbours.items() for each in found}
+    return {rel: {"href": f"{root}/api/{each.name}"} for rel, found in neighbours.items() for each in found}
 
 
 def add_link_header(response: Response) -> Response:

@@ -60,7 +60,7 @@ PROBLEM_TYPES = {
     "expired": ProblemType(410, "This link has expired"),
     "unavailable": ProblemType(503, "Try again in a moment"),
 }
-TO_HOME = WayOut({"home": "/"})
+TO_HOME = WayOut({"home": ""})
 WAYS_OUT = {404: TO_HOME, 405: TO_HOME, 406: TO_HOME}
 
 

@@ -57,7 +57,7 @@ def test_a_401_leads_to_the_login(problems):
 
 
 def test_a_404_leads_home(problems):
-    assert problems[404].json["_links"]["home"]["href"] == "http://localhost/api/v1/"
+    assert problems[404].json["_links"]["home"]["href"] == "http://localhost/api/v1"
 
 
 @pytest.mark.parametrize(
