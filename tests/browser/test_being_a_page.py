@@ -175,8 +175,11 @@ def test_a_page_asks_the_api_once(reader):
 
 
 def test_the_first_paint_takes_less_than_a_tenth_of_a_second(reader):
-    paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    times = [reader.open("/api/v1/products").page.evaluate(paint) for _ in range(5)]
+    paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    times = []
+    for _ in range(5):
+        page = reader.open("/api/v1/products").page
+        times.append(page.wait_for_function(paint).json_value())  # a busy browser paints late
     assert min(times) < 100
 
 
