@@ -38,7 +38,8 @@ def build_service(settings: Settings, signer: Signer, *, has_graphql: bool) -> S
 
 def identify_by_token(signer: Signer, token: str) -> Caller:
     claims = signer.verify(token, ACCESS)
-    return Caller(int(claims["sub"]), lambda ctx: identify_actor(ctx, claims))
+    key = claims["sub"], claims["sid"], claims["epoch"]
+    return Caller(int(claims["sub"]), lambda ctx: identify_actor(ctx, claims), key)
 
 
 def build_context(settings: Settings, session: TransactionSession, **more: Any) -> ShopContext:

@@ -8,10 +8,10 @@ from flask import request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from shop.hypermedia.callers import get_context
 from shop.hypermedia.input import PARSER
 from shop.hypermedia.queries import split_parameter
 from shop.hypermedia.representations import LinkedSchema
+from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import (
     Answer,
     build_empty_response,
@@ -20,8 +20,6 @@ from shop.hypermedia.responses import (
     is_minimal_wanted,
 )
 from shop.model.moves import ANYONE, Move
-from shop.storage.recorded_queries import RecordedQuery
-from shop.storage.transactions import Context
 
 View = Callable[..., Any]
 
@@ -101,14 +99,9 @@ def build_answer(thing: Any, schema: LinkedSchema | None, status: int, *, is_pub
     else:
         answer = build_response(state, status, **location)
     answer.tag, answer.is_public = getattr(thing, "tag", None), is_public
-    answer.queries = find_recorded_queries(get_context()) if is_public else None
+    if ctx := request_state().context:
+        answer.recording = ctx.recording
     return answer
-
-
-def find_recorded_queries(ctx: Context) -> list[RecordedQuery] | None:
-    """Return the queries that an answer was made of; None if the session read something unrecorded."""
-    is_complete = not ctx.session.in_transaction() and None not in ctx.recorded_queries
-    return ctx.recorded_queries if is_complete else None
 
 
 def build_location(self_link: dict[str, str] | None, status: int) -> dict[str, str]:

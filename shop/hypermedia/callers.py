@@ -6,8 +6,8 @@ request is counted against its caller before anything else is done; the database
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
 
@@ -31,6 +31,7 @@ class Caller:
 
     id: int
     find_actor: Callable[[Context], Actor]
+    key: Hashable  # of all that `find_actor` depends on beside the rows that it reads
 
 
 Identify = Callable[[str], Caller]
@@ -47,7 +48,7 @@ def bearer_keys(actors: Mapping[str, Actor]) -> Identify:
 
     def identify(token: str) -> Caller:
         actor = known.get(hash_key(token)) or refuse_all(token)
-        return Caller(actor.id, lambda ctx: actor)
+        return Caller(actor.id, lambda ctx: actor, hash_key(token))
 
     return identify
 
@@ -56,9 +57,9 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def read_bearer_token() -> str | None:
+def parse_bearer_token(authorization: str) -> str | None:
     """Return the bearer token, or None; another scheme counts as no token."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
@@ -66,24 +67,47 @@ def read_caller() -> Caller | None:
     """Return the caller of this request, None without credentials; raise Unauthenticated for wrong ones."""
     state = request_state()
     if state.caller is UNREAD:
-        token = read_bearer_token()
+        token = parse_bearer_token(request.headers.get("Authorization", ""))
         state.caller = None if token is None else get_service().identify(token)
     return state.caller
 
 
-def build_anonymous_context() -> Context:
+def build_anonymous_context(*, keeps_connection: bool = False) -> Context:
     database: SQLAlchemy = current_app.extensions["sqlalchemy"]
     runtime = get_runtime()
-    return runtime.service.build_context(database.session(), observe_write_wait=runtime.observe_write_wait)
+    return runtime.service.build_context(
+        database.session(),
+        observe_write_wait=runtime.observe_write_wait,
+        keeps_connection=keeps_connection,
+    )
 
 
 def get_context() -> Context:
     """Return the context of this request; the caller is looked up once, and at every request."""
     state = request_state()
     if state.context is None:
-        caller, ctx = read_caller(), build_anonymous_context()
-        state.context = replace(ctx, actor=caller.find_actor(ctx)) if caller else ctx
+        caller, ctx = read_caller(), build_anonymous_context(keeps_connection=True)
+        if caller:
+            identify_caller(ctx, caller)
+        state.context = ctx
     return state.context
+
+
+def identify_caller(ctx: Context, caller: Caller) -> None:
+    """Find the actor of a caller, and remember which queries that took."""
+    try:
+        actor = caller.find_actor(ctx)
+    except Exception:
+        ctx.close_reads()
+        raise
+    request_state().caller_recording = ctx.recording
+    ctx.name_actor(actor)
+
+
+def close_reads(_: BaseException | None = None) -> None:
+    """Give back the connection that the request read with."""
+    if context := request_state().context:
+        context.close_reads()
 
 
 def name_caller() -> str:
@@ -92,7 +116,11 @@ def name_caller() -> str:
         caller = read_caller()
     except Unauthenticated:
         caller = None
-    return f"user:{caller.id}" if caller else find_address()
+    return name_account(caller) if caller else find_address()
+
+
+def name_account(caller: Caller) -> str:
+    return f"user:{caller.id}"
 
 
 def find_address() -> str:

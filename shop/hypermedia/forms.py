@@ -141,5 +141,5 @@ def build_creation_forms(resource: Resource) -> dict[str, Node]:
 def build_creation_form(resource: Resource, move: Move) -> Node:
     """Return the form of a move that creates an entity; its key changes as soon as there is a newer one."""
     here = build_url(resource.path)
-    newest = find_newest_id(get_context(), resource.kind) if get_context().actor else None
+    newest = find_newest_id(get_context(), resource.kind) if not get_context().is_anonymous else None
     return build_form(move.title, "POST", here, move.takes(), _idempotency_key=build_form_key(here, newest))

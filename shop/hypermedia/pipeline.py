@@ -3,6 +3,7 @@
 from flask import Flask
 
 from shop.hypermedia.access_log import finish_response, start_request
+from shop.hypermedia.callers import close_reads
 from shop.hypermedia.compression import compress_body
 from shop.hypermedia.cors import allow_origin
 from shop.hypermedia.etags import check_preconditions, set_cache_headers
@@ -43,3 +44,4 @@ def register_steps(app: Flask) -> None:
         app.before_request(step)
     for step in reversed(AFTER):  # Flask runs the last one first
         app.after_request(step)
+    app.teardown_request(close_reads)

@@ -12,7 +12,7 @@ from shop.hypermedia.forms import build_creation_forms, build_form, build_move_f
 from shop.hypermedia.links import Links, Node, build_creation_links, build_move_link, build_profile_link
 from shop.hypermedia.queries import build_search, read_parameter, split_parameter
 from shop.hypermedia.resources import ChildList, Resource
-from shop.hypermedia.runtime import get_service
+from shop.hypermedia.runtime import get_runtime, get_service
 from shop.hypermedia.serializers import RenderContext, build_render_context, build_writer, describe
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import ANYONE, MEMBER, find_available_moves
@@ -138,7 +138,7 @@ class Representation(LinkedSchema):
 
 def is_login_useful(entity: Any, frame: RenderContext) -> bool:
     """Whether the caller would have more moves after logging in."""
-    if frame.context.actor:
+    if not frame.context.is_anonymous:
         return False
     return len(find_available_moves(entity, VISITOR)) < len(find_available_moves(entity, VISITOR | {MEMBER}))
 
@@ -157,6 +157,18 @@ def build_login_forms(entity: Any, frame: RenderContext) -> dict[str, Node]:
     origin = {"name": "_return", "type": "hidden", "value": frame.get_url(entity)}
     forms = frame.login.build_forms().items()
     return {name: {**form, "properties": [*form["properties"], origin]} for name, form in forms}
+
+
+def serialize_item(representation: "LinkedSchema", item: Any, frame: RenderContext) -> Any:
+    """Return the JSON of a row of a list, or what it is made of where the item is no row."""
+    if not isinstance(item, tuple):
+        return representation.serialize(item, frame)
+    return get_runtime().fragments.serialize(
+        (representation, *frame.key),
+        item,
+        lambda: representation.serialize(item, frame),
+        frame.context.recording,
+    )
 
 
 class CollectionRepresentation(LinkedSchema):
@@ -181,11 +193,10 @@ class CollectionRepresentation(LinkedSchema):
     pages = fields.Integer(metadata=describe("How many pages there are.", example=4))
     _embedded = fields.Method("embed", metadata=describe("The items of this page; there when empty."))
 
-    def embed(self, page: Page, _: RenderContext) -> dict[str, list[Any]]:
+    def embed(self, page: Page, frame: RenderContext) -> dict[str, list[Any]]:
         names = split_parameter("fields") if "fields" in self.names else ()
-        return {
-            "item": build_item_representation(self.resource.representation, names).dump(page.items, many=True)
-        }
+        representation = build_item_representation(self.resource.representation, names)
+        return {"item": [serialize_item(representation, item, frame) for item in page.items]}
 
     def links(self, page: Page, frame: RenderContext) -> Links:
         query = {name: read_parameter(name) for name in request.args if name in self.names}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shop.hypermedia.callers import Caller
     from shop.hypermedia.versions import Version
     from shop.model.errors import DomainError
+    from shop.storage.recorded_queries import Recording
     from shop.storage.transactions import Context
 
 UNREAD: Any = object()  # the value of what is read from the request when it is needed for the first time
@@ -41,6 +42,7 @@ class RequestState:
     # Who asks
     caller: Caller | None = UNREAD
     context: Context | None = None
+    caller_recording: Recording | None = None  # how the account of the caller was found
 
     # What was sent beside the input: members that begin with an underscore
     hidden_members: dict[str, Any] = UNREAD

@@ -95,7 +95,7 @@ class Resource:
         """Return the query for all entities that the caller may see and the search asks for."""
         if self.select:
             return self.select(ctx, search)
-        if self.kind.private and not ctx.actor:
+        if self.kind.private and ctx.is_anonymous:
             raise Unauthenticated("Log in first.")
         return ctx.select_visible(self.kind)
 

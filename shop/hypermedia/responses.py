@@ -7,7 +7,7 @@ import orjson
 from flask import Response, request
 
 from shop.hypermedia.request import request_state
-from shop.storage.recorded_queries import RecordedQuery
+from shop.storage.recorded_queries import Recording
 
 
 class Answer(Response):
@@ -15,7 +15,7 @@ class Answer(Response):
 
     is_public = False  # whether it is the same for every caller without credentials
     tag: str | None = None  # of the entity in it
-    queries: list[RecordedQuery] | None = None  # that it was made of; None if some reads were not recorded
+    recording: Recording | None = None  # what it was made of
 
 
 def build_response(state: dict[str, Any], status: int = 200, **headers: str) -> Answer:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 
+from shop.hypermedia.fragments import FragmentCache
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -28,6 +30,7 @@ class Runtime:
     check_readiness: Callable[[], dict[str, str]]  # raises Unavailable
     stopping: Event = field(default_factory=Event)  # set when the server is about to stop
 
+    fragments: FragmentCache = field(default_factory=FragmentCache)
     compressed_files: dict[str, bytes] = field(default_factory=dict)  # by their entity tags
 
     # Filled while the service is put together

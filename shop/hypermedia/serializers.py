@@ -44,10 +44,16 @@ class RenderContext:
     child_lists_of: Mapping[type[Entity], tuple[ChildList, ...]]
     write_money: Callable[[int], Any]
     login: WayOut | None  # how a caller logs in
+    version: str
 
     @cached_property
     def context(self) -> Context:
         return get_context()  # only where it is needed: an invalid token must not prevent a login
+
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """All that a row may depend on beside itself."""
+        return self.base, self.version, self.has_forms, self.context.get_roles()
 
     def get_url(self, entity: Any) -> str:
         return f"{self.base}{self.resource_of[entity.kind].path}/{entity.id}"
@@ -64,6 +70,7 @@ def build_render_context() -> RenderContext:
         service.child_lists_of,
         lambda minor: write_money(minor, currency),
         service.ways_out.get(401),
+        state.version.name,
     )
 
 

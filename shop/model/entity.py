@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections import namedtuple
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -53,27 +52,24 @@ class Base(DeclarativeBase):
 def make_row_type(entity_type: "type[Entity]", *names: str) -> type[Any]:
     """Return a named tuple type for some columns of an entity, for reads that change nothing.
 
-    The columns are read as raw driver values, so that recorded queries can compare them; `from_values`
-    converts them.
+    A row holds raw values of the driver, so that recorded queries can compare them. Times are converted when
+    they are looked at.
     """
     table_columns = [entity_type.__table__.c[name] for name in names]
-    time_indexes = [
-        index for index, column in enumerate(table_columns) if isinstance(column.type, UTCDateTime)
-    ]
 
     class EntityRow(namedtuple("EntityRow", names)):
         __slots__ = ()
         kind, tag = entity_type, Entity.tag
         columns = tuple(type_coerce(column, NullType()) for column in table_columns)
 
-        @classmethod
-        def from_values(cls, raw: Sequence[Any]) -> "EntityRow":
-            values = [*raw]
-            for index in time_indexes:
-                values[index] = parse_instant(values[index])
-            return cls._make(values)
-
+    for index, column in enumerate(table_columns):
+        if isinstance(column.type, UTCDateTime):
+            setattr(EntityRow, names[index], build_time_property(index))
     return EntityRow
+
+
+def build_time_property(index: int) -> Any:
+    return property(lambda row: None if row[index] is None else parse_instant(row[index]))
 
 
 def parse_instant(value: datetime | str) -> datetime:

@@ -1,10 +1,11 @@
 """The context of a use case of the shop: that of any service, with the limits of this one."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from shop.storage.transactions import Context
 
 
-@dataclass(frozen=True)
 class ShopContext(Context):
-    max_unpaid_orders: int = 100
+    def __init__(self, *args: Any, max_unpaid_orders: int = 100, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.max_unpaid_orders = max_unpaid_orders

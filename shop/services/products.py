@@ -1,16 +1,26 @@
 """Search and lists of products."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select
 
 from shop.domain.product import Product, ProductRow
 from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
 from shop.services.search import STORED_TOTAL, build_word_filter
-from shop.storage.pagination import Page, PageInput, PageQueries, SortOrder, build_count, paginate
+from shop.storage.pagination import (
+    Page,
+    PageInput,
+    PageQueries,
+    PreparedPageQueries,
+    SortOrder,
+    build_count,
+    paginate,
+)
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Context
 
 SORT_COLUMNS = {
@@ -56,12 +66,31 @@ class ProductSearch(PageInput):
 
 
 def build_page_queries(ctx: Context, query: Select[Any], search: dict[str, Any]) -> PageQueries:
-    conditions, text = build_filters(search), normalize_text(search.get("q", ""))
-    if not conditions and not text:
+    text = normalize_text(search.get("q", ""))
+    return build_word_queries(ctx, query, search, text) if text else build_plain_queries(query, search)
+
+
+def build_plain_queries(query: Select[Any], search: dict[str, Any]) -> PageQueries:
+    """Return the queries of a search without words."""
+    conditions = build_filters(search)
+    if not conditions:
         return PageQueries(query, query, STORED_TOTAL)
     if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
-    if not text:
-        return PageQueries(if_few, if_many, build_total_query(if_few, query, search))
+    return PageQueries(if_few, if_many, build_total_query(if_few, query, search))
+
+
+@cache
+def prepare_plain_queries(names: frozenset[str], in_stock: bool | None, sort: str) -> PreparedPageQueries:
+    """Return the queries of all searches without words that have these filters and this order."""
+    search = {**dict.fromkeys(names), "in_stock": in_stock, "sort": sort}
+    if in_stock is None:
+        del search["in_stock"]
+    return PreparedPageQueries(build_plain_queries(SELECT_LISTED, search))
+
+
+def build_word_queries(ctx: Context, query: Select[Any], search: dict[str, Any], text: str) -> PageQueries:
+    conditions = build_filters(search)
+    if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
     word_filter = build_word_filter(ctx, text)
     count = (
         build_count(if_few.where(word_filter.count_condition))
@@ -85,8 +114,8 @@ def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[
         column if sort_name in (None, column.key) else column + 0 for column in (Product.price, Product.stock)
     )
     condition_builders = {
-        "min_price": lambda minimum: price >= minimum,
-        "max_price": lambda maximum: price <= maximum,
+        "min_price": lambda minimum: price >= bindparam("min_price", minimum, BigInteger),
+        "max_price": lambda maximum: price <= bindparam("max_price", maximum, BigInteger),
         "in_stock": lambda in_stock: stock > 0 if in_stock else stock == 0,
     }
     return [
@@ -97,12 +126,12 @@ def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[
 
 
 SELECT_LISTED = select(*ProductRow.columns).where(Product.retired_at.is_(None))
-SELECT_PRODUCT = SELECT_LISTED.where(Product.id == bindparam("id"))
+SELECT_PRODUCT = PreparedQuery(SELECT_LISTED.where(Product.id == bindparam("id")))
 
 
 def get_product(ctx: Context, id: int) -> Any:
     for row in ctx.fetch_rows(SELECT_PRODUCT, id=id):
-        return ProductRow.from_values(row)
+        return ProductRow._make(row)
     raise Product.build_not_found()
 
 
@@ -114,4 +143,11 @@ def find_sold_ids(ctx: Context, ids: Collection[int]) -> set[int]:
 
 def list_products(ctx: Context, search: dict[str, Any]) -> Page:
     order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return paginate(ctx, build_page_queries(ctx, SELECT_LISTED, search), order, search, ProductRow)
+    return paginate(ctx, find_page_queries(ctx, search), order, search, ProductRow)
+
+
+def find_page_queries(ctx: Context, search: dict[str, Any]) -> PageQueries:
+    if text := normalize_text(search.get("q", "")):
+        return build_word_queries(ctx, SELECT_LISTED, search, text)
+    names = frozenset(search.keys() & {"min_price", "max_price"})
+    return prepare_plain_queries(names, search.get("in_stock"), search["sort"])

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
+from time import time
 from typing import Any, NamedTuple
 
 import jwt
@@ -19,6 +20,7 @@ from shop.domain.user import KnownAddress, Login, User
 from shop.model.entity import normalize_text, now
 from shop.model.errors import Forbidden, Unauthenticated
 from shop.storage.database import build_insert
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Actor, Context
 
 ACCESS, REFRESH = "access", "refresh"
@@ -26,12 +28,13 @@ ISSUER = AUDIENCE = "shop"
 LEEWAY_SECONDS = 10
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid", "epoch"]
 WRONG_CREDENTIALS = "Wrong username or password."
-SESSION_QUERY = (
+SESSION_QUERY = PreparedQuery(
     select(User.id, User.role, User.username, User.token_epoch, Login.id)
     .join(Login, Login.user_id == User.id)
     .where(User.id == bindparam("user"), Login.id == bindparam("sid"), User.token_epoch == bindparam("since"))
     .where(User.disabled.is_(False), User.erased_at.is_(None))
 )
+MAX_VERIFIED = 10_000  # tokens whose signatures need not be checked again; about 1 kB each
 MAX_LOGINS, MAX_ADDRESSES = 1000, 20  # per account; the oldest are deleted first
 INVALID_TOKEN = "This token is not valid or has expired; log in again."  # noqa: S105
 REUSED_TOKEN = "This refresh token was used before, so its login has ended; log in again."  # noqa: S105
@@ -66,6 +69,7 @@ class Signer:
         self.kid = derive_key_id(keys[0])
         self.lifetimes = {ACCESS: access_seconds, REFRESH: refresh_seconds}
         self.jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+        self.verified: dict[tuple[str, bytes], dict[str, Any]] = {}  # claims, by kind and digest of the token
 
     def sign(self, kind: str, user: Any, sid: str, jti: str) -> str:
         issued = int(now().timestamp())
@@ -76,7 +80,21 @@ class Signer:
         return self.jwt.encode(claims, self.keys[self.kid], "HS256", headers={"kid": self.kid})
 
     def verify(self, token: str, kind: str) -> dict[str, Any]:
-        """Return the claims of a valid token of this kind, without a database query."""
+        """Return the claims of a valid token of this kind, without a database query.
+
+        A signature is checked once; the expiry, like the login, at every request.
+        """
+        digest = kind, hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        claims = self.verified.get(digest)
+        if claims and claims["exp"] > time() - LEEWAY_SECONDS:
+            return claims
+        claims = self.check_signature(token, kind)
+        if len(self.verified) >= MAX_VERIFIED:
+            self.verified.clear()
+        self.verified[digest] = claims
+        return claims
+
+    def check_signature(self, token: str, kind: str) -> dict[str, Any]:
         try:
             key = self.keys[jwt.get_unverified_header(token)["kid"]]
             claims = self.jwt.decode(

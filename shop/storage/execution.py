@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
@@ -11,6 +12,7 @@ from shop.model.entity import Entity
 from shop.model.errors import NotFound, PreconditionRequired, Stale, Unauthenticated
 from shop.model.moves import Move, get_moves
 from shop.storage.idempotency import Idempotency, answer_once, find_answer
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Context
 
 E = TypeVar("E", bound=Entity)
@@ -73,7 +75,7 @@ def find_entity(
 
     `without_relations` leaves out related rows, for callers that fetch them separately.
     """
-    if kind.private and not ctx.actor:
+    if kind.private and ctx.is_anonymous:
         raise Unauthenticated("Log in first.")
     options = [lazyload("*")] if without_relations else []
     entity = ctx.session.get(kind, id, with_for_update={"key_share": True} if lock else None, options=options)
@@ -91,13 +93,18 @@ def find_entities(ctx: Context, kind: type[E], ids: Collection[int]) -> dict[int
 
 def find_newest_id(ctx: Context, kind: type[Entity]) -> int:
     """Return the highest id of a kind, or 0."""
-    return ctx.session.scalar(select(func.max(kind.id))) or 0
+    return ctx.fetch_rows(prepare_newest_id(kind))[0][0] or 0
+
+
+@cache
+def prepare_newest_id(kind: type[Entity]) -> PreparedQuery:
+    return PreparedQuery(select(func.max(kind.id)))
 
 
 def check_permission(ctx: Context, kind: type[Entity], name: str, id: int | None = None) -> None:
     """Check permission before the body is parsed."""
     move = get_moves(kind)[name]
-    if not ctx.actor and (permission_error := move.find_permission_error(ctx.get_roles())):
+    if ctx.is_anonymous and (permission_error := move.find_permission_error(ctx.get_roles())):
         raise permission_error
     entity = None if id is None else find_entity(ctx, kind, id)
     if permission_error := move.find_permission_error(ctx.get_roles(entity)):

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy import Select, func, tuple_
+from sqlalchemy import Executable, Select, bindparam, func, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shop.model.errors import NotFound
 from shop.model.fields import FullPattern, InputSchema, StrictInteger
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Context
 
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
@@ -25,6 +26,7 @@ MANY_ROWS = 2000  # above this total, scanning in sort order finds a page fast e
 CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NO_FILTERS = ("page", "per_page", "sort", "order", "fields")  # members of a search that leave out no row
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
+BACKWARD = (BEFORE, END)
 
 
 class Cursor(NamedTuple):
@@ -43,7 +45,7 @@ class Cursor(NamedTuple):
 
     @property
     def is_backward(self) -> bool:
-        return self.direction in (BEFORE, END)
+        return self.direction in BACKWARD
 
     def __str__(self) -> str:
         return "~" + urlsafe_b64encode(orjson.dumps(list(self))).decode().rstrip("=")
@@ -128,15 +130,22 @@ class SortOrder:
 
     def apply_cursor(self, query: Select[Any], cursor: Cursor, per_page: int) -> Select[Any]:
         """Return the query for the rows after the cursor, or before it if the cursor points backward."""
-        is_descending = self.descending != cursor.is_backward
+        position = (literal(cursor.value, self.column.type), literal(cursor.id, self.id.type))
+        return self.apply_position(query, cursor.direction, position, (cursor.number - 1) * per_page)
+
+    def apply_position(
+        self, query: Select[Any], direction: str, cursor_position: tuple[Any, Any], offset: Any
+    ) -> Select[Any]:
+        """Return the query for the rows of a page; position and offset may be bound parameters."""
+        is_descending = self.descending != (direction in BACKWARD)
         query = query.order_by(
             *(key.desc() if is_descending else key.asc() for key in (self.column, self.id))
         )
-        if cursor.direction == NUMBER:
-            return query.offset((cursor.number - 1) * per_page)
-        if cursor.direction == END:
+        if direction == NUMBER:
+            return query.offset(offset)
+        if direction == END:
             return query
-        row_position, cursor_position = tuple_(self.column, self.id), (cursor.value, cursor.id)
+        row_position, cursor_position = tuple_(self.column, self.id), tuple_(*cursor_position)
         return query.where(
             row_position < cursor_position if is_descending else row_position > cursor_position
         )
@@ -167,16 +176,40 @@ def build_count(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(func.count(), maintain_column_froms=True)
 
 
-@dataclass(frozen=True)
 class PageQueries:
     """The queries of a page: for a small total, for a large total, and for counting."""
 
-    if_few: Select[Any]
-    if_many: Select[Any]
-    count: Select[Any]
+    count: PreparedQuery | Executable
+
+    def __init__(self, if_few: Select[Any], if_many: Select[Any], count: Select[Any]) -> None:
+        self.if_few, self.if_many, self.count = if_few, if_many, count
 
     def choose_query(self, total: int) -> Select[Any]:
         return self.if_many if total > MANY_ROWS else self.if_few
+
+    def build_page_query(self, total: int, order: SortOrder, direction: str) -> PreparedQuery | Executable:
+        """Return the query of a page; `position`, `id`, `offset` and `limit` are bound parameters."""
+        position = (
+            bindparam("position", type_=order.column.type),
+            bindparam("position_id", type_=order.id.type),
+        )
+        query = order.apply_position(self.choose_query(total), direction, position, bindparam("offset"))
+        return query.limit(bindparam("limit"))
+
+
+class PreparedPageQueries(PageQueries):
+    """The same, compiled once for all searches that have the same filters."""
+
+    def __init__(self, queries: PageQueries) -> None:
+        super().__init__(queries.if_few, queries.if_many, queries.count)
+        self.count = PreparedQuery(queries.count)
+        self.prepared: dict[tuple[Any, ...], PreparedQuery] = {}
+
+    def build_page_query(self, total: int, order: SortOrder, direction: str) -> PreparedQuery:
+        key = total > MANY_ROWS, order.column.key, order.descending, direction
+        if key not in self.prepared:
+            self.prepared[key] = PreparedQuery(super().build_page_query(total, order, direction))
+        return self.prepared[key]
 
 
 def paginate(
@@ -192,13 +225,15 @@ def paginate(
     # The start of the last page depends on the current total.
     known_total = cursor.total if cursor.direction != END else None
     queries = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
-    total = ctx.fetch_rows(queries.count)[0][0] if known_total is None else known_total
+    total = ctx.fetch_rows(queries.count, **search)[0][0] if known_total is None else known_total
     limit = (total % per_page or per_page) if cursor.direction == END else per_page
-    page_query = order.apply_cursor(queries.choose_query(total), cursor, per_page).limit(limit + 1)
+    page_query = queries.build_page_query(total, order, cursor.direction)
+    position = {"position": cursor.value, "position_id": cursor.id}
+    values = {**search, **position, "offset": (cursor.number - 1) * per_page, "limit": limit + 1}
     rows = (
-        [row_type.from_values(row) for row in ctx.fetch_rows(page_query)]
+        [*map(row_type._make, ctx.fetch_rows(page_query, **values))]
         if row_type
-        else [*ctx.session.scalars(page_query)]
+        else [*ctx.session.scalars(page_query, values)]
     )
     has_more, items = len(rows) > limit, rows[:limit]
     if cursor.is_backward:

@@ -5,13 +5,14 @@ same too. The database is queried every time, so a cached answer is never stale.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from shop.storage.database import translate_error
+from shop.storage.prepared_queries import PreparedQuery
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,27 @@ class RecordedQuery:
     rows: list[tuple[Any, ...]]
 
 
-def run_recorded(connection: Connection, statement: Executable, values: dict[str, Any]) -> RecordedQuery:
+@dataclass
+class Recording:
+    """What the answer to a request was made of."""
+
+    queries: list[RecordedQuery] = field(default_factory=list)
+    is_complete: bool = True  # False: something was read that is not among the queries
+    is_personal: bool = False  # True: it depends on who the caller is, not only on their roles
+
+
+def run_recorded(
+    connection: Connection, query: PreparedQuery | Executable, values: dict[str, Any]
+) -> RecordedQuery:
     """Run a query and record it; its columns must be raw driver values, so that rows can be compared."""
-    result = connection.execute(statement, values)
-    rows = [tuple(row) for row in result]
-    context: Any = result.context
-    return RecordedQuery(context.statement, context.parameters[0], rows)
+    if isinstance(query, PreparedQuery):
+        statement, parameters = query.bind(connection.dialect, values)
+        result = connection.exec_driver_sql(statement, parameters)
+    else:
+        result = connection.execute(query, values)
+        context: Any = result.context
+        statement, parameters = context.statement, context.parameters[0]
+    return RecordedQuery(statement, parameters, [tuple(row) for row in result])
 
 
 def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:

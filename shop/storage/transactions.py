@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from shop.model.entity import Entity
 from shop.model.errors import Unavailable
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
-from shop.storage.recorded_queries import RecordedQuery, run_recorded
+from shop.storage.prepared_queries import PreparedQuery
+from shop.storage.recorded_queries import Recording, run_recorded
 
 E = TypeVar("E", bound=Entity)
 
@@ -42,24 +43,60 @@ class TransactionSession(Session):
         self.pending_changes: list[Any] = []
 
 
-@dataclass(frozen=True)
 class Context:
-    session: TransactionSession
-    actor: Actor | None = None
-    currency: str = "USD"
-    observe_write_wait: Callable[[float], object] | None = None  # is called with the seconds of each wait
-    recorded_queries: list[RecordedQuery | None] = field(default_factory=list)  # None: one is missing
+    """Who asks, and what they read and change.
+
+    It records what an answer is made of. What the session reads is not recorded, so no answer made of it is
+    cached. An answer that looks at the actor is cached for that actor alone.
+    """
+
+    def __init__(
+        self,
+        session: TransactionSession,
+        actor: Actor | None = None,
+        currency: str = "USD",
+        observe_write_wait: Callable[[float], object]
+        | None = None,  # is called with the seconds of each wait
+        *,
+        keeps_connection: bool = False,  # until `close_reads`
+    ) -> None:
+        self._session, self._actor = session, actor
+        self.currency, self.observe_write_wait = currency, observe_write_wait
+        self.keeps_connection = keeps_connection
+        self.reads: Connection | None = None
+        self.recording = Recording()
+
+    def name_actor(self, actor: Actor) -> None:
+        """Set who asks; what was read to find that out is not a part of the answer."""
+        self._actor, self.recording = actor, Recording()
+
+    @property
+    def session(self) -> TransactionSession:
+        self.recording.is_complete = False
+        self.close_reads()
+        return self._session
+
+    @property
+    def actor(self) -> Actor | None:
+        self.recording.is_personal = self.recording.is_personal or self._actor is not None
+        return self._actor
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self._actor is None
 
     def get_roles(self, entity: Any = None) -> frozenset[str]:
         """Return the roles of the caller, including OWNER if the entity belongs to them."""
-        if not self.actor:
+        if self._actor is None:
             return frozenset({ANYONE})
-        is_owner = getattr(entity, "owner_id", None) == self.actor.id
-        return frozenset({ANYONE, MEMBER, self.actor.role} | ({OWNER} if is_owner else set()))
+        owner_id = getattr(entity, "owner_id", None)
+        is_owner = owner_id is not None and self.actor.id == owner_id
+        return frozenset({ANYONE, MEMBER, self._actor.role} | ({OWNER} if is_owner else set()))
 
     def can_see(self, entity: Entity | type[Entity]) -> Any:
         """Whether the caller may see an entity; for a kind of entity, the condition for its rows."""
-        return entity.is_visible_to(self.get_roles(), self.actor.id if self.actor else 0)
+        actor = self.actor
+        return entity.is_visible_to(self.get_roles(), actor.id if actor else 0)
 
     def select_visible(self, kind: type[E]) -> Select[tuple[E]]:
         """Return the query for all entities of a kind that the caller may see."""
@@ -68,25 +105,39 @@ class Context:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Return a connection for reads that are not recorded, so that no answer made of them is cached."""
-        self.recorded_queries.append(None)
+        self.recording.is_complete = False
         with self.open_connection() as connection:
             yield connection
+        self.close_reads()  # some readers wait for changes before they read on
 
     @contextmanager
     def open_connection(self) -> Iterator[Connection]:
-        """Reuse the open transaction's connection, or take one from the pool."""
-        if self.session.in_transaction():
-            yield self.session.connection()
+        """Reuse the open transaction's connection, or the one for reads, or take one from the pool."""
+        if self._session.in_transaction():
+            yield self._session.connection()
             return
-        with self.session.get_bind().connect() as connection:
-            yield connection
+        if self.reads is None:
+            self.reads = self._session.get_bind().connect()
+        is_kept = False
+        try:
+            yield self.reads
+            is_kept = self.keeps_connection
+        finally:
+            if not is_kept:
+                self.close_reads()
 
-    def fetch_rows(self, statement: Executable, **values: Any) -> list[tuple[Any, ...]]:
+    def close_reads(self) -> None:
+        """Give the connection for reads back, so that no thread ever needs two."""
+        if self.reads is not None:
+            self.reads.close()
+            self.reads = None
+
+    def fetch_rows(self, query: PreparedQuery | Executable, **values: Any) -> list[tuple[Any, ...]]:
         """Run a query and record it, so that the response cache can check it again."""
         with self.open_connection() as connection:
-            query = run_recorded(connection, statement, values)
-        self.recorded_queries.append(query)
-        return query.rows
+            recorded = run_recorded(connection, query, values)
+        self.recording.queries.append(recorded)
+        return recorded.rows
 
     @contextmanager
     def transaction(self) -> Iterator[TransactionSession]:
