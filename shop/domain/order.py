@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     String,
     event,
-    inspect,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_method
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
 from shop.domain.user import User
-from shop.model.entity import Base, Entity, Id, now
+from shop.model.entity import Base, Entity, Id, make_row_type, now
 from shop.model.errors import Conflict
 from shop.model.fields import BoundedList, InputSchema, PlainText, StrictInteger
 from shop.model.moves import MEMBER, OWNER, STAFF, move
@@ -89,8 +88,8 @@ class Item(Base):
 
     @property
     def is_sold(self) -> bool:
-        """Whether the product is still sold; it is when the item has just been created."""
-        return inspect(self).transient or self.product.retired_at is None
+        """Whether the product is still sold."""
+        return self.product.retired_at is None
 
 
 class Step(Base):
@@ -143,17 +142,26 @@ class Order(Entity):
     def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
         return (self.user_id == caller_id) | (STAFF in roles)
 
+    @property
+    def customer_erased_at(self) -> datetime | None:
+        """When the account of the customer was deleted."""
+        return self.user.erased_at
+
     def record_move(self, move: str, by: int | None) -> None:
         self.history.append(Step(move=move, by=by, at=now()))
 
     @move(title="Place an order", by=MEMBER, takes=NewOrder)
     @classmethod
-    def create(cls, *, user_id: int, currency: str, items: list[Item]) -> "Order":
-        total = sum(item.total for item in items)
+    def create(cls, *, user_id: int, currency: str, items: list["ItemRow"]) -> "OrderRow":
+        """Return the row of a new order, which has no id yet."""
+        total, at = sum(item.total for item in items), now()
         if total > MAX_TOTAL:
             raise Conflict("This is more than one order can cost; place several.")
-        initial_values = {"status": PLACED, "version": 1, "created_at": now(), "updated_at": now()}
-        return cls(user_id=user_id, currency=currency, items=items, total=total, **initial_values)
+        return OrderRow(
+            id=0, user_id=user_id, status=PLACED, total=total, currency=currency, reference=None,
+            tracking=None, created_at=at, updated_at=at, version=1, customer_erased_at=None,
+            items=tuple(items), history=(StepRow("create", user_id, at),),
+        )  # fmt: skip
 
     @move(source={PLACED}, target=PAID, title="Mark as paid", by=STAFF, takes=Payment)
     def pay(self, reference: str) -> None:
@@ -179,3 +187,25 @@ class Order(Entity):
         for item in self.items:
             if not adjust_stock(object_session(self), item.product_id, item.quantity):
                 raise Conflict(f"There is no room in the stock for {item.name}.")
+
+
+class ItemRow(make_row_type(Item, "product_id", "name", "unit_price", "quantity", more=("is_sold",))):
+    """A line of an order, for reads that change nothing; it has the members of an item."""
+
+    __slots__ = ()
+    total = Item.total
+
+
+StepRow = make_row_type(Step, "move", "by", "at")
+
+
+class OrderRow(
+    make_row_type(
+        Order, "id", "user_id", "status", "total", "currency", "reference", "tracking", "created_at",
+        "updated_at", "version", more=("customer_erased_at", "items", "history"),
+    )
+):  # fmt: skip
+    """An order, for reads that change nothing; it has the members of an order."""
+
+    __slots__ = ()
+    owner_id = Order.owner_id

@@ -14,6 +14,7 @@ from shop.model.fields import TEXT_PATTERN, InputSchema, Money, PlainText, Stric
 from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 from shop.storage.database import CONFLICT
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import TransactionSession
 
 # Both databases compare normalized text byte by byte, so that they sort and search alike.
@@ -144,7 +145,7 @@ ProductRow = make_row_type(
 
 # Prepared once, because every line of every order uses it (`python -m benchmarks.checkout`).
 PRODUCTS_TABLE = Product.__table__
-ADJUST_STOCK = (
+ADJUST_STOCK = PreparedQuery(
     update(PRODUCTS_TABLE)
     .where(
         PRODUCTS_TABLE.c.id == bindparam("product"),
@@ -164,7 +165,7 @@ def adjust_stock(session: TransactionSession, product_id: int, amount: int) -> R
     """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it."""
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}
-    row = session.connection().execute(ADJUST_STOCK, words).one_or_none()
+    row = ADJUST_STOCK.run(session.connection(), **words).one_or_none()
     if row:
         record_change(session, row, STOCKED)
     return row

@@ -170,7 +170,7 @@ class ResponseCache:
         account = KnownCaller(state.caller_recording.queries, state.context.get_roles())
         with self.lock:
             self.callers[state.caller.key] = account
-            if len(self.callers) > MAX_CALLERS:
+            while len(self.callers) > MAX_CALLERS:
                 del self.callers[next(iter(self.callers))]
         return account
 

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import namedtuple
 from datetime import UTC, datetime
+from inspect import getattr_static
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, type_coerce
@@ -49,23 +50,24 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UTCDateTime()}
 
 
-def make_row_type(entity_type: "type[Entity]", *names: str) -> type[Any]:
-    """Return a named tuple type for some columns of an entity, for reads that change nothing.
+def make_row_type(kind: "type[Base]", *names: str, more: tuple[str, ...] = ()) -> type[Any]:
+    """Return a named tuple type for some columns of a table, for reads that change nothing.
 
     A row holds raw values of the driver, so that recorded queries can compare them. Times are converted when
-    they are looked at.
+    they are looked at. `more` are members that are no columns.
     """
-    table_columns = [entity_type.__table__.c[name] for name in names]
-
-    class EntityRow(namedtuple("EntityRow", names)):
-        __slots__ = ()
-        kind, tag = entity_type, Entity.tag
-        columns = tuple(type_coerce(column, NullType()) for column in table_columns)
-
+    table_columns = [kind.__table__.c[name] for name in names]
+    row_type = type(
+        f"{kind.__name__}Row", (namedtuple(f"{kind.__name__}Row", names + more),), {"__slots__": ()}
+    )
+    row_type.columns = tuple(type_coerce(column, NullType()) for column in table_columns)
     for index, column in enumerate(table_columns):
         if isinstance(column.type, UTCDateTime):
-            setattr(EntityRow, names[index], build_time_property(index))
-    return EntityRow
+            setattr(row_type, names[index], build_time_property(index))
+    if issubclass(kind, Entity):
+        row_type.kind, row_type.tag = kind, Entity.tag
+        row_type.is_visible_to = getattr_static(kind, "is_visible_to").func
+    return row_type
 
 
 def build_time_property(index: int) -> Any:

@@ -6,7 +6,7 @@ SQLAlchemy takes several times as long to prepare a small statement as a databas
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, bindparam, insert
 
 
 class PreparedQuery:
@@ -24,6 +24,16 @@ class PreparedQuery:
 
     def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
         return connection.exec_driver_sql(*self.bind(connection.dialect, values))
+
+    def run_many(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        bound = [self.bind(connection.dialect, row) for row in rows]
+        connection.exec_driver_sql(bound[0][0], [parameters for _, parameters in bound])
+
+
+def prepare_insert(table: Any, *names: str, returning: Any = None) -> PreparedQuery:
+    """Return the INSERT of these columns; the others get the defaults that the database computes."""
+    statement = insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+    return PreparedQuery(statement if returning is None else statement.returning(returning))
 
 
 def build_binder(statement: Executable, dialect: Dialect) -> Callable[[dict[str, Any]], tuple[str, Any]]:

@@ -15,10 +15,12 @@ from shop.services.orders import (
     NEWEST_FIRST,
     OrderSearch,
     UserOrderSearch,
+    get_order,
     list_orders_of_user,
     place_order,
     select_visible_orders,
 )
+from shop.storage.execution import find_entities
 from shop.storage.transactions import Context
 
 
@@ -86,15 +88,16 @@ class OrderRepresentation(Representation):
 
 def is_customer_shown(ctx: Context, order: Order) -> bool:
     """Whether the account still exists; owners ask with their own account."""
-    return OWNER in ctx.get_roles(order) or not order.user.erased_at
+    return OWNER in ctx.get_roles(order) or not order.customer_erased_at
 
 
 def find_customer(ctx: Context, order: Order) -> User | None:
-    return order.user if is_customer_shown(ctx, order) else None
+    return ctx.session.get(User, order.user_id) if is_customer_shown(ctx, order) else None
 
 
 def list_sold_products(ctx: Context, order: Order) -> list[Product]:
-    return [item.product for item in order.items if item.is_sold]
+    ids = [item.product_id for item in order.items if item.is_sold]
+    return [*find_entities(ctx, Product, ids).values()]
 
 
 orders_of_user = ChildList(
@@ -114,6 +117,7 @@ orders = Resource(
     search=OrderSearch,
     select=select_visible_orders,
     order=NEWEST_FIRST,
+    get_one=get_order,
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
