@@ -59,9 +59,10 @@ class CachedResponse:
 
 @dataclass(frozen=True)
 class KnownCaller:
-    """How the account of a caller was found, and the roles that it had."""
+    """How the account of a caller was found, what it held, and the roles that it had."""
 
     reads: list[RecordedQuery]
+    account: Hashable
     roles: frozenset[str]
 
 
@@ -99,11 +100,11 @@ class ResponseCache:
             known = self.known.get((key, VISITOR))
             return known and self.answer(known, environ, start, began, known.reads)
         caller = self.find_caller(environ["HTTP_AUTHORIZATION"])
-        account = caller and self.callers.get(caller.key)
-        if not account:
+        found = caller and self.callers.get(caller.key)
+        if not found:
             return None
-        known = self.known.get((key, account.roles)) or self.known.get((key, caller.key))
-        return known and self.answer(known, environ, start, began, account.reads + known.reads, caller)
+        known = self.known.get((key, found.roles)) or self.known.get((key, found.account))
+        return known and self.answer(known, environ, start, began, found.reads + known.reads, caller)
 
     def find_caller(self, authorization: str) -> Caller | None:
         try:
@@ -157,9 +158,9 @@ class ResponseCache:
             return response
         if "HTTP_AUTHORIZATION" not in request.environ:
             self.store((key, VISITOR), response, recording)
-        elif account := self.remember_caller():
-            caller = request_state().caller
-            self.store((key, caller.key if recording.is_personal else account.roles), response, recording)
+        elif found := self.remember_caller():
+            audience = found.account if recording.is_personal else found.roles
+            self.store((key, audience), response, recording)
         return response
 
     def remember_caller(self) -> KnownCaller | None:
@@ -167,12 +168,14 @@ class ResponseCache:
         state = request_state()
         if not state.caller or not state.caller_recording or not state.caller_recording.is_complete:
             return None
-        account = KnownCaller(state.caller_recording.queries, state.context.get_roles())
+        reads = state.caller_recording.queries
+        account = (state.caller.key, *(row for each in reads for row in each.rows))
+        found = KnownCaller(reads, account, state.context.get_roles())
         with self.lock:
-            self.callers[state.caller.key] = account
+            self.callers[state.caller.key] = found
             while len(self.callers) > MAX_CALLERS:
                 del self.callers[next(iter(self.callers))]
-        return account
+        return found
 
     def store(self, key: tuple[Any, ...], response: Answer, recording: Recording) -> None:
         """Store a response; where there is no room, the oldest ones go."""

@@ -119,6 +119,13 @@ def test_a_change_of_the_account_counts_at_once(app, customer, product, statemen
     assert status == 401 or "delete" in after.json["_links"]
 
 
+def test_a_new_role_counts_wherever_it_was_seen_first(app, customer, product) -> None:
+    home = [customer.get("/").json["_links"]["me"]["title"] for _ in range(2)][1]
+    change(app, "UPDATE users SET role = 'staff' WHERE username = 'ada'")
+    customer.get(product)
+    assert [home, customer.get("/").json["_links"]["me"]["title"]] == ["ada (customer)", "ada (staff)"]
+
+
 @pytest.mark.parametrize("who", ["customer", "staff"])
 @pytest.mark.parametrize("path", ["", "/1", "?sort=price", "?q=kettle"])
 def test_a_change_by_sql_is_seen_at_once(app, request, who, product, path) -> None:
@@ -206,7 +213,7 @@ CHANGES = st.sampled_from(
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
-    max_examples=40,
+    max_examples=60,
 )
 @given(steps=st.lists(st.one_of(REQUESTS, REQUESTS, REQUESTS, CHANGES), min_size=30, max_size=60))
 def test_every_byte_is_that_of_a_shop_that_caches_nothing(app, crowd, plain_client, steps) -> None:
