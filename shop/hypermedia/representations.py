@@ -1,8 +1,8 @@
 """How entities look in HAL: their state, their links, and the moves that the caller may make now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from flask import request
 from marshmallow import Schema, fields, missing
@@ -17,9 +17,6 @@ from shop.hypermedia.serializers import RenderContext, build_render_context, bui
 from shop.hypermedia.url_scope import build_url
 from shop.model.moves import ANYONE, MEMBER, find_available_moves
 from shop.storage.pagination import Cursor, Page, PageInput
-
-if TYPE_CHECKING:
-    pass
 
 ALWAYS_THERE = ("_etag", "_links", "_templates", "_embedded")  # whatever `fields` names
 VISITOR = frozenset({ANYONE})
@@ -159,16 +156,16 @@ def build_login_forms(entity: Any, frame: RenderContext) -> dict[str, Node]:
     return {name: {**form, "properties": [*form["properties"], origin]} for name, form in forms}
 
 
-def serialize_item(representation: "LinkedSchema", item: Any, frame: RenderContext) -> Any:
-    """Return the JSON of a row of a list, or what it is made of where the item is no row."""
-    if not isinstance(item, tuple):
-        return representation.serialize(item, frame)
-    return get_runtime().fragments.serialize(
-        (representation, *frame.key),
-        item,
-        lambda: representation.serialize(item, frame),
-        frame.context.recording,
-    )
+def serialize_items(representation: "LinkedSchema", items: Sequence[Any], frame: RenderContext) -> list[Any]:
+    """Return the JSON of the rows of a list, or what it is made of where the items are no rows."""
+    if not items or not isinstance(items[0], tuple):
+        return [representation.serialize(item, frame) for item in items]
+    serialize, key = get_runtime().fragments.serialize, (representation, *frame.key)
+    recording = frame.context.recording
+    return [
+        serialize(key, item, lambda item=item: representation.serialize(item, frame), recording)
+        for item in items
+    ]
 
 
 class CollectionRepresentation(LinkedSchema):
@@ -196,7 +193,7 @@ class CollectionRepresentation(LinkedSchema):
     def embed(self, page: Page, frame: RenderContext) -> dict[str, list[Any]]:
         names = split_parameter("fields") if "fields" in self.names else ()
         representation = build_item_representation(self.resource.representation, names)
-        return {"item": [serialize_item(representation, item, frame) for item in page.items]}
+        return {"item": serialize_items(representation, page.items, frame)}
 
     def links(self, page: Page, frame: RenderContext) -> Links:
         query = {name: read_parameter(name) for name in request.args if name in self.names}

@@ -38,11 +38,14 @@ def run_recorded(
     if isinstance(query, PreparedQuery):
         statement, parameters = query.bind(connection.dialect, values)
         result = connection.exec_driver_sql(statement, parameters)
+        rows = result.cursor.fetchall()  # plain tuples, which SQLAlchemy would wrap
+        result.close()
     else:
         result = connection.execute(query, values)
         context: Any = result.context
         statement, parameters = context.statement, context.parameters[0]
-    return RecordedQuery(statement, parameters, [tuple(row) for row in result])
+        rows = [tuple(row) for row in result]
+    return RecordedQuery(statement, parameters, rows)
 
 
 def queries_still_match(engine: Engine, reads: Iterable[RecordedQuery]) -> bool:
