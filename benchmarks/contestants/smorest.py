@@ -21,8 +21,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Base(DeclarativeBase):
-    type_annotation_map = {datetime: DateTime(timezone=True)}
+class Base(DeclarativeBase): ...
 
 
 app = Flask(__name__)
@@ -55,8 +54,8 @@ class Product(db.Model):
     description: Mapped[str]
     price: Mapped[float]
     stock: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
 
 
 class Item(db.Model):
@@ -78,8 +77,8 @@ class Order(db.Model):
     status: Mapped[str] = mapped_column(default="placed")
     total: Mapped[float]
     currency: Mapped[str] = mapped_column(default="USD")
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
     items: Mapped[list[Item]] = relationship()
 
 
