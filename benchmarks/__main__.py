@@ -1,97 +1,128 @@
 """Compare the shop with other frameworks and with the limit of the server, in one run.
 
-python -m benchmarks [--seconds 2] [--rounds 5] [--only WORKLOAD|CONTESTANT]... [--into docs/benchmarks]
+python -m benchmarks [--quick] [--database postgresql] [--check] [--only WORKLOAD|CONTESTANT]...
 """
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from click import echo
 
-from benchmarks import load, report, stage
-from benchmarks.contestants import ALL, CONTESTANTS
-from benchmarks.load import Result
+from benchmarks import floors, load, report, stage
+from benchmarks.databases import DATABASES, ServerNotFound, open_databases
+from benchmarks.entries import ALL, CONTESTANTS, QUICK
+from benchmarks.floors import Floor
 from benchmarks.machine import describe_machine
-from benchmarks.stage import Ready, Server
-from benchmarks.workloads import Shot, build_shots
+from benchmarks.rounds import Runner, measure_shares
+from benchmarks.stage import Ready
 
 PRODUCTS = 1000
+LONG_RUN, QUICK_RUN = (5, 2.0), (3, 1.0)  # rounds, and seconds of each run
+INTO = Path("docs/benchmarks")
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2, help="of each run")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="three minutes: fewer rounds, only FastAPI")
+    parser.add_argument("--database", choices=DATABASES, default="sqlite")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a floor is missed")
+    parser.add_argument("--rounds", type=int, help="5, or 3 with --quick")
+    parser.add_argument("--seconds", type=float, help="of each run: 2, or 1 with --quick")
     parser.add_argument("--products", type=int, default=PRODUCTS)
     parser.add_argument("--only", action="append", default=[], choices=[*ALL, *CONTESTANTS])
-    parser.add_argument("--into", type=Path, default=Path("docs/benchmarks"))
-    return parser.parse_args(arguments)
+    parser.add_argument("--into", type=Path, help=f"the folder of the tables: {INTO}, or none with --quick")
+    options = parser.parse_args(arguments)
+    rounds, seconds = QUICK_RUN if options.quick else LONG_RUN
+    options.rounds, options.seconds = options.rounds or rounds, options.seconds or seconds
+    options.into = options.into or (None if options.quick else INTO)
+    options.workloads = select_names(options.only, ALL) or [*ALL]
+    default = QUICK if options.quick else CONTESTANTS
+    options.contestants = select_names(options.only, CONTESTANTS) or [*default]
+    return options
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code."""
     options = parse_arguments(arguments)
-    before = describe_machine()
+    try:
+        return run_benchmarks(options)
+    except ServerNotFound as error:
+        echo(str(error), err=True)
+        return 2
+
+
+def run_benchmarks(options: argparse.Namespace) -> int:
+    machine, expected = describe_machine(), select_floors(options)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        field = {
-            name: stack.enter_context(stage.start_contestant(name, folder, options.products))
-            for name in select_names(options.only, CONTESTANTS)
-            if not is_absent(name)
-        }
-        found = run_rounds(field, select_names(options.only, ALL), options)
-    runs = f"{options.rounds} rounds of {options.seconds:g} s; {options.products:,} products"
-    text = f"{before}\n\n{load.describe_tool()}; {runs}.\n\n{report.build_tables(found)}"
-    echo(text)
-    options.into.mkdir(parents=True, exist_ok=True)
-    (options.into / "rates.md").write_text(f"# Rates\n\n{text}")
-    (options.into / "rates.svg").write_text(report.draw_plot(found))
-
-
-def select_names(only: Sequence[str], known: Sequence[str] | dict[str, object]) -> list[str]:
-    """Return the selected names of this kind; all, if none is selected."""
-    return [each for each in known if each in only] or [*known]
-
-
-def is_absent(name: str) -> bool:
-    if missing_modules := stage.find_missing(name):
-        echo(
-            f"without {name}: {', '.join(missing_modules)} is not installed (pip install '.[bench]')",
-            err=True,
+        field = start_field(stack, options)
+        results = Runner(field, options.workloads, options.products).run_rounds(
+            options.rounds, options.seconds
         )
-    return bool(missing_modules)
+        memory = report.build_memory_table(field)
+    measured = floors.compare_results(results)
+    if "shop" in field:
+        measured[floors.MEMORY.workload, floors.REST] = field["shop"].memory
+    if any(floor.against == floors.BARE for floor in expected):
+        measured["checkout", floors.BARE] = median(measure_shares(options.rounds))
+    checked = floors.build_floor_table(expected, measured) if expected else ""
+    parts = [machine, describe_runs(options), report.build_tables(results), report.describe_waits(results)]
+    text = "\n\n".join(part.rstrip("\n") for part in [*parts, memory, checked] if part) + "\n"
+    echo(text)
+    if options.into:
+        write_report(options.into, options.database, text, report.draw_plot(results))
+    return floors.report_missed(floors.find_missed(expected, measured)) if options.check else 0
 
 
-def run_rounds(
-    field: dict[str, Ready], workloads: Sequence[str], options: argparse.Namespace
-) -> report.Results:
-    """Run every workload of every contestant once in each round, so that a slow minute affects all."""
-    shots_by_run = {
-        (workload, name): build_shots(workload, ready, options.products)
-        for workload in workloads
-        for name, ready in field.items()
-        if workload in ready.contestant.plays
+def start_field(stack: ExitStack, options: argparse.Namespace) -> dict[str, Ready]:
+    """Start every contestant that was chosen, each with its own database."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+    open_database = stack.enter_context(open_databases(options.database, folder))
+    return {
+        name: stack.enter_context(stage.start_contestant(name, open_database, options.products))
+        for name in options.contestants
+        if can_take_part(name, options.workloads)
     }
-    for (_, name), workload_shots in shots_by_run.items():
-        run_workload(field[name].server, workload_shots, min(1, options.seconds))
-    found: report.Results = {workload: {} for workload, _ in shots_by_run}
-    for number in range(options.rounds):
-        echo(f"round {number + 1} of {options.rounds}", err=True)
-        for (workload, name), workload_shots in shots_by_run.items():
-            result = run_workload(field[name].server, workload_shots, options.seconds)
-            found[workload].setdefault(name, []).append(result)
-    return found
 
 
-def run_workload(server: Server, workload_shots: Sequence[Shot], seconds: float) -> Result:
-    before = server.read_processor_time()
-    return replace(
-        load.send_load(server.root, workload_shots, seconds), work=server.read_processor_time() - before
-    )
+def describe_runs(options: argparse.Namespace) -> str:
+    runs = f"rounds of {options.seconds:g} s: {options.rounds}; {options.products:,} products"
+    return f"{floors.TITLES[options.database]}; {load.describe_tool()}; {runs}."
+
+
+def select_names(only: Sequence[str], known: Iterable[str]) -> list[str]:
+    return [name for name in known if name in only]
+
+
+def select_floors(options: argparse.Namespace) -> list[Floor]:
+    """Return the floors of what was chosen to run."""
+    if "shop" not in options.contestants:
+        return []
+    return [
+        floor
+        for floor in floors.FLOORS[options.database]
+        if floor is floors.MEMORY
+        or (floor.workload in options.workloads and floor.against in (*options.contestants, floors.BARE))
+    ]
+
+
+def can_take_part(name: str, workloads: Sequence[str]) -> bool:
+    if missing_modules := stage.find_missing(name):
+        missing = ", ".join(missing_modules)
+        echo(f"without {name}: {missing} is not installed (pip install '.[bench]')", err=True)
+    return not missing_modules and any(workload in CONTESTANTS[name].plays for workload in workloads)
+
+
+def write_report(folder: Path, database: str, text: str, plot: str) -> None:
+    name = "rates" if database == "sqlite" else f"rates-{database}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(f"# Rates on {floors.TITLES[database]}\n\n{text}")
+    (folder / f"{name}.svg").write_text(plot)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

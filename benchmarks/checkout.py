@@ -24,6 +24,7 @@ from shop.settings import read_settings
 from shop.storage.transactions import Actor
 
 ROUNDS, CHECKOUTS, THREADS = 7, 150, 32
+TURNS, BURST = 10, 10
 UNPAID_ORDERS = 1_000_000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 LINES = {"items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 2}]}
@@ -84,11 +85,21 @@ def build_shop_checkout(app: Flask) -> Callable[[], None]:
     return checkout
 
 
-def measure_rate(checkout: Callable[[], None]) -> float:
+def measure_rate(checkout: Callable[[], None], count: int = CHECKOUTS) -> float:
     began = time.perf_counter()
-    for _ in range(CHECKOUTS):
+    for _ in range(count):
         checkout()
-    return CHECKOUTS / (time.perf_counter() - began)
+    return count / (time.perf_counter() - began)
+
+
+def measure_share(app: Flask, plain: Callable[[], None]) -> float:
+    """Return the shop's rate as a share of bare sqlite3's; by turns, so that a slow disk slows both."""
+    taken = dict.fromkeys(("plain", "shop"), 0.0)
+    with app.app_context():
+        for _ in range(TURNS):
+            taken["plain"] += BURST / measure_rate(plain, BURST)
+            taken["shop"] += BURST / measure_rate(build_shop_checkout(app), BURST)
+    return taken["plain"] / taken["shop"]
 
 
 def measure_waits(app: Flask, each: int = 20) -> list[float]:

@@ -5,6 +5,7 @@ python -m benchmarks.growth [--sizes 1000 100000] [--databases sqlite] [--rounds
 
 import argparse
 import http.client
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,29 +13,24 @@ from contextlib import ExitStack, contextmanager
 from math import isfinite
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 from click import echo
-from flask import Flask
-from sqlalchemy import text
 
-from benchmarks import goods, stage
+from benchmarks import catalogue, floors, stage
 from benchmarks.charts import Bar, draw_chart
-from benchmarks.contestants import CONTESTANTS, ours
+from benchmarks.databases import DATABASES, ServerNotFound, open_databases
+from benchmarks.entries import CONTESTANTS
 from benchmarks.machine import describe_machine
 from benchmarks.report import build_table
 from benchmarks.stage import Server
 from benchmarks.weight import measure_import, measure_weights
-from shop.services.search import index_batch
-from shop.storage.transactions import Context, TransactionSession
 
-SIZES, DATABASES = [1000, 10_000, 100_000, 1_000_000], ["sqlite", "postgresql"]
-PER_PAGE, TIMES, LONGEST = (
-    20,
-    20,
-    1.0,
-)  # each question is asked TIMES times in a round, but for at most LONGEST seconds
+SIZES = [1000, 10_000, 100_000, 1_000_000]
+PER_PAGE = 20
+TIMES, LONGEST = 20, 1.0  # each question is asked so often in a round, but for at most so many seconds
 Times = dict[tuple[str, int], list[float]]  # by question and size, milliseconds
 
 
@@ -53,10 +49,12 @@ QUESTIONS: dict[str, Callable[[Server, int], str]] = {
     "next at 99 %": lambda server, size: (
         find_next_link(server, size, 0.99) if size > 2000 else find_next_link(server, size, 0.98)
     ),
-    "q= rare": lambda server, size: f"/products?q={goods.RARE}",
-    "q= common": lambda server, size: f"/products?q={goods.COMMON}",
+    "q= rare": lambda server, size: f"/products?q={catalogue.RARE}",
+    "q= half": lambda server, size: f"/products?q={catalogue.HALVES[0]}",
+    "q= common": lambda server, size: f"/products?q={catalogue.COMMON}",
     "price range": lambda server, size: "/products?min_price=100&max_price=110",
     "price range, sorted by price": lambda server, size: "/products?min_price=100&max_price=110&sort=price",
+    "wide price range": lambda server, size: "/products?min_price=100&max_price=900",
     "sorted by name": lambda server, size: "/products?sort=name",
     "sorted by price": lambda server, size: "/products?sort=price",
     "sorted by stock": lambda server, size: "/products?sort=stock",
@@ -65,46 +63,17 @@ QUESTIONS: dict[str, Callable[[Server, int], str]] = {
 
 
 @contextmanager
-def open_databases(kind: str, folder: Path) -> Iterator[Callable[[int], str]]:
-    """Yield a function that returns the URL of an empty database for each size."""
-    if kind == "sqlite":
-        yield lambda size: ours.build_url(folder / f"{size}.db")
-        return
-    from tests.conftest import fresh_postgres  # the extra `test` brings a PostgreSQL
-    from tests.servers import postgres
-
-    with postgres() as server, ExitStack() as stack:
-        yield lambda size: stack.enter_context(fresh_postgres(server))
-
-
-@contextmanager
 def start_shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-")))
-        fresh, servers = stack.enter_context(open_databases(kind, folder)), {}
+        open_database = stack.enter_context(open_databases(kind, folder))
+        shop, servers = CONTESTANTS["shop"], {}
         for size in sizes:
             echo(f"{kind}: {size:,} products", err=True)
-            finish_background_work(goods.fill_shop(url := fresh(size), size))
-            shop = CONTESTANTS["shop"]
-            command, settings = shop.command, ours.settings(url)
-            servers[size] = stack.enter_context(
-                stage.start_server(command, settings, shop.root, "/products/1")
-            )
+            shop.fill(url := open_database(f"shop-{size}"), size)
+            server = stage.start_server(shop.command, shop.settings(url), shop.root, "/products/1")
+            servers[size] = stack.enter_context(server)
         yield servers
-
-
-def finish_background_work(app: Flask) -> None:
-    """Do now what the shop and PostgreSQL would do in the background within minutes."""
-    with app.app_context():
-        engine = app.extensions["shop"].engine
-    with TransactionSession(engine) as session, Context(session).transaction():
-        while index_batch(session.connection()):
-            pass
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for each in ("VACUUM ANALYZE", "SELECT kept_total_gather()", "VACUUM"):
-                connection.execute(text(each))
-    engine.dispose()
 
 
 def time_requests(connection: http.client.HTTPConnection, path: str) -> list[float]:
@@ -154,37 +123,77 @@ def build_bar(question: str, small: float, large: float) -> Bar:
     return Bar(question, length, length, length, note)
 
 
-def measure_growth(kind: str, sizes: Sequence[int], rounds: int) -> tuple[str, dict[str, Sequence[Bar]]]:
-    """Return the tables and the chart panel of one database."""
+class Growth(NamedTuple):
+    """What was measured on one database."""
+
+    kind: str
+    sizes: Sequence[int]
+    weights: dict[str, list[str]]
+    times: Times
+
+    def build_text(self) -> str:
+        heads = [f"{size:,}" for size in self.sizes]
+        table = build_table("products", [*heads, "last / first"], build_rows(self.times, self.sizes))
+        weights = build_table("products", heads, self.weights)
+        return f"## {floors.TITLES[self.kind]}\n\nMilliseconds, medians:\n\n{table}\n\n{weights}"
+
+    def build_panel(self) -> dict[str, Sequence[Bar]]:
+        title = f"{self.kind}: {self.sizes[-1]:,} products, as times of what {self.sizes[0]:,} take"
+        return {title: build_bars(self.times, self.sizes)}
+
+    def build_measured(self) -> floors.Measured:
+        """Return what the floors of growth are compared with."""
+        ends = self.sizes[-1], self.sizes[0]
+        measured = {}
+        for floor in floors.GROWTH_FLOORS:
+            large, small = (median(self.times[floor.workload, size]) for size in ends)
+            measured[floor.workload, floor.against] = large / small
+        measured[floors.MEMORY.workload, floors.REST] = float(self.weights[floors.REST][0])
+        return measured
+
+
+def measure_growth(kind: str, sizes: Sequence[int], rounds: int) -> Growth:
     with start_shops(kind, sizes) as servers:
-        weights, times = measure_weights(servers), measure_questions(servers, rounds)
-    heads = [f"{size:,}" for size in sizes]
-    table = build_table("products", [*heads, "last / first"], build_rows(times, sizes))
-    words = f"## {kind}\n\nMilliseconds, medians:\n\n{table}\n\n{build_table('products', heads, weights)}"
-    return words, {
-        f"{kind}: {heads[-1]} products, as times of what {heads[0]} take": build_bars(times, sizes)
-    }
+        return Growth(kind, sizes, measure_weights(servers), measure_questions(servers, rounds))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def select_floors(kind: str) -> list[floors.Floor]:
+    return [*floors.GROWTH_FLOORS, *([floors.MEMORY] if kind == "postgresql" else [])]
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--databases", nargs="+", default=DATABASES, choices=DATABASES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=20_000, help="of the file that is imported")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a floor is missed")
     parser.add_argument("--into", type=Path, default=Path("docs/benchmarks"))
-    options = parser.parse_args(arguments)
-    before, parts, panels = describe_machine(), [], {}
-    for kind in options.databases:
-        words, panel = measure_growth(kind, sorted(options.sizes), options.rounds)
-        parts.append(words)
-        panels |= panel
-    page = "\n\n".join([before, *parts, "## Import", measure_import(options.rows, options.rounds)]) + "\n"
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code."""
+    options = parse_arguments(arguments)
+    machine = describe_machine()
+    try:
+        grown = [measure_growth(kind, sorted(options.sizes), options.rounds) for kind in options.databases]
+    except ServerNotFound as error:
+        echo(str(error), err=True)
+        return 2
+    parts, missed = [machine], []
+    for growth in grown:
+        expected, measured = select_floors(growth.kind), growth.build_measured()
+        parts += [growth.build_text(), floors.build_floor_table(expected, measured).rstrip()]
+        missed += floors.find_missed(expected, measured)
+    page = "\n\n".join([*parts, "## Import", measure_import(options.rows, options.rounds)]) + "\n"
     echo(page)
     options.into.mkdir(parents=True, exist_ok=True)
     (options.into / "growth.md").write_text(f"# Growth\n\n{page}")
+    panels = {title: bars for growth in grown for title, bars in growth.build_panel().items()}
     (options.into / "growth.svg").write_text(draw_chart(panels))
+    return floors.report_missed(missed) if options.check else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

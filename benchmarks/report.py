@@ -5,9 +5,11 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.charts import Bar, draw_chart
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.entries import CONTESTANTS
 from benchmarks.load import Result
+from benchmarks.stage import Ready
 
+LOGIN_MIX = "read, write, log in"
 Results = dict[str, dict[str, list[Result]]]  # by workload and contestant, a result of each round
 
 
@@ -38,8 +40,9 @@ def build_table(corner: str, columns: Sequence[str], rows: dict[str, Sequence[st
 
 def format_rate(runs: Sequence[Result]) -> str:
     failed = sum(run.failed for run in runs)
-    slow = median(run.slow for run in runs)
-    return f"{get_rates(runs).middle:,.0f} ({slow:.0f} ms)" + (f" **{failed} failed**" if failed else "")
+    middle, slow = (median(getattr(run, name) for run in runs) for name in ("middle", "slow"))
+    rate = f"{get_rates(runs).middle:,.0f} ({middle:.0f} / {slow:.0f} ms)"
+    return rate + (f" **{failed} failed**" if failed else "")
 
 
 def format_cost(first: Sequence[Result], other: Sequence[Result]) -> str:
@@ -69,7 +72,7 @@ def build_tables(results: Results) -> str:
     relative = build_cells(compared_runs, names[1:], lambda runs, name: format_ratio(runs[first], runs[name]))
     work = build_cells(compared_runs, names, lambda runs, name: format_cost(runs[first], runs[name]))
     parts = [
-        "Answers a second, medians of the rounds; in brackets what 99 of 100 stay under:",
+        "Answers a second, medians of the rounds; in brackets the latency, median / 99th percentile:",
         build_table("", titles, build_cells(results, names, lambda runs, name: format_rate(runs[name]))),
         "Microseconds of the server's processor time for each answer; in brackets as times of the first:",
         build_table("", titles, work),
@@ -77,6 +80,24 @@ def build_tables(results: Results) -> str:
         build_table("", titles[1:], relative),
     ]
     return "\n\n".join(parts if names[1:] else parts[:-2]) + "\n"
+
+
+def describe_waits(results: Results) -> str:
+    """Describe how much longer than the median the slowest of a hundred take, while others log in."""
+    shares = [
+        f"{CONTESTANTS[name].title} {median(run.slow / (run.middle or 1) for run in runs):.1f}"
+        for name, runs in results.get(LOGIN_MIX, {}).items()
+    ]
+    return f"{LOGIN_MIX}: the 99th percentile as times of the median: {', '.join(shares)}." if shares else ""
+
+
+def build_memory_table(field: dict[str, Ready]) -> str:
+    rows = {
+        "at rest": [f"{ready.memory:.0f}" for ready in field.values()],
+        "at most": [f"{ready.server.read_memory('VmHWM'):.0f}" for ready in field.values()],
+    }
+    titles = [ready.contestant.title for ready in field.values()]
+    return f"Resident memory in MiB, with all processes:\n\n{build_table('', titles, rows)}\n"
 
 
 def build_bar(name: str, runs: Sequence[Result]) -> Bar:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.databases import OpenDatabase
+from benchmarks.entries import CONTESTANTS, Contestant
 
 TIMEOUT = 60
 
@@ -48,6 +49,7 @@ class Ready:
     contestant: Contestant
     server: Server
     headers: dict[str, str]
+    memory: float  # MiB at rest
 
 
 def find_missing(name: str) -> list[str]:
@@ -55,11 +57,12 @@ def find_missing(name: str) -> list[str]:
 
 
 @contextmanager
-def start_contestant(name: str, folder: Path, products: int) -> Iterator[Ready]:
-    contestant, path = CONTESTANTS[name], folder / f"{name}.db"
-    contestant.fill(path, products)
-    with start_server(contestant.command, contestant.environ(path), contestant.root, "/products") as server:
-        yield Ready(contestant, server, contestant.headers(server.root))
+def start_contestant(name: str, open_database: OpenDatabase, products: int) -> Iterator[Ready]:
+    contestant, url = CONTESTANTS[name], open_database(name)
+    contestant.fill(url, products)
+    with start_server(contestant.command, contestant.settings(url), contestant.root, "/products") as server:
+        memory = server.read_memory()  # before the log-in, which takes memory for hashing
+        yield Ready(contestant, server, contestant.headers(server.root), memory)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import goods, load
+from benchmarks.catalogue import FIRST_DATE, build_batches
 from benchmarks.contestants import ours
 from benchmarks.stage import Server
 from benchmarks.workloads import Shot
@@ -56,7 +57,7 @@ def run_import(path: Path, count: int) -> float:
     with file.open("w", newline="") as text:
         sheet = csv.writer(text)
         sheet.writerow(["name", "description", "price", "stock"])
-        for batch in goods.build_batches(count):
+        for batch in build_batches(count):
             sheet.writerows(
                 [each["name"], each["description"], each["price"] / 100, each["stock"]] for each in batch
             )
@@ -72,9 +73,7 @@ def time_executemany(path: Path, count: int) -> float:
     """Return the seconds for the same rows, in the same table with the same indexes, in one transaction."""
     goods.fill_shop(ours.build_url(path), 0)
     entries = [
-        goods.build_row(each, goods.FIRST_DATE.isoformat(" "))
-        for batch in goods.build_batches(count)
-        for each in batch
+        goods.build_row(each, FIRST_DATE.isoformat(" ")) for batch in build_batches(count) for each in batch
     ]
     names = [*entries[0]]
     statement = (

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import requests
 
-from benchmarks.goods import COMMON
+from benchmarks.catalogue import COMMON
+from benchmarks.peers import PASSWORD, USERNAME
 from benchmarks.stage import Ready
 
 SHOTS = 100
+NUMBER = "{number}"  # in a path: each request has the next one
+FIRST_NUMBER = 2000  # a price that no product reaches
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ def build_list_shot(number: int) -> Shot:
     return Shot(f"/products?page={number % 10 + 1}")
 
 
+def build_first_time_shot(number: int) -> Shot:
+    """Build a list that was never asked for: its highest price is another one in each request."""
+    return Shot(f"/products?page={number % 10 + 1}&min_price={number * 2 + 1}&max_price={NUMBER}")
+
+
 def build_search_shot(number: int) -> Shot:
     return Shot(f"/products?q={COMMON}&max_price={400 + number}&sort=price")
 
@@ -37,6 +45,20 @@ def build_order_shot(number: int, products: int, headers: dict[str, str]) -> Sho
     ids = sorted((first + 1, (first + 1) % products + 1))
     body = {"items": [{"product_id": id, "quantity": 1} for id in ids]}
     return Shot("/orders", "POST", {**headers, "Content-Type": "application/json"}, json.dumps(body))
+
+
+def build_own_order_shot(ready: Ready, number: int) -> Shot:
+    return Shot(ready.contestant.own_order(ready.server.root, ready.headers, number), headers=ready.headers)
+
+
+def build_login_shot() -> Shot:
+    body = {"username": USERNAME, "password": PASSWORD}
+    return Shot("/tokens", "POST", {"Content-Type": "application/json"}, json.dumps(body))
+
+
+def build_login_mix_shot(number: int, products: int, headers: dict[str, str]) -> Shot:
+    """Build one shot of the mix: of twenty, one logs in; the others are those of the read mix."""
+    return build_login_shot() if number * 7 % 20 == 19 else build_mixed_shot(number, products, headers)
 
 
 def build_conditional_shot(ready: Ready, number: int, products: int) -> Shot:
@@ -63,12 +85,17 @@ def build_mixed_shot(number: int, products: int, headers: dict[str, str]) -> Sho
 WORKLOADS: dict[str, Callable[[Ready, int, int], Shot]] = {
     "one product": lambda ready, number, products: build_product_shot(number, products),
     "list of 20": lambda ready, number, products: build_list_shot(number),
+    "list, first time": lambda ready, number, products: build_first_time_shot(number),
     "list, logged in": lambda ready, number, products: replace(
         build_list_shot(number), headers=ready.headers
     ),
+    "own order": lambda ready, number, products: build_own_order_shot(ready, number),
     "filtered search": lambda ready, number, products: build_search_shot(number),
     "conditional GET": build_conditional_shot,
     "read mix": lambda ready, number, products: build_mixed_shot(number, products, ready.headers),
+    "read, write, log in": lambda ready, number, products: build_login_mix_shot(
+        number, products, ready.headers
+    ),
     "checkout": lambda ready, number, products: build_order_shot(number, products, ready.headers),
 }
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.goods import build_product
+from benchmarks.catalogue import build_product
 
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 

@@ -5,17 +5,16 @@ from typing import Any
 
 import django
 from django.conf import settings
+from sqlalchemy import make_url
+
+URL = make_url(os.environ["BENCH_DATABASE"])
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
+POSTGRESQL = {"ENGINE": "django.db.backends.postgresql", "USER": URL.username, "HOST": URL.query.get("host")}
+DATABASE = SQLITE if URL.drivername == "sqlite" else POSTGRESQL
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["BENCH_DATABASE"],
-            "CONN_MAX_AGE": None,
-            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
-        }
-    },
+    DATABASES={"default": {**DATABASE, "NAME": URL.database, "CONN_MAX_AGE": None}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INSTALLED_APPS=["rest_framework"],
     MIDDLEWARE=["django.middleware.http.ConditionalGetMiddleware"],
@@ -125,8 +124,10 @@ class ProductList(generics.ListAPIView):
 
     def get_queryset(self) -> Any:
         queryset = Product.objects.all()
-        max_price = self.request.query_params.get("max_price")
-        return queryset.filter(price__lte=max_price) if max_price is not None else queryset
+        for name, lookup in (("min_price", "price__gte"), ("max_price", "price__lte")):
+            if (price := self.request.query_params.get(name)) is not None:
+                queryset = queryset.filter(**{lookup: price})
+        return queryset
 
 
 class ProductDetail(generics.RetrieveAPIView):

@@ -5,12 +5,13 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask
+import jwt
+from flask import Flask, request
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint, Page, abort
 from flask_sqlalchemy import SQLAlchemy
 from marshmallow import Schema, fields, validate
-from sqlalchemy import ForeignKey, or_
+from sqlalchemy import DateTime, ForeignKey, or_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -28,13 +29,21 @@ app.config.update(
     API_TITLE="Shop",
     API_VERSION="v1",
     OPENAPI_VERSION="3.0.2",
-    SQLALCHEMY_DATABASE_URI=f"sqlite:///{os.environ['BENCH_DATABASE']}",
+    SECRET_KEY=os.environ["BENCH_SECRET"],
+    SQLALCHEMY_DATABASE_URI=os.environ["BENCH_DATABASE"],
 )
 db = SQLAlchemy(app, model_class=Base)
 api = Api(app)
 products = Blueprint("products", __name__, url_prefix="/products")
 products.DEFAULT_PAGINATION_PARAMETERS = {"page": 1, "page_size": 20, "max_page_size": 100}
 orders = Blueprint("orders", __name__, url_prefix="/orders")
+
+
+class User(db.Model):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str]
 
 
 class Product(db.Model):
@@ -45,8 +54,8 @@ class Product(db.Model):
     description: Mapped[str]
     price: Mapped[float]
     stock: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
 
 
 class Item(db.Model):
@@ -64,11 +73,12 @@ class Order(db.Model):
     __tablename__ = "orders"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(default="placed")
     total: Mapped[float]
     currency: Mapped[str] = mapped_column(default="USD")
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
     items: Mapped[list[Item]] = relationship()
 
 
@@ -84,6 +94,7 @@ class ProductSchema(Schema):
 
 class SearchSchema(Schema):
     q = fields.String()
+    min_price = fields.Float()
     max_price = fields.Float()
     sort = fields.String(load_default="id", validate=validate.OneOf(["id", "price"]))
 
@@ -122,6 +133,8 @@ class Products(MethodView):
         if "q" in search:
             q = search["q"]
             query = query.filter(or_(Product.name.icontains(q), Product.description.icontains(q)))
+        if "min_price" in search:
+            query = query.filter(Product.price >= search["min_price"])
         if "max_price" in search:
             query = query.filter(Product.price <= search["max_price"])
         return query.order_by(getattr(Product, search["sort"]), Product.id)
@@ -147,6 +160,23 @@ class Orders(MethodView):
         db.session.add(order)
         db.session.commit()
         return order
+
+
+@orders.route("/<int:order_id>")
+class OrderById(MethodView):
+    @orders.response(200, OrderSchema)
+    def get(self, order_id: int) -> Any:
+        """Get one of your orders"""
+        return db.first_or_404(db.select(Order).filter_by(id=order_id, user_id=get_current_user().id))
+
+
+def get_current_user() -> User:
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    try:
+        payload = jwt.decode(token, app.config["SECRET_KEY"], algorithms=["HS256"])
+    except jwt.InvalidTokenError:
+        abort(401, message="The token is not valid.")
+    return db.session.get(User, int(payload["sub"])) or abort(401, message="The user does not exist.")
 
 
 def take_from_stock(product_id: int, quantity: int) -> Item:
