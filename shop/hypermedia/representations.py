@@ -184,7 +184,12 @@ class CollectionRepresentation(LinkedSchema):
         "search": "A URI template (RFC 6570) with all that may be asked for.",
     }
 
-    total = fields.Integer(metadata=describe("How many there are in all.", example=62))
+    total = fields.Integer(
+        metadata=describe("How many there are in all; where that is not exact, at least so many.", example=62)
+    )
+    total_is_exact = fields.Boolean(
+        metadata=describe("Whether the total is exact: more than 10,000 are not counted.", example=True)
+    )
     page = fields.Integer(attribute="number", metadata=describe("Which page this is.", example=1))
     per_page = fields.Integer(metadata=describe("How many items a page has.", title="On a page", example=20))
     pages = fields.Integer(metadata=describe("How many pages there are.", example=4))

@@ -5,12 +5,12 @@ from functools import cache
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 
 from shop.domain.product import Product, ProductRow
 from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
-from shop.services.search import STORED_TOTAL, build_word_filter
+from shop.services.search import STORED_TOTAL, build_word_filter, estimate_size
 from shop.storage.pagination import (
     Page,
     PageInput,
@@ -18,6 +18,7 @@ from shop.storage.pagination import (
     PreparedPageQueries,
     SortOrder,
     build_count,
+    build_total,
     paginate,
 )
 from shop.storage.prepared_queries import PreparedQuery
@@ -74,7 +75,7 @@ def build_plain_queries(query: Select[Any], search: dict[str, Any]) -> PageQueri
     """Return the queries of a search without words."""
     conditions = build_filters(search)
     if not conditions:
-        return PageQueries(query, query, STORED_TOTAL)
+        return PageQueries(query, query, build_total(STORED_TOTAL, is_bounded=False))
     if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
     return PageQueries(if_few, if_many, build_total_query(if_few, query, search))
 
@@ -104,8 +105,9 @@ def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str,
     """Return the query for the total; in-stock searches count the sold-out products, which are fewer."""
     if not search.get("in_stock") or search.keys() & {"min_price", "max_price"}:
         return build_count(if_few)
-    sold_out = build_count(query.where(Product.stock == 0))
-    return select(STORED_TOTAL.scalar_subquery() - sold_out.scalar_subquery())
+    sold_out = query.with_only_columns(func.count()).where(Product.stock == 0)
+    in_stock = select(STORED_TOTAL.scalar_subquery() - sold_out.scalar_subquery())
+    return build_total(in_stock, is_bounded=False)
 
 
 def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[ColumnElement[bool]]:
@@ -143,7 +145,9 @@ def find_sold_ids(ctx: Context, ids: Collection[int]) -> set[int]:
 
 def list_products(ctx: Context, search: dict[str, Any]) -> Page:
     order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    return paginate(ctx, find_page_queries(ctx, search), order, search, ProductRow)
+    with ctx.open_connection() as connection:
+        size = estimate_size(connection)
+    return paginate(ctx, find_page_queries(ctx, search), order, search, ProductRow, size)
 
 
 def find_page_queries(ctx: Context, search: dict[str, Any]) -> PageQueries:

@@ -31,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shop.domain.product import Product
 from shop.model.errors import DomainError
+from shop.storage.pagination import build_count
 from shop.storage.transactions import Context, TransactionSession
 
 WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
@@ -67,11 +68,11 @@ def build_candidates(match: ColumnElement[bool]) -> Select[Any]:
 def build_match_count(match: ColumnElement[bool], plain_match: ColumnElement[bool]) -> Select[Any]:
     """Return the query that counts matches: by the index, and pending products by a plain search."""
     pending = select(PENDING_WORDS.c.id)
-    indexed = select(func.count()).select_from(WORDS_INDEX).where(match, WORDS_INDEX.c.rowid.not_in(pending))
-    pending_matches = select(func.count()).where(
+    indexed = select(WORDS_INDEX.c.rowid).where(match, WORDS_INDEX.c.rowid.not_in(pending))
+    pending_matches = select(Product.id).where(
         Product.id.in_(pending), Product.retired_at.is_(None), plain_match
     )
-    return select(indexed.scalar_subquery() + pending_matches.scalar_subquery())
+    return build_count(select(union_all(indexed, pending_matches).subquery()))
 
 
 CANDIDATE_QUERIES = {

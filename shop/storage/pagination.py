@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy import Executable, Select, bindparam, func, literal, tuple_
+from sqlalchemy import (
+    Executable,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shop.model.errors import NotFound
@@ -22,11 +33,19 @@ from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Context
 
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
-MANY_ROWS = 2000  # above this total, scanning in sort order finds a page fast enough
+MAX_COUNT = 10_000  # rows that are counted; of more it is only said that they are more
+UNKNOWN_SIZE = 200_000  # rows that a list may have where nothing is known of it
 CURSOR_PATTERN = r"^~[A-Za-z0-9_\-]{1,1200}$"
 NO_FILTERS = ("page", "per_page", "sort", "order", "fields")  # members of a search that leave out no row
 NUMBER, AFTER, BEFORE, END = "number", "after", "before", "end"
 BACKWARD = (BEFORE, END)
+
+
+class Total(NamedTuple):
+    """How many rows there are; of many, only that they are at least so many."""
+
+    count: int
+    is_exact: bool
 
 
 class Cursor(NamedTuple):
@@ -42,6 +61,12 @@ class Cursor(NamedTuple):
     total: int | None = None
     value: Any = None
     id: int = 0
+    is_exact: bool = True  # the total
+
+    @property
+    def carries_total(self) -> bool:
+        """Whether the total need not be counted; where the last page begins depends on the present one."""
+        return self.total is not None and self.direction != END
 
     @property
     def is_backward(self) -> bool:
@@ -75,6 +100,7 @@ class Cursor(NamedTuple):
         return (
             counts_are_valid
             and is_of_this_order
+            and type(self.is_exact) is bool
             and (self.direction == END or (position_is_valid and value_is_bounded))
         )
 
@@ -153,14 +179,17 @@ class SortOrder:
     def parse(self, text: str) -> Cursor:
         return Cursor.parse(text, self.name, self.column.type.python_type)
 
-    def build_cursor(self, item: Any, direction: str, number: int, total: int | None = None) -> Cursor:
-        return Cursor(direction, self.name, number, total, getattr(item, self.column.key), item.id)
+    def build_cursor(self, item: Any, direction: str, number: int, total: Total | None = None) -> Cursor:
+        count, is_exact = total or (None, True)
+        value = getattr(item, self.column.key)
+        return Cursor(direction, self.name, number, count, value, item.id, bool(is_exact))
 
 
 @dataclass(frozen=True)
 class Page:
     items: Sequence[Any]
     total: int
+    total_is_exact: bool
     number: int
     per_page: int
     last: Cursor
@@ -173,7 +202,17 @@ class Page:
 
 
 def build_count(query: Select[Any]) -> Select[Any]:
-    return query.with_only_columns(func.count(), maintain_column_froms=True)
+    """Return the query that counts rows up to a bound, because counting takes time in proportion to them."""
+    rows = query.with_only_columns(literal_column("1"), maintain_column_froms=True)
+    return build_total(select(func.count()).select_from(rows.order_by(None).limit(MAX_COUNT + 1).subquery()))
+
+
+def build_total(count: Select[Any], *, is_bounded: bool = True) -> Select[Any]:
+    """Return the query for a total, made of one that counts."""
+    number = count.subquery().c[0]
+    if not is_bounded:
+        return select(number, true())
+    return select(case((number > MAX_COUNT, MAX_COUNT), else_=number), number <= MAX_COUNT)
 
 
 class PageQueries:
@@ -184,16 +223,16 @@ class PageQueries:
     def __init__(self, if_few: Select[Any], if_many: Select[Any], count: Select[Any]) -> None:
         self.if_few, self.if_many, self.count = if_few, if_many, count
 
-    def choose_query(self, total: int) -> Select[Any]:
-        return self.if_many if total > MANY_ROWS else self.if_few
+    def choose_query(self, is_many: bool) -> Select[Any]:
+        return self.if_many if is_many else self.if_few
 
-    def build_page_query(self, total: int, order: SortOrder, direction: str) -> PreparedQuery | Executable:
-        """Return the query of a page; `position`, `id`, `offset` and `limit` are bound parameters."""
+    def build_page_query(self, is_many: bool, order: SortOrder, direction: str) -> PreparedQuery | Executable:
+        """Return the query of a page; its position, offset and limit are bound parameters."""
         position = (
             bindparam("position", type_=order.column.type),
             bindparam("position_id", type_=order.id.type),
         )
-        query = order.apply_position(self.choose_query(total), direction, position, bindparam("offset"))
+        query = order.apply_position(self.choose_query(is_many), direction, position, bindparam("offset"))
         return query.limit(bindparam("limit"))
 
 
@@ -205,11 +244,19 @@ class PreparedPageQueries(PageQueries):
         self.count = PreparedQuery(queries.count)
         self.prepared: dict[tuple[Any, ...], PreparedQuery] = {}
 
-    def build_page_query(self, total: int, order: SortOrder, direction: str) -> PreparedQuery:
-        key = total > MANY_ROWS, order.column.key, order.descending, direction
+    def build_page_query(self, is_many: bool, order: SortOrder, direction: str) -> PreparedQuery:
+        key = is_many, order.column.key, order.descending, direction
         if key not in self.prepared:
-            self.prepared[key] = PreparedQuery(super().build_page_query(total, order, direction))
+            self.prepared[key] = PreparedQuery(super().build_page_query(is_many, order, direction))
         return self.prepared[key]
+
+
+def is_scan_cheaper(total: int, wanted: int, size: int) -> bool:
+    """Whether a scan in sort order finds the wanted rows sooner than sorting all that match.
+
+    A scan looks at `size / total` rows for each one that matches.
+    """
+    return wanted * size < total * total
 
 
 def paginate(
@@ -218,18 +265,24 @@ def paginate(
     order: SortOrder,
     search: dict[str, Any],
     row_type: Any = None,
+    size: int = UNKNOWN_SIZE,
 ) -> Page:
-    """Return one page of a query: page numbers use OFFSET, cursors a condition on the sort key."""
+    """Return one page of a query: page numbers use OFFSET, cursors a condition on the sort key.
+
+    `size` is about how many rows there are without the filters of the search.
+    """
     page, per_page, order = search["page"], search["per_page"], order.for_search(search)
     cursor = order.parse(page) if isinstance(page, str) else Cursor(NUMBER, order.name, page)
-    # The start of the last page depends on the current total.
-    known_total = cursor.total if cursor.direction != END else None
+    known_total = Total(cursor.total, cursor.is_exact) if cursor.carries_total else None
     queries = query if isinstance(query, PageQueries) else PageQueries(query, query, build_count(query))
-    total = ctx.fetch_rows(queries.count, **search)[0][0] if known_total is None else known_total
-    limit = (total % per_page or per_page) if cursor.direction == END else per_page
-    page_query = queries.build_page_query(total, order, cursor.direction)
+    total = known_total or Total._make(ctx.fetch_rows(queries.count, **search)[0])
+    has_short_end = cursor.direction == END and total.is_exact
+    limit = (total.count % per_page or per_page) if has_short_end else per_page
+    offset = (cursor.number - 1) * per_page if cursor.direction == NUMBER else 0
+    is_many = is_scan_cheaper(total.count, offset + limit, size)
+    page_query = queries.build_page_query(is_many, order, cursor.direction)
     position = {"position": cursor.value, "position_id": cursor.id}
-    values = {**search, **position, "offset": (cursor.number - 1) * per_page, "limit": limit + 1}
+    values = {**search, **position, "offset": offset, "limit": limit + 1}
     rows = (
         [*map(row_type._make, ctx.fetch_rows(page_query, **values))]
         if row_type
@@ -238,14 +291,15 @@ def paginate(
     has_more, items = len(rows) > limit, rows[:limit]
     if cursor.is_backward:
         items.reverse()
-    number = ceil(total / per_page) if cursor.direction == END else cursor.number
+    number = ceil(total.count / per_page) if cursor.direction == END else cursor.number
     has_previous, has_next = (
         (has_more, cursor.direction == BEFORE) if cursor.is_backward else (number > 1, has_more)
     )
-    last = Cursor(END, order.name, 0, total)
+    last = Cursor(END, order.name, 0, total.count)
     return Page(
         items=items,
-        total=total,
+        total=total.count,
+        total_is_exact=bool(total.is_exact),
         number=max(1, number),
         per_page=per_page,
         last=last,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, lazyload
 
 from shop.model.entity import Base
 from shop.model.errors import Invalid, NotFound
-from shop.storage.pagination import AFTER, NUMBER, Cursor, SortOrder, build_count
+from shop.storage.pagination import AFTER, NUMBER, Cursor, SortOrder, Total, build_count
 
 MAX_SPAN = 100
 
@@ -21,7 +21,7 @@ class Span:
     has_more: bool
     has_previous: bool
     order: SortOrder
-    count_total: Callable[[], int]
+    count_total: Callable[[], Total]
 
     def build_cursor(self, item: Any) -> str:
         return str(self.order.build_cursor(item, AFTER, 0))
@@ -55,8 +55,9 @@ def fetch_span(
     )
     rows = list(session.scalars(page_query))
 
-    def count_total() -> int:
-        return session.scalar(build_count(query) if count is None else count) or 0
+    @cache
+    def count_total() -> Total:
+        return Total._make(session.execute(build_count(query) if count is None else count).one())
 
     return Span(rows[:first], len(rows) > first, after is not None, order, count_total)
 
@@ -88,7 +89,11 @@ def fetch_spans(
 
     def build_span(key: int, rows: list[Any]) -> Span:
         return Span(
-            rows[:first], len(rows) > first, after is not None, order, lambda: count_totals().get(key, 0)
+            rows[:first],
+            len(rows) > first,
+            after is not None,
+            order,
+            lambda: Total(count_totals().get(key, 0), is_exact=True),
         )
 
     return {key: build_span(key, rows) for key, rows in grouped.items()}

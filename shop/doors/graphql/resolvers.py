@@ -49,7 +49,8 @@ def build_common_resolvers(resources: Iterable[Resource]) -> dict[str, Resolver]
         "edges": build_edges,
         "nodes": lambda span, _: span.items,
         "pageInfo": build_page_info,
-        "totalCount": lambda span, _: span.count_total(),
+        "totalCount": lambda span, _: span.count_total().count,
+        "totalCountIsExact": lambda span, _: bool(span.count_total().is_exact),
     }
     for resource in resources:
         resolvers[resource.name] = partial(resolve_reference, resource)

@@ -129,6 +129,7 @@ def handle_list_entities(name: str, resource: Resource, request: Message) -> Mes
         **{resource.plural: [build_message(message, each, ctx) for each in page.items]},
         next_page_token=str(page.next or ""),
         total_size=0 if request.page_token else page.total,
+        has_more_than_total=not page.total_is_exact,
     )
     if "currency_code" in kind.DESCRIPTOR.fields_by_name:
         response.currency_code = ctx.currency

@@ -131,16 +131,18 @@ class ListProductsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[_Union[ProductSort, str]] = ..., order: _Optional[_Union[SortOrder, str]] = ..., q: _Optional[str] = ..., min_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., max_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., in_stock: _Optional[bool] = ...) -> None: ...
 
 class ListProductsResponse(_message.Message):
-    __slots__ = ("currency_code", "products", "next_page_token", "total_size")
+    __slots__ = ("currency_code", "products", "next_page_token", "total_size", "has_more_than_total")
     CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_THAN_TOTAL_FIELD_NUMBER: _ClassVar[int]
     currency_code: str
     products: _containers.RepeatedCompositeFieldContainer[Product]
     next_page_token: str
     total_size: int
-    def __init__(self, currency_code: _Optional[str] = ..., products: _Optional[_Iterable[_Union[Product, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+    has_more_than_total: bool
+    def __init__(self, currency_code: _Optional[str] = ..., products: _Optional[_Iterable[_Union[Product, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., has_more_than_total: _Optional[bool] = ...) -> None: ...
 
 class CreateProductRequest(_message.Message):
     __slots__ = ("name", "description", "price", "stock", "request_id")
@@ -407,14 +409,16 @@ class ListOrdersRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., status: _Optional[_Union[OrderStatus, str]] = ..., user_id: _Optional[int] = ...) -> None: ...
 
 class ListOrdersResponse(_message.Message):
-    __slots__ = ("orders", "next_page_token", "total_size")
+    __slots__ = ("orders", "next_page_token", "total_size", "has_more_than_total")
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_THAN_TOTAL_FIELD_NUMBER: _ClassVar[int]
     orders: _containers.RepeatedCompositeFieldContainer[Order]
     next_page_token: str
     total_size: int
-    def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+    has_more_than_total: bool
+    def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., has_more_than_total: _Optional[bool] = ...) -> None: ...
 
 class PlaceOrderRequest(_message.Message):
     __slots__ = ("items", "request_id")
@@ -580,14 +584,16 @@ class ListUsersRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListUsersResponse(_message.Message):
-    __slots__ = ("users", "next_page_token", "total_size")
+    __slots__ = ("users", "next_page_token", "total_size", "has_more_than_total")
     USERS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_THAN_TOTAL_FIELD_NUMBER: _ClassVar[int]
     users: _containers.RepeatedCompositeFieldContainer[User]
     next_page_token: str
     total_size: int
-    def __init__(self, users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+    has_more_than_total: bool
+    def __init__(self, users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., has_more_than_total: _Optional[bool] = ...) -> None: ...
 
 class RegisterUserRequest(_message.Message):
     __slots__ = ("username", "email", "password", "request_id")
@@ -808,14 +814,16 @@ class ListDraftsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListDraftsResponse(_message.Message):
-    __slots__ = ("drafts", "next_page_token", "total_size")
+    __slots__ = ("drafts", "next_page_token", "total_size", "has_more_than_total")
     DRAFTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_THAN_TOTAL_FIELD_NUMBER: _ClassVar[int]
     drafts: _containers.RepeatedCompositeFieldContainer[Draft]
     next_page_token: str
     total_size: int
-    def __init__(self, drafts: _Optional[_Iterable[_Union[Draft, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+    has_more_than_total: bool
+    def __init__(self, drafts: _Optional[_Iterable[_Union[Draft, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., has_more_than_total: _Optional[bool] = ...) -> None: ...
 
 class StartDraftRequest(_message.Message):
     __slots__ = ("request_id",)
