@@ -263,7 +263,10 @@ def test_a_missed_floor_ends_a_check_with_1(
     only = ["--only", "shop", *ONLY]
     assert main(["--quick", *only]) == 0
     assert main(["--quick", "--check", *only]) == 1
-    assert "missed: one product, against wsgi" in capsys.readouterr().err
+    assert (
+        "missed on SQLite: one product, as times of bare WSGI, constant answer: 1.00, at least 1000"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_plot_shows_names_as_they_are():
