@@ -24,7 +24,7 @@ from shop.settings import read_settings
 from shop.storage.transactions import Actor
 
 ROUNDS, CHECKOUTS, THREADS = 7, 150, 32
-TURNS, BURST = 10, 10
+TURNS, BURST = 20, 5
 UNPAID_ORDERS = 1_000_000
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 LINES = {"items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 2}]}
@@ -93,13 +93,11 @@ def measure_rate(checkout: Callable[[], None], count: int = CHECKOUTS) -> float:
 
 
 def measure_share(app: Flask, plain: Callable[[], None]) -> float:
-    """Return the shop's rate as a share of bare sqlite3's; by turns, so that a slow disk slows both."""
-    taken = dict.fromkeys(("plain", "shop"), 0.0)
+    """Return the shop's rate as a share of bare sqlite3's: the median of short turns, side by side."""
     with app.app_context():
-        for _ in range(TURNS):
-            taken["plain"] += BURST / measure_rate(plain, BURST)
-            taken["shop"] += BURST / measure_rate(build_shop_checkout(app), BURST)
-    return taken["plain"] / taken["shop"]
+        shop = build_shop_checkout(app)
+        shares = [1 / measure_rate(plain, BURST) * measure_rate(shop, BURST) for _ in range(TURNS)]
+    return statistics.median(shares)
 
 
 def measure_waits(app: Flask, each: int = 20) -> list[float]:

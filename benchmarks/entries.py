@@ -22,7 +22,7 @@ UVICORN = "-m uvicorn --loop=uvloop --http=httptools --no-access-log --log-level
 FASTAPI = f"{UVICORN} {HERE}.fastapi_sqlalchemy:app"
 FASTAPI_NEEDS = ("fastapi", "uvicorn", "uvloop", "httptools")
 GUNICORN = "-m gunicorn --worker-class=gthread --threads=4 --bind=127.0.0.1:{port}"
-QUICK = ("shop", "fastapi", "fastapi-links", "fastapi-plain")
+QUICK = ("shop", "fastapi", "fastapi-links", "fastapi-plain", "wsgi")
 
 
 @dataclass(frozen=True)

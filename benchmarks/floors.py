@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from click import echo
 
+from benchmarks.entries import CONTESTANTS
 from benchmarks.report import Results, build_table, compare_rates
 
-BARE, REST, GROWTH = "bare sqlite3", "MiB at rest", "1,000 products"
+BARE, REST, GROWTH = "bare sqlite3", "MiB at rest", "the smallest catalogue"
 Measured = dict[tuple[str, str], float]  # by workload and by what it is compared with
 
 
@@ -19,6 +20,13 @@ class Floor(NamedTuple):
     floor: float
     goal: float
     at_most: bool = False
+
+    def describe(self) -> str:
+        title = CONTESTANTS[self.against].title if self.against in CONTESTANTS else self.against
+        return f"{self.workload}, {'' if self.against == REST else 'as times of '}{title}"
+
+    def describe_bound(self) -> str:
+        return f"at {'most' if self.at_most else 'least'} {self.floor:g}"
 
     def is_met_by(self, value: float) -> bool:
         return value <= self.floor if self.at_most else value >= self.floor
@@ -78,25 +86,24 @@ def find_missed(floors: Iterable[Floor], measured: Measured) -> list[Floor]:
 
 
 def build_floor_table(floors: Sequence[Floor], measured: Measured) -> str:
-    lines = {
-        f"{floor.workload}, {'' if floor.at_most else 'times '}{floor.against}": build_row(floor, measured)
-        for floor in floors
-    }
+    lines = {floor.describe(): build_row(floor, measured) for floor in floors}
     return f"Floors and goals:\n\n{build_table('', ['measured', 'floor', 'goal', ''], lines)}\n"
 
 
 def build_row(floor: Floor, measured: Measured) -> list[str]:
     value = measured.get((floor.workload, floor.against))
-    bound = "at most" if floor.at_most else "at least"
-    row = [f"{bound} {floor.floor:g}", f"{floor.goal:g}"]
+    row = [floor.describe_bound(), f"{floor.goal:g}"]
     if value is None:
         return ["not measured", *row, "**missed**"]
     verdict = "goal" if floor.is_goal_met_by(value) else "floor" if floor.is_met_by(value) else "**missed**"
     return [f"{value:.2f}", *row, verdict]
 
 
-def report_missed(missed: Sequence[Floor]) -> int:
-    """Name what was missed; return the exit code."""
+def report_missed(database: str, floors: Iterable[Floor], measured: Measured) -> int:
+    """Name the floors that were missed; return the exit code."""
+    missed = find_missed(floors, measured)
     for floor in missed:
-        echo(f"missed: {floor.workload}, against {floor.against}", err=True)
+        value = measured.get((floor.workload, floor.against))
+        found = "not measured" if value is None else f"{value:.2f}, {floor.describe_bound()}"
+        echo(f"missed on {TITLES[database]}: {floor.describe()}: {found}", err=True)
     return int(bool(missed))
