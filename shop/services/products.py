@@ -12,6 +12,7 @@ from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
 from shop.services.search import STORED_TOTAL, build_word_filter, estimate_size
 from shop.storage.pagination import (
+    UNKNOWN_SIZE,
     Page,
     PageInput,
     PageQueries,
@@ -145,9 +146,11 @@ def find_sold_ids(ctx: Context, ids: Collection[int]) -> set[int]:
 
 def list_products(ctx: Context, search: dict[str, Any]) -> Page:
     order = SortOrder(SORT_COLUMNS[search["sort"]], Product.id, descending=search["order"] == "desc")
-    with ctx.open_connection() as connection:
-        size = estimate_size(connection)
-    return paginate(ctx, find_page_queries(ctx, search), order, search, ProductRow, size)
+    queries, size = find_page_queries(ctx, search), UNKNOWN_SIZE
+    if queries.if_few is not queries.if_many:
+        with ctx.open_connection() as connection:
+            size = estimate_size(connection)
+    return paginate(ctx, queries, order, search, ProductRow, size)
 
 
 def find_page_queries(ctx: Context, search: dict[str, Any]) -> PageQueries:
