@@ -13,9 +13,9 @@ from pathlib import Path
 from secrets import token_hex
 
 from flask import Flask
-from flask_migrate import upgrade
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.services import orders
@@ -36,7 +36,7 @@ def build_shop(folder: str, **settings: str) -> Flask:
     quiet = {"SHOP_LOG_LEVEL": "ERROR", "SHOP_THREADS": str(THREADS), **settings}
     app = create_app(read_settings({"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url, **quiet}))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session
         session.add_all(
             Product(name=name, description="", price=8950, stock=2**30) for name in ("Desk", "Lamp")

@@ -5,11 +5,11 @@ from secrets import token_hex
 from typing import Any
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import insert, text
 
 from benchmarks.catalogue import FIRST_DATE, build_batches
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.model.entity import normalize_text
 from shop.services.search import index_batch
@@ -22,7 +22,7 @@ def fill_shop(url: str, count: int) -> Flask:
     settings = {"SHOP_SECRET_KEY": token_hex(32), "SHOP_DATABASE_URL": url, "SHOP_LOG_LEVEL": "ERROR"}
     app = create_app(read_settings(settings))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         with app.extensions["shop"].engine.begin() as connection:
             created_at = FIRST_DATE
             for batch in build_batches(count):

@@ -21,7 +21,7 @@ LOCK = 7_463_921  # only one machine migrates at a time
 
 
 def run() -> None:
-    database = current_app.extensions["migrate"].db
+    database = current_app.extensions["sqlalchemy"]
     with database.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             on_sqlite(connection, database.metadata)

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import Migrate
 from sqlalchemy import Engine
 
 from shop.doors.service import build_service
@@ -28,7 +27,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings)
     app = build_app("shop", settings)
     database = open_database(app)
-    Migrate(app, database, directory=str(migrations()))
     has_graphql = bool(find_spec("graphql") and find_spec("graphql.execution.executor"))  # older ones: no
     app.extensions[NAME] = create_runtime(settings, get_engine(app, database), has_graphql)
     observe(app, settings)
@@ -44,7 +42,7 @@ def create_runtime(settings: Settings, engine: Engine, has_graphql: bool) -> Sho
         settings=settings,
         service=build_service(settings, signer, has_graphql=has_graphql),
         engine=engine,
-        check_readiness=Health(settings.database_url, settings.redis_url, migrations()).check_readiness,
+        check_readiness=Health(settings.database_url, settings.redis_url, find_migrations()).check_readiness,
         signer=signer,
         change_listener=ChangeListener(engine),
         housekeeper=Housekeeper(engine, settings.currency, settings.unpaid_hours, settings.changes_days),
@@ -60,7 +58,7 @@ def observe(app: Flask, settings: Settings) -> None:
     runtime.is_traced = tracing.install_tracing(app, runtime.engine)
 
 
-def migrations() -> Path:
+def find_migrations() -> Path:
     """Return the migrations of an installed shop, or those beside it in a checkout."""
     installed = Path(str(files("shop"))) / "migrations"
     return installed if installed.is_dir() else installed.parent.parent / "migrations"

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from shop.app import create_app, migrations
+from shop.app import create_app, find_migrations
 from shop.cli import main
+from shop.cli.migrations import upgrade_database
 from shop.domain import passwords
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
@@ -41,7 +41,7 @@ ALL_BACKENDS, SQLITE_FOLDERS = ["sqlite", "postgresql", "v2"], ("promises", "gra
 KEY = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
 PASSWORD = "walnut-and-brass"
 OPERATOR = Actor(0, STAFF, "")
-HEAD, *BEFORE = list_revisions(migrations())  # the newest migration, and those before it
+HEAD, *BEFORE = list_revisions(find_migrations())  # the newest migration, and those before it
 
 
 def settings_for(url: str, **more: str) -> Settings:
@@ -148,7 +148,7 @@ def shops(database_url: str, backend: str) -> Iterator[Callable[..., Flask]]:
 def migrated_app(shops: Callable[..., Flask]) -> Flask:
     app = shops()
     with app.app_context():
-        upgrade()
+        upgrade_database()
     return app
 
 

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import select
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.doors.grpc import shop_pb2 as pb
@@ -26,7 +26,7 @@ def make_shop() -> Flask:
     key = "kV9s0dGq3mXw7Zr1tYb5nPc8hJf2uLe4"
     app = create_app(read_settings({"SHOP_SECRET_KEY": key, "SHOP_DATABASE_URL": f"sqlite:///{file}"}))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Mug", description="", price=900, stock=3))
         session.commit()

@@ -12,11 +12,11 @@ from typing import Any
 
 import requests
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from tests.conftest import empty_database, enroll_user, settings_for
 from tests.running import post_json
@@ -79,7 +79,7 @@ class StockedShop:
 def build_shop(url: str) -> StockedShop:
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
     empty_database(app)
     with app.app_context():
         session = app.extensions["sqlalchemy"].session()

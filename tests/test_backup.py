@@ -5,10 +5,10 @@ import threading
 
 import pytest
 import requests
-from flask_migrate import upgrade
 from sqlalchemy.engine import make_url
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from tests.conftest import enroll_user, fresh_postgres, settings_for
 from tests.running import post_json, serving
@@ -22,7 +22,7 @@ def token(empty_folder, isolated_logging):
     """The token of staff in a shop with one product."""
     app = create_app(settings_for(f"sqlite:///{empty_folder}/shop.db"))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=STOCK))
         session.commit()

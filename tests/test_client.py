@@ -15,11 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from flask_migrate import upgrade
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import shop.client.client
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.client import Client, Problem
 from tests.conftest import PASSWORD, settings_for
 from tests.servers import find_free_port, wait_for_port
@@ -38,7 +38,7 @@ def database_url(tmp_path_factory):
 def migrated_app(database_url):
     app = create_app(settings_for(database_url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
     return app
 
 

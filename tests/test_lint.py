@@ -14,9 +14,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from flask_migrate import upgrade
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
@@ -38,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"sqlite:///{tmp_path_factory.mktemp('lint') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session()
         session.add_all(
             Product(name=f"Mug {n}", description="", price=1200, stock=0 if n == 7 else 9) for n in range(25)

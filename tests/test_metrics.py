@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from flask_migrate import upgrade
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.observability import metrics
 from tests.conftest import KEY, enroll_user, settings_for
@@ -58,7 +58,7 @@ def url(tmp_path_factory):
 def token(url):
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=5))
         session.commit()

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from shop.app import create_app, migrations
+from shop.app import find_migrations
+from shop.cli.migrations import create_migratable_app
 from shop.model.entity import Base
 from shop.services.search import catch_up_index
 from shop.storage.migration_state import is_model_table
@@ -66,7 +67,7 @@ def url(request, tmp_path) -> Iterator[str]:
 @pytest.fixture
 def shop(url, isolated_logging) -> Iterator[Flask]:
     """A shop on that database, before the first migration."""
-    app = create_app(settings_for(url))
+    app = create_migratable_app(settings_for(url))
     with app.app_context():
         yield app
         app.extensions["shop"].engine.dispose()
@@ -100,7 +101,7 @@ def full_shop(shop) -> Flask:
 @pytest.fixture
 def steps(tmp_path) -> Path:
     """A copy of the migrations, to which a test can add more."""
-    return Path(shutil.copytree(migrations(), tmp_path / "migrations"))
+    return Path(shutil.copytree(find_migrations(), tmp_path / "migrations"))
 
 
 def add_step(steps: Path, number: str, up: str, down: str = "pass") -> None:
@@ -348,7 +349,7 @@ def test_whoever_may_not_make_extensions_can_search_all_the_same(postgres, isola
             admin_engine,
             f"CREATE ROLE {role_name} LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO {role_name}",
         )
-        app = create_app(
+        app = create_migratable_app(
             settings_for(str(make_url(url).set(username=role_name, password="x").render_as_string(False)))
         )
         with app.app_context():

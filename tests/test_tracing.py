@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from flask_migrate import upgrade
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from tests.conftest import KEY, enroll_user, settings_for
 from tests.running import post_json, serving
@@ -55,7 +55,7 @@ def url(tmp_path_factory):
 def token(url):
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session
         session.add(Product(name="Desk", description="", price=1, stock=5))
         session.commit()

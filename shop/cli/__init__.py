@@ -4,24 +4,23 @@ import sys
 
 import click
 from flask.cli import ScriptInfo
-from flask_migrate.cli import db
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.app import create_app
 from shop.cli import accounts, grpc, lint, maintenance, products, serve
 from shop.cli.common import describe_database_error, to_one_line
+from shop.cli.migrations import LazyGroup, create_migratable_app
 from shop.model.errors import Conflict, DomainError
 from shop.settings import SettingsError
 from shop.storage.database import translate_error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """A small shop behind hypermedia links."""
 
 
 COMMANDS = (
-    serve.run_demo, serve.initialize, serve.serve_http, db, accounts.user_commands,
+    serve.run_demo, serve.initialize, serve.serve_http, accounts.user_commands,
     products.import_file, products.export_file,
     maintenance.back_up_database, maintenance.check_database, maintenance.purge_expired,
     lint.lint_api, grpc.serve_grpc,
@@ -33,7 +32,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run the command and print every error as one line."""
     try:
-        cli(obj=ScriptInfo(create_app=lambda: create_app()), standalone_mode=True)
+        cli(obj=ScriptInfo(create_app=create_migratable_app), standalone_mode=True)
     except (SettingsError, DomainError) as error:
         exit_with_error(str(error))
     except SQLAlchemyError as error:

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shop.app import find_migrations
 from shop.runtime import get_runtime
 from shop.settings import Settings
 from shop.storage.migration_state import describe_lag, get_revision, list_revisions
@@ -53,7 +54,7 @@ def require_current_schema(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def list_known_revisions() -> list[str]:
-    return list_revisions(current_app.extensions["migrate"].directory)
+    return list_revisions(find_migrations())
 
 
 def check_schema() -> None:

@@ -7,12 +7,12 @@ from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
 
 import click
-from flask_migrate import upgrade
 
 from shop.app import create_app
 from shop.cli import product_files
 from shop.cli.accounts import create_account, read_new_password
 from shop.cli.common import CommandError, check_schema, create_operator_context, get_settings
+from shop.cli.migrations import upgrade_database
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
 from shop.runtime import get_runtime
@@ -39,7 +39,7 @@ def run_demo(port: int) -> None:
 
 
 def fill_demo_shop(port: int) -> None:
-    upgrade()
+    upgrade_database()
     with SAMPLE_CATALOGUE.open("rb") as file:
         rows = product_files.read_rows(SAMPLE_CATALOGUE, file, get_settings().currency, lambda _: None)
         count, _ = imports.import_products(create_operator_context(), rows, lambda *_: None)
@@ -76,7 +76,7 @@ def initialize() -> None:
         raise CommandError(".env already exists; it was not changed") from None
     try:
         with create_app().app_context():
-            upgrade()
+            upgrade_database()
             name = click.prompt("Name of the first staff account")
             email = click.prompt("Its e-mail address")
             create_account(name, email, STAFF, read_new_password())

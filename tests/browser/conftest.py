@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import requests
-from flask_migrate import upgrade
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
@@ -47,7 +47,7 @@ def browser_database(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('browser') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session()
         products = [{"name": name, "price": price, "stock": stock} for name, price, stock in PRODUCTS]
         session.add_all([Product(description="Made to last.", **each) for each in products])

@@ -4,12 +4,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from flask_migrate import upgrade
 from google.rpc.error_details_pb2 import ErrorInfo, ResourceInfo
 from grpclib import GRPCError, Status
 from grpclib.client import Channel, StreamStreamMethod, UnaryStreamMethod, UnaryUnaryMethod
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.doors.grpc import shop_pb2 as pb
 from shop.model.moves import STAFF
@@ -25,7 +25,7 @@ def url(tmp_path):
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Brass lamp", description="", price=8900, stock=12))
         session.commit()

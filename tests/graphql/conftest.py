@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask_migrate import upgrade
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
@@ -59,7 +59,7 @@ def shop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     url = f"sqlite:///{tmp_path_factory.mktemp('graphql') / 'shop.db'}"
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session()
         session.add(Product(name="Laptop", description="", price=99900, stock=50))
         session.commit()

@@ -2,9 +2,9 @@
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from tests.conftest import fresh_postgres, settings_for
 
 
@@ -26,7 +26,7 @@ def migrated_app(database_kind, request, tmp_path_factory):
 def build_app(url: str) -> Flask:
     app = create_app(settings_for(url))
     with app.app_context():
-        upgrade()
+        upgrade_database()
     return app
 
 
