@@ -15,7 +15,6 @@ from shop.model.errors import Conflict, Forbidden, Unauthenticated
 from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
 from shop.services.context import ShopContext
-from shop.storage.change_log import lock_change_numbers
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.transactions import Context, TransactionSession
@@ -60,7 +59,6 @@ def insert_order(session: TransactionSession, order: Order) -> None:
     session.bulk_save_objects([order], return_defaults=True)
     for part in (*order.items, *order.history):
         part.order_id = order.id
-    lock_change_numbers(session.connection())
     session.bulk_save_objects([*order.items, *order.history])
 
 
