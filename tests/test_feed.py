@@ -6,12 +6,12 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import select, text, update
 
 from shop.domain.change import Change
 from shop.domain.order import Order
@@ -65,6 +65,7 @@ def place_order(ctx, *pairs):
 
 def purge_up_to(ctx, before):
     """Purge all changes up to this one, as if they were old."""
+    changes.find_newest_change(ctx)
     with ctx.transaction() as session:
         session.execute(update(Change).where(Change.seq <= before).values(at=now() - timedelta(days=40)))
     return changes.purge_changes(ctx, 30)
@@ -131,36 +132,6 @@ class TestWriting:
             "/api/v1/users", {"username": "eve", "email": "e@shop.example", "password": "correct horse"}
         )
         assert not [each for each in statements if "pg_advisory" in each]
-
-
-@pytest.mark.parametrize(("kind", "name"), [(Product, "restock"), (Order, "cancel")])
-def test_nobody_gets_a_number_while_an_earlier_one_may_still_be_taken_back(app, ctx, lamp, kind, name):
-    """The first writer has written its row but not committed; the second has to wait."""
-    if kind is Order:
-        ids, words = (
-            [place_order(ctx, (each, 1)).id for each in (lamp, create(ctx, Product, "create", LAMP).id)],
-            {},
-        )
-    else:
-        ids, words = [lamp, create(ctx, Product, "create", LAMP).id], {"amount": 1}
-    written, go = threading.Event(), threading.Event()
-
-    def make(id, pause):
-        with app.app_context():
-            own = ShopContext(app.extensions["sqlalchemy"].session(), ctx.actor)
-            if pause:
-                event.listen(own.session, "before_commit", lambda _: (written.set(), go.wait(TIMEOUT)))
-            execute(own, kind, id, name, words)
-
-    ctx.session.rollback()
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(make, ids[0], True)
-        written.wait(TIMEOUT)
-        second = pool.submit(make, ids[1], False)
-        early, _ = wait([second], 0.4)
-        go.set()
-        wait([first, second], TIMEOUT)
-    assert (early, first.exception(), second.exception()) == (set(), None, None)
 
 
 class TestReading:
@@ -262,7 +233,10 @@ class TestWaiting:
         listener.wait_for_change(position, 5)
         position = listener.get_position()
         ctx.session.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE query LIKE '%seq IS NULL%' AND pid <> pg_backend_pid()"
+            )
         )
         assert listener.wait_for_change(position, 5)
 

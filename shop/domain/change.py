@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, column, event, insert, literal, select, table
+from sqlalchemy import String, bindparam, column, event, func, insert, literal, select, table
 from sqlalchemy.orm import Mapped, SessionTransaction, mapped_column
 
 from shop.model.entity import Base, Id, UTCDateTime, now
-from shop.storage.change_log import lock_change_numbers
+from shop.storage.change_log import FeedRow, FirstNumber, build_feed_indexes
 from shop.storage.transactions import TransactionSession
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
@@ -20,11 +20,10 @@ CHANGE_KINDS = [CREATED, CHANGED, STOCKED, RETIRED]
 PURGED = "purged"  # the kind of the last deleted change; it marks where the feed begins
 
 
-class Change(Base):
+class Change(FeedRow, Base):
     __tablename__ = "changes"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (*build_feed_indexes("changes"), {"sqlite_autoincrement": True})
 
-    seq: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
     product_id: Mapped[int] = mapped_column(Id)
     price: Mapped[int] = mapped_column(Id)
@@ -35,8 +34,9 @@ class Change(Base):
 INSERT_CHANGE = insert(Change.__table__)
 PRICED_PRODUCTS = table("products", *map(column, ("id", "price", "stock")))
 INSERT_CREATED = insert(Change.__table__).from_select(
-    ["kind", "product_id", "price", "stock", "at"],
+    ["seq", "kind", "product_id", "price", "stock", "at"],
     select(
+        FirstNumber("changes") + func.row_number().over(order_by=PRICED_PRODUCTS.c.id) - 1,
         literal(CREATED),
         PRICED_PRODUCTS.c.id,
         PRICED_PRODUCTS.c.price,
@@ -83,8 +83,6 @@ def write_changes(session: TransactionSession) -> None:
     pending, session.pending_changes = session.pending_changes, []
     rows, id_arrays = ([entry for entry in pending if type(entry) is kind] for kind in (dict, array))
     time, connection = now(), session.connection()
-    if rows or id_arrays:
-        lock_change_numbers(connection)
     if rows:
         connection.execute(INSERT_CHANGE, [{**row, "at": time} for row in rows])
     for ids in id_arrays:

@@ -6,11 +6,9 @@ from typing import Any
 from marshmallow import fields
 from sqlalchemy import (
     CheckConstraint,
-    Connection,
     ForeignKey,
     Index,
     String,
-    event,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_method
@@ -22,7 +20,7 @@ from shop.model.entity import Base, Entity, Id, make_row_type, now
 from shop.model.errors import Conflict
 from shop.model.fields import BoundedList, InputSchema, PlainText, StrictInteger
 from shop.model.moves import MEMBER, OWNER, STAFF, move
-from shop.storage.change_log import lock_change_numbers
+from shop.storage.change_log import FeedRow, build_feed_indexes
 
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
@@ -92,22 +90,16 @@ class Item(Base):
         return self.product.retired_at is None
 
 
-class Step(Base):
+class Step(FeedRow, Base):
     """A move of an order: which one, by whom and when."""
 
     __tablename__ = "order_steps"
+    __table_args__ = build_feed_indexes("order_steps")
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
     order_id: Mapped[int] = mapped_column(Id, ForeignKey("orders.id", ondelete="CASCADE"), index=True)
     move: Mapped[str] = mapped_column(String(20))
     by: Mapped[int] = mapped_column(Id)
     at: Mapped[datetime]
-
-
-@event.listens_for(Step, "before_insert")
-def number_step(_: Any, connection: Connection, __: Step) -> None:
-    """Number steps in the order in which they become visible, so that they can be read by cursor."""
-    lock_change_numbers(connection)
 
 
 class Order(Entity):

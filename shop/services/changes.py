@@ -16,9 +16,11 @@ from shop.model.errors import CursorExpired, NotFound, Unauthenticated
 from shop.model.fields import InputSchema, StrictInteger
 from shop.model.moves import STAFF
 from shop.storage.change_listener import ChangeListener
+from shop.storage.change_log import FeedRow, number_waiting_rows
 from shop.storage.transactions import Context
 
 MAX_CHANGES = 500
+MAX_NUMBERING_SECONDS = 30.0  # before a purge, which deletes only what has a number
 PRESENCE_CHECK_SECONDS = 1.0  # seconds between two checks whether the waiting client is still connected
 
 
@@ -51,27 +53,25 @@ class ChangeRow(Protocol):
 
 
 SELECT_CHANGES = select(Change.seq, Change.kind, Change.product_id, Change.price, Change.stock, Change.at)
-SELECT_STEPS = select(Step.id.label("seq"), Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(
-    Order
-)
+SELECT_STEPS = select(Step.seq, Step.order_id, Step.move, Step.by, Step.at, Order.user_id).join(Order)
 
 
 def build_query_after(query: Select[Any], column: Any) -> Select[Any]:
     return query.where(column > bindparam("after")).order_by(column).limit(bindparam("limit"))
 
 
-SELECT_CHANGES_AFTER, SELECT_STEPS_AFTER = (
-    build_query_after(SELECT_CHANGES, Change.seq),
-    build_query_after(SELECT_STEPS, Step.id),
-)
+QUERIES_AFTER: dict[type[FeedRow], Select[Any]] = {
+    Change: build_query_after(SELECT_CHANGES, Change.seq),
+    Step: build_query_after(SELECT_STEPS, Step.seq),
+}
 
 
 def read_changes(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
     """Return the changes after a cursor; raise CursorExpired if some of them have been purged."""
-    rows = fetch_after(ctx, SELECT_CHANGES_AFTER, after, limit)
+    rows = fetch_after(ctx, Change, after, limit)
     if rows and rows[0].kind == PURGED:
         raise CursorExpired("The changes after this cursor have been deleted; read the catalogue again.")
-    return rows or check_cursor(ctx, after, find_newest_change)
+    return rows or check_cursor(ctx, after, Change)
 
 
 def select_changes_of(
@@ -90,14 +90,14 @@ def select_changes_of(
 def read_newest_changes(ctx: Context, product_id: int, limit: int) -> tuple[Sequence[ChangeRow], int]:
     """Return the last changes of a product, oldest first, and the cursor of now."""
     newest = find_newest_change(ctx)
-    rows = fetch_after(ctx, SELECT_CHANGES_AFTER, max(0, newest - MAX_CHANGES), MAX_CHANGES)
+    rows = fetch_after(ctx, Change, max(0, newest - MAX_CHANGES), MAX_CHANGES)
     found = [row for row in rows if row.product_id == product_id and row.kind != PURGED]
     return found[-limit:], max([newest, *(row.seq for row in rows)])
 
 
 def read_steps(ctx: Context, after: int, limit: int = MAX_CHANGES) -> Sequence[ChangeRow]:
     """Return the steps of all orders after a cursor; each row has the owner of its order."""
-    return fetch_after(ctx, SELECT_STEPS_AFTER, after, limit) or check_cursor(ctx, after, find_newest_step)
+    return fetch_after(ctx, Step, after, limit) or check_cursor(ctx, after, Step)
 
 
 def filter_visible_steps(ctx: Context, rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
@@ -107,27 +107,35 @@ def filter_visible_steps(ctx: Context, rows: Sequence[ChangeRow]) -> Sequence[Ch
     return rows if STAFF in ctx.get_roles() else [row for row in rows if row.user_id == ctx.actor.id]
 
 
-def fetch_after(ctx: Context, query: Select[Any], after: int, limit: int) -> Sequence[Any]:
+def fetch_after(ctx: Context, kind: type[FeedRow], after: int, limit: int) -> Sequence[Any]:
+    """Return the rows of a feed after a cursor; what is committed is among them."""
     with ctx.connection() as connection:
-        return connection.execute(query, {"after": after, "limit": limit}).all()
+        number_waiting_rows(connection, kind.__tablename__)
+        return connection.execute(QUERIES_AFTER[kind], {"after": after, "limit": limit}).all()
 
 
-def check_cursor(ctx: Context, after: int, find_newest: Callable[[Context], int]) -> Sequence[ChangeRow]:
-    """Return no rows for a valid cursor; raise NotFound for a number that no change has yet."""
-    if after > find_newest(ctx):
+def check_cursor(ctx: Context, after: int, kind: type[FeedRow]) -> Sequence[ChangeRow]:
+    """Return no rows for a valid cursor; raise NotFound for a number that no row has yet."""
+    with ctx.connection() as connection:
+        newest = connection.scalar(select(func.max(kind.seq))) or 0
+    if after > newest:
         raise NotFound("No change has this number yet; start again without a cursor.")
     return []
 
 
 def find_newest_change(ctx: Context) -> int:
     """Return the number of the newest change."""
-    with ctx.connection() as connection:
-        return connection.scalar(select(func.max(Change.seq))) or 0
+    return find_newest(ctx, Change)
 
 
 def find_newest_step(ctx: Context) -> int:
+    return find_newest(ctx, Step)
+
+
+def find_newest(ctx: Context, kind: type[FeedRow]) -> int:
     with ctx.connection() as connection:
-        return connection.scalar(select(func.max(Step.id))) or 0
+        number_waiting_rows(connection, kind.__tablename__)
+        return connection.scalar(select(func.max(kind.seq))) or 0
 
 
 def wait_for_changes(
@@ -151,6 +159,8 @@ def wait_for_changes(
 
 def purge_changes(ctx: Context, days: int) -> int:
     """Delete changes older than some days; the last one stays as a mark of where the feed begins."""
+    with ctx.connection() as connection:
+        number_waiting_rows(connection, Change.__tablename__, MAX_NUMBERING_SECONDS)
     with ctx.transaction() as session:
         last_expired = select(func.max(Change.seq)).where(Change.at < now() - timedelta(days=days))
         if (last_seq := session.scalar(last_expired)) is None:

@@ -16,7 +16,6 @@ from shop.model.errors import Conflict, Forbidden, Unauthenticated
 from shop.model.fields import StrictInteger
 from shop.model.moves import STAFF, get_moves
 from shop.services.context import ShopContext
-from shop.storage.change_log import lock_change_numbers
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.prepared_queries import PreparedQuery, prepare_insert
@@ -89,7 +88,6 @@ def place_order(ctx: ShopContext, data: dict[str, Any]) -> OrderRow:
 def insert_order(connection: Connection, order: OrderRow) -> OrderRow:
     """Insert a new order with its items and its first step; entities would take twice as long."""
     id = INSERT_ORDER.run(connection, **order._asdict()).scalar_one()
-    lock_change_numbers(connection)
     INSERT_ITEM.run_many(connection, [{"order_id": id, **item._asdict()} for item in order.items])
     INSERT_STEP.run_many(connection, [{"order_id": id, **step._asdict()} for step in order.history])
     return order._replace(id=id)

@@ -3,20 +3,20 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Any
 
 from sqlalchemy import Engine
 
-from shop.storage.change_log import CHANNEL
+from shop.storage.change_log import TRY_LOCK, assign_numbers, build_look_query, list_feeds
 from shop.storage.database import build_engine_options
+from shop.storage.timeouts import STATEMENT_TIMEOUT, build_connection_class
 
-POLL_SECONDS = 0.05  # seconds between two polls of SQLite
-# Seconds per wait for PostgreSQL; after so many silent waits the waiters are woken anyway.
-LISTEN_SECONDS, MAX_SILENT_ROUNDS = 1.0, 5
-NOTIFY_PAUSE = 0.02  # seconds between two notifications, so that many commits wake the waiters once
+POLL_SECONDS = 0.05  # seconds between two looks
+MAX_SHARE = 0.1  # of the time that looks may take; a slow database is looked at less often
 RECONNECT_PAUSE = 5.0  # the most seconds before a lost connection is opened again
 
 log = logging.getLogger("shop")
@@ -76,18 +76,41 @@ class ChangeListener:
                     self.change.wait_for(lambda: self.stopped, pause)
 
 
-def listen_to_postgresql(engine: Engine) -> Iterator[bool]:
+def poll_postgresql(engine: Engine) -> Iterator[bool]:
+    """Look for rows without a number and number them; tell whether there are new numbers.
+
+    This also works behind a pooler of transactions, which would drop notifications.
+    """
+    query, known_numbers = build_look_query(), None
+    with closing(connect_to_postgresql(engine)) as connection:
+        while True:
+            started_at = time.monotonic()
+            look = connection.execute(query).fetchone()
+            seconds = time.monotonic() - started_at
+            if any(assign_numbers_found(engine, look)):
+                look = connection.execute(query).fetchone()
+            yield look[::2] != known_numbers
+            known_numbers = look[::2]
+            time.sleep(max(POLL_SECONDS, seconds / MAX_SHARE))
+
+
+def assign_numbers_found(engine: Engine, look: Sequence[int | None]) -> list[bool]:
+    """Number the rows that a look has found; leave it to another process if that is numbering just now."""
+    return [
+        assign_numbers(engine, table, newest, lock=TRY_LOCK)
+        for table, newest in zip(list_feeds(), look[1::2], strict=True)
+        if newest is not None
+    ]
+
+
+def connect_to_postgresql(engine: Engine) -> Any:
+    """Open a connection outside of the pool, because the thread needs it all the time."""
     _, options = engine.dialect.create_connect_args(engine.url)
     options |= build_engine_options(str(engine.url), 1)["connect_args"]
-    with closing(engine.dialect.loaded_dbapi.connect(**options, autocommit=True)) as connection:
-        connection.execute(f"LISTEN {CHANNEL}")
-        yield True
-        silent_rounds = 0
-        while True:
-            was_notified = bool(list(connection.notifies(timeout=LISTEN_SECONDS, stop_after=1)))
-            silent_rounds = 0 if was_notified else (silent_rounds + 1) % MAX_SILENT_ROUNDS
-            yield was_notified or silent_rounds == 0
-            time.sleep(NOTIFY_PAUSE)
+    connection_class = build_connection_class(engine.dialect.loaded_dbapi)
+    connection = connection_class.connect(**options, autocommit=True)
+    connection.silence_timeout = STATEMENT_TIMEOUT
+    return connection
 
 
 def poll_sqlite(engine: Engine) -> Iterator[bool]:
@@ -101,4 +124,4 @@ def poll_sqlite(engine: Engine) -> Iterator[bool]:
             time.sleep(POLL_SECONDS)
 
 
-LISTENERS = {"postgresql": listen_to_postgresql, "sqlite": poll_sqlite}
+LISTENERS = {"postgresql": poll_postgresql, "sqlite": poll_sqlite}
