@@ -131,9 +131,8 @@ def number_batch(engine: Engine, table: str, up_to: int, lock: Any) -> int:
     The UPDATE comes after the lock and has a snapshot of its own, so it sees all numbers that exist. The
     numbers become visible in their order, because the lock is held until the commit.
     """
-    with NUMBERING, engine.connect() as connection:
-        connection.execution_options(isolation_level="READ COMMITTED")
-        with connection.begin():
-            if not connection.scalar(lock):
-                return 0
-            return connection.execute(text(build_numbering(table)), {"up_to": up_to}).rowcount
+    with NUMBERING, engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if not connection.scalar(lock):
+            return 0
+        return connection.execute(text(build_numbering(table)), {"up_to": up_to}).rowcount

@@ -19,6 +19,7 @@ from shop.model.errors import Conflict, DomainError, Unavailable
 from shop.storage import timeouts
 
 CONFLICT = "conflict"  # the key of the message in the info of a constraint
+READS_ONLY = "reads_only"  # an execution option of connections
 
 
 def resolve_path(url: str) -> str:
@@ -37,7 +38,7 @@ def build_engine_options(url: str, threads: int) -> dict[str, Any]:
         return {**pool, "connect_args": {"timeout": 2.5}}
     limits = "-c statement_timeout=3000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=10000"
     connect_args = {"connect_timeout": 2, "tcp_user_timeout": 4000, "options": limits}
-    return {**pool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": connect_args}
+    return {**pool, "pool_recycle": 1800, "connect_args": connect_args}
 
 
 def build_insert(session: Session, table: Any) -> Any:
@@ -51,6 +52,24 @@ def configure_engine(engine: Engine) -> None:
         configure_sqlite(engine)
     else:
         timeouts.limit_waits(engine)
+        begin_explicitly(engine)
+
+
+def begin_explicitly(engine: Engine) -> None:
+    """Begin transactions with BEGIN on PostgreSQL, so that a connection that only reads needs none.
+
+    Each read outside of a transaction would otherwise cost two more messages.
+    """
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        if not is_reading(connection) or timeouts.has_deadline():
+            connection.connection.dbapi_connection.execute("BEGIN")
+
+
+def is_reading(connection: Any) -> bool:
+    """Whether the connection was taken for single reads, which need no transaction."""
+    return connection.get_execution_options().get(READS_ONLY, False)
 
 
 def make_files_private(engine: Engine) -> None:
@@ -74,6 +93,8 @@ def configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
+        if is_reading(connection):
+            return
         if mode := connection.get_execution_options().get("sqlite_begin"):
             connection.exec_driver_sql(f"BEGIN {mode}")
         else:

@@ -1,15 +1,18 @@
 """Client-side timeouts for the database, because the driver waits without limit for a frozen server."""
 
 from contextvars import ContextVar
+from select import select
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 # Seconds without an answer: for a new or pooled connection, and then for each statement.
 CONNECT_TIMEOUT, STATEMENT_TIMEOUT = 1.0, 3.5
 # Seconds that SQLite waits for a writer; SQLite steps between two checks of the deadline.
 BUSY_TIMEOUT, PROGRESS_STEPS = 2.5, 10_000
+MAX_UNCHECKED = 1.0  # seconds in the pool after which a connection is checked before it is used
 RETRY_PAUSE = 1.0  # seconds without new attempts after a connection timed out
 
 
@@ -25,20 +28,30 @@ def limit_waits(engine: Engine) -> None:
         if started_at - failed_at < RETRY_PAUSE:
             raise driver.OperationalError("the server did not answer a moment ago")
         try:
-            return connection.connect(*args, **options)
+            return connection.connect(*args, **options, autocommit=True)  # transactions begin explicitly
         except driver.OperationalError:
             if monotonic() - started_at > CONNECT_TIMEOUT:
                 failed_at = monotonic()
             raise
 
     @event.listens_for(engine, "checkout")
-    def set_statement_timeout(connection: Any, *_: Any) -> None:
+    def prepare_connection(connection: Any, *_: Any) -> None:
+        if connection.needs_check():
+            check_connection(engine, connection)
         connection.silence_timeout = STATEMENT_TIMEOUT
 
     @event.listens_for(engine, "checkin")
     def set_connect_timeout(connection: Any, _: Any) -> None:
         if connection:
-            connection.silence_timeout = CONNECT_TIMEOUT
+            connection.silence_timeout, connection.returned_at = CONNECT_TIMEOUT, monotonic()
+
+
+def check_connection(engine: Engine, connection: Any) -> None:
+    """Ask the server for a sign of life; if there is none, the pool replaces all of its connections."""
+    try:
+        connection.execute("")
+    except engine.dialect.dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def build_connection_class(driver: Any) -> Any:
@@ -46,6 +59,13 @@ def build_connection_class(driver: Any) -> Any:
 
     class Connection(driver.Connection):  # type: ignore[misc]
         silence_timeout: float | None = CONNECT_TIMEOUT
+        returned_at = 0.0  # to the pool, in the time of `monotonic`
+
+        def needs_check(self) -> bool:
+            """Whether the server may be gone: after a while, or if it sent what was not asked for."""
+            if monotonic() - self.returned_at > MAX_UNCHECKED:
+                return True
+            return bool(select([self.pgconn.socket], [], [], 0)[0])
 
         def wait(self, *args: Any, **kwargs: Any) -> Any:
             started_at = monotonic()
@@ -60,6 +80,10 @@ def build_connection_class(driver: Any) -> Any:
 
 
 DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # in the time of `monotonic`
+
+
+def has_deadline() -> bool:
+    return DEADLINE.get() != float("inf")
 
 
 def limit_transactions(engine: Engine) -> None:

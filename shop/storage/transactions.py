@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from shop.model.entity import Entity
 from shop.model.errors import Unavailable
 from shop.model.moves import ANYONE, MEMBER, OWNER, STAFF
+from shop.storage.database import READS_ONLY
 from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.recorded_queries import Recording, run_recorded
 
@@ -117,7 +118,7 @@ class Context:
             yield self._session.connection()
             return
         if self.reads is None:
-            self.reads = self._session.get_bind().connect()
+            self.reads = self._session.get_bind().connect().execution_options(**{READS_ONLY: True})
         is_kept = False
         try:
             yield self.reads
