@@ -63,7 +63,9 @@ def begin_explicitly(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        if not is_reading(connection) or timeouts.has_deadline():
+        options = connection.get_execution_options()
+        is_single = is_reading(connection) and not timeouts.has_deadline()
+        if not is_single and options.get("isolation_level") != "AUTOCOMMIT":
             connection.connection.dbapi_connection.execute("BEGIN")
 
 

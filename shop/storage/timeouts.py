@@ -1,7 +1,7 @@
 """Client-side timeouts for the database, because the driver waits without limit for a frozen server."""
 
 from contextvars import ContextVar
-from select import select
+from select import POLLIN, poll
 from time import monotonic
 from typing import Any
 
@@ -38,6 +38,8 @@ def limit_waits(engine: Engine) -> None:
     def prepare_connection(connection: Any, *_: Any) -> None:
         if connection.needs_check():
             check_connection(engine, connection)
+        if not connection.autocommit:  # another isolation level was used, and reset to the default
+            connection.autocommit = True
         connection.silence_timeout = STATEMENT_TIMEOUT
 
     @event.listens_for(engine, "checkin")
@@ -65,7 +67,9 @@ def build_connection_class(driver: Any) -> Any:
             """Whether the server may be gone: after a while, or if it sent what was not asked for."""
             if monotonic() - self.returned_at > MAX_UNCHECKED:
                 return True
-            return bool(select([self.pgconn.socket], [], [], 0)[0])
+            watched = poll()  # not `select`, which knows no descriptors above 1023
+            watched.register(self.pgconn.socket, POLLIN)
+            return bool(watched.poll(0))
 
         def wait(self, *args: Any, **kwargs: Any) -> Any:
             started_at = monotonic()
