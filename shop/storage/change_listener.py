@@ -16,7 +16,7 @@ from shop.storage.database import build_engine_options
 from shop.storage.timeouts import STATEMENT_TIMEOUT, build_connection_class
 
 POLL_SECONDS = 0.05  # seconds between two looks
-MAX_SHARE = 0.1  # of the time that looks may take; a slow database is looked at less often
+MAX_SHARE = 0.05  # of the time that looks may take; a slow database is looked at less often
 RECONNECT_PAUSE = 5.0  # the most seconds before a lost connection is opened again
 
 log = logging.getLogger("shop")
