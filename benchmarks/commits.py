@@ -17,11 +17,11 @@ from typing import Any
 
 from click import echo
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
 from benchmarks.machine import describe_machine
 from shop.app import create_app
+from shop.cli.migrations import upgrade_database
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.services import orders
@@ -43,7 +43,7 @@ def fill_shop(url: str, milliseconds: float) -> None:
     """Create the tables, products and customers; from then on each commit waits."""
     app = build_shop(url)
     with app.app_context():
-        upgrade()
+        upgrade_database()
         session = app.extensions["sqlalchemy"].session
         session.add_all(
             Product(name=f"Desk {number}", description="", price=8950, stock=2**30)

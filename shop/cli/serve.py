@@ -33,9 +33,10 @@ def run_demo(port: int) -> None:
             "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
             "SHOP_LOG_FORMAT": "text",
         })  # fmt: skip
-        with create_app(settings).app_context():
+        app = create_app(settings)
+        with app.app_context():
             fill_demo_shop(port)
-        run_server(settings, "127.0.0.1", port)
+        run_server(app, settings, "127.0.0.1", port)
 
 
 def fill_demo_shop(port: int) -> None:
@@ -59,11 +60,12 @@ def fill_demo_shop(port: int) -> None:
 def serve_http(host: str, port: int, **options: int | None) -> None:
     """Serve the shop over HTTP."""
     settings = replace(read_settings(), **{name: value for name, value in options.items() if value})
-    with create_app(settings).app_context():
+    app = create_app(settings)
+    with app.app_context():
         check_schema()
         # Connections must not be shared with forked workers.
         get_runtime().engine.dispose()
-    run_server(settings, host, port)
+    run_server(app, settings, host, port)
 
 
 @click.command("init")

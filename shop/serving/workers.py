@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic
 
+from flask import Flask
+
 from shop.app import create_app
 from shop.observability import metrics
 from shop.runtime import get_runtime
@@ -23,8 +25,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger("shop")
 
 
-def run_server(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT arrives."""
+def run_server(app: Flask, settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT arrives; several workers make apps of their own."""
     for signal_number in STOP_SIGNALS:
         # A signal can arrive before the server is ready. An exception could be lost in a callback of the
         # garbage collector, and nothing has to be finished yet.
@@ -33,14 +35,13 @@ def run_server(settings: Settings, host: str, port: int) -> None:
     sock = open_socket(host, port)
     log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     if settings.workers == 1:
-        run_worker(settings, sock)
+        run_worker(app, settings, sock)
     else:
         WorkerPool(settings, sock).run()
 
 
-def run_worker(settings: Settings, sock: socket.socket) -> None:
-    """Run one serving process; connections and threads are created here, after the fork."""
-    app = create_app(settings)
+def run_worker(app: Flask, settings: Settings, sock: socket.socket) -> None:
+    """Run one serving process."""
     server = Server(app, settings, sock)
     for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, server.stop)
@@ -97,7 +98,8 @@ class WorkerPool:
             signal.signal(signal_number, signal.SIG_DFL)
         os.close(self.held_pipe)
         Thread(target=stop_with_parent, args=(self.parent_pipe,), daemon=True).start()
-        run_worker(self.settings, self.sock)
+        # Connections and threads are created after the fork.
+        run_worker(create_app(self.settings), self.settings, self.sock)
 
     def stop_workers(self) -> None:
         """Stop all workers; the socket is closed first, so that new clients are refused at once."""
