@@ -65,7 +65,7 @@ def build_connection_class(driver: Any) -> Any:
 
         def needs_check(self) -> bool:
             """Whether the server may be gone: after a while, or if it sent what was not asked for."""
-            if monotonic() - self.returned_at > MAX_UNCHECKED:
+            if self.closed or monotonic() - self.returned_at > MAX_UNCHECKED:
                 return True
             watched = poll()  # not `select`, which knows no descriptors above 1023
             watched.register(self.pgconn.socket, POLLIN)

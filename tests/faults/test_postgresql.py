@@ -76,3 +76,22 @@ def test_when_all_connections_are_in_use_nobody_waits_long(stocked_shop):
             assert buyers.count_refused() > 0
         assert buyers.can_buy()
     assert buyers.find_flaws(stocked_shop) == []
+
+
+END_CONNECTIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def test_connections_that_the_server_has_closed_are_replaced_unseen(stocked_shop):
+    """They are not checked before each use, but the end of a connection is seen without a message."""
+    engine = create_engine(stocked_shop.url.replace("postgresql://", "postgresql+psycopg://"))
+    with serving(stocked_shop.url) as (shop,):
+        for _ in range(5):
+            statuses = [requests.get(f"{shop.root}/products/1", timeout=5).status_code for _ in range(3)]
+            with engine.begin() as connection:
+                connection.execute(END_CONNECTIONS)
+            statuses.append(requests.get(f"{shop.root}/products/1", timeout=5).status_code)
+            assert statuses == [200] * 4
+    engine.dispose()

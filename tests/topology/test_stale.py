@@ -22,8 +22,10 @@ def url(request, tmp_path):
 class Reader:
     """A client that sends its requests to one process over one connection and keeps the ETags."""
 
-    def __init__(self, root):
+    def __init__(self, root, token=None):
         self.root, self.session, self.tags = root, requests.Session(), {}
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path):
         validators = {"If-None-Match": self.tags[path]} if path in self.tags else {}
@@ -61,12 +63,29 @@ def write_and_read(writer, reader, number):
     return [*seen, reader.total("/products") - before, reader.total(f"/products?q=no{number:05}x")]
 
 
-def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url):
-    token = enroll_user(build_shop(url).app, "grace", "staff")[1]["access_token"]
+@pytest.mark.parametrize("role", [None, "customer", "staff"])
+def test_a_write_on_one_process_is_what_the_next_read_on_the_other_says(url, role):
+    app = build_shop(url).app
+    token = enroll_user(app, "grace", "staff")[1]["access_token"]
+    readers_token = role and enroll_user(app, "bob", role)[1]["access_token"]
     with serving(url, 2) as (one, other):
         pairs = [
-            (Writer(writing_node.root, token), Reader(reading_node.root))
+            (Writer(writing_node.root, token), Reader(reading_node.root, readers_token))
             for writing_node, reading_node in ((one, other), (other, one))
         ]
         for number in range(ROUNDS):
             assert write_and_read(*pairs[number % 2], number) == [1, 1, 5, 304, 7, 1, 1, 404, 0, 0]
+
+
+def test_a_log_out_and_a_role_count_at_once_on_the_other_process(url):
+    app = build_shop(url).app
+    staff = enroll_user(app, "grace", "staff")[1]["access_token"]
+    id, tokens = enroll_user(app, "bob", "customer")
+    with serving(url, 2) as (one, other):
+        writer, reader = Writer(one.root, staff), Reader(other.root, tokens["access_token"])
+        for _ in range(2):  # the second answer comes from the cache
+            assert "users" not in reader.session.get(other.root, timeout=TIMEOUT).json()["_links"]
+        writer("POST", f"/users/{id}/promote")
+        assert "users" in reader.session.get(other.root, timeout=TIMEOUT).json()["_links"]
+        Writer(one.root, tokens["access_token"])("DELETE", "/tokens/current")
+        assert reader.session.get(other.root, timeout=TIMEOUT).status_code == 401
