@@ -100,4 +100,18 @@ def build_writer(schema: Schema, name: str, field: fields.Field) -> Callable[[An
         return lambda entity, frame: frame.write_money(value(entity))
     if isinstance(field, Time):
         return lambda entity, _: field._serialize(value(entity))
+    if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
+        return build_list_writer(field.inner.schema, value)
     return lambda entity, _: field.serialize(attribute, entity)
+
+
+def build_list_writer(
+    schema: Schema, get_parts: Callable[[Any], Any]
+) -> Callable[[Any, RenderContext], list[dict[str, Any]]]:
+    """Return the function that writes the parts of an entity, such as the lines of an order."""
+    writers = [(name, build_writer(schema, name, field)) for name, field in schema.dump_fields.items()]
+
+    def write_parts(entity: Any, frame: RenderContext) -> list[dict[str, Any]]:
+        return [{name: write(part, frame) for name, write in writers} for part in get_parts(entity)]
+
+    return write_parts

@@ -9,7 +9,6 @@ from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
 from shop.hypermedia.resources import ChildList, Embed, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
-from shop.hypermedia.url_scope import build_url
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services.orders import (
     NEWEST_FIRST,
@@ -34,9 +33,9 @@ class ItemRepresentation(Schema):
     total = Price(metadata=describe("What they cost together, exact.", means="price"))
     _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
-    def links(self, item: Item) -> Links:
+    def links(self, item: Item, frame: RenderContext) -> Links:
         """Return a link to the product, while it is still sold."""
-        return {"product": {"href": build_url(f"/products/{item.product_id}")}} if item.is_sold else {}
+        return {"product": {"href": f"{frame.base}/products/{item.product_id}"}} if item.is_sold else {}
 
 
 class StepRepresentation(Schema):
