@@ -83,7 +83,7 @@ class Visitor:
             raise
         except Lost:
             self.sleep(0.1)  # so that a server that is down is not flooded
-        except Exception as error:  # noqa: BLE001: a visitor that ended here would let the test pass
+        except Exception as error:  # noqa: BLE001 - a visitor that ended here would let the test pass
             self.answers.errors[self.rel, f"cannot use the answer: {type(error).__name__}"] += 1
             self.sleep(0.1)
 
