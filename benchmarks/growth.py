@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from statistics import median
@@ -27,6 +28,7 @@ from benchmarks.questions import QUESTIONS
 from benchmarks.report import build_table
 from benchmarks.stage import Server
 from benchmarks.weight import measure_import, measure_weights
+from benchmarks.workloads import FIRST_NUMBER, NUMBER
 
 SIZES = [1000, 10_000, 100_000, 1_000_000]
 TIMES, LONGEST = 20, 1.0  # each question is asked so often in a round, but for at most so many seconds
@@ -47,13 +49,14 @@ def start_shops(kind: str, sizes: Sequence[int]) -> Iterator[dict[int, Server]]:
         yield servers
 
 
-def time_requests(connection: http.client.HTTPConnection, path: str) -> list[float]:
+def time_requests(connection: http.client.HTTPConnection, path: str, numbers: "count[int]") -> list[float]:
     """Return the milliseconds of each answer; a refusal counts as infinite."""
     times: list[float] = []
     end = time.monotonic() + LONGEST
     while len(times) < TIMES and (not times or time.monotonic() < end):
+        sent = path.replace(NUMBER, str(next(numbers)))
         began = time.perf_counter()
-        connection.request("GET", path)
+        connection.request("GET", sent)
         answer = connection.getresponse()
         answer.read()
         times.append((time.perf_counter() - began) * 1000 if answer.status == 200 else float("inf"))
@@ -67,10 +70,11 @@ def measure_questions(servers: dict[int, Server], rounds: int) -> Times:
     times: Times = {each: [] for each in paths}
     lines = {size: http.client.HTTPConnection(urlsplit(server.root).netloc, timeout=60)
              for size, server in servers.items()}  # fmt: skip
+    numbers = count(FIRST_NUMBER)
     for _ in range(rounds):
         for (question, size), path in paths.items():
             url = urlsplit(path if path.startswith("http") else servers[size].root + path)
-            times[question, size] += time_requests(lines[size], f"{url.path}?{url.query}")
+            times[question, size] += time_requests(lines[size], f"{url.path}?{url.query}", numbers)
     return times
 
 

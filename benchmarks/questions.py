@@ -1,4 +1,7 @@
-"""The questions that growth asks of catalogues of every size."""
+"""The questions that growth asks of catalogues of every size.
+
+A question "first time" has another highest price in each request, so that no URL is sent twice.
+"""
 
 from collections.abc import Callable
 
@@ -6,6 +9,7 @@ import requests
 
 from benchmarks import catalogue
 from benchmarks.stage import Server
+from benchmarks.workloads import NUMBER
 
 PER_PAGE = 20
 
@@ -27,10 +31,12 @@ QUESTIONS: dict[str, Callable[[Server, int], str]] = {
     ),
     "q= rare": lambda server, size: f"/products?q={catalogue.RARE}",
     "q= half": lambda server, size: f"/products?q={catalogue.HALVES[0]}",
+    "q= half, first time": lambda server, size: f"/products?q={catalogue.HALVES[0]}&max_price={NUMBER}",
     "q= common": lambda server, size: f"/products?q={catalogue.COMMON}",
     "price range": lambda server, size: "/products?min_price=100&max_price=110",
     "price range, sorted by price": lambda server, size: "/products?min_price=100&max_price=110&sort=price",
     "wide price range": lambda server, size: "/products?min_price=100&max_price=900",
+    "wide price range, first time": lambda server, size: f"/products?min_price=100&max_price={NUMBER}",
     "sorted by name": lambda server, size: "/products?sort=name",
     "sorted by price": lambda server, size: "/products?sort=price",
     "sorted by stock": lambda server, size: "/products?sort=stock",

@@ -9,8 +9,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -67,17 +69,23 @@ class Visitor:
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.connection = kind(parts.netloc, timeout=TIMEOUT)
-        self.answers = Answers()
+        self.answers, self.rel = Answers(), "home"
 
     def visit_repeatedly(self) -> None:
-        try:
+        with suppress(Stop), closing(self.connection):
             while True:
-                try:
-                    self.visit()
-                except Lost:
-                    self.sleep(0.1)  # so that a server that is down is not flooded
+                self.visit_once()
+
+    def visit_once(self) -> None:
+        try:
+            self.visit()
         except Stop:
-            self.connection.close()
+            raise
+        except Lost:
+            self.sleep(0.1)  # so that a server that is down is not flooded
+        except Exception as error:  # noqa: BLE001 - a visitor that ended here would let the test pass
+            self.answers.errors[self.rel, f"cannot use the answer: {type(error).__name__}"] += 1
+            self.sleep(0.1)
 
     def visit(self) -> None:
         """Walk once through what the home links to."""
@@ -108,7 +116,7 @@ class Visitor:
 
     def get(self, rel: str, url: str) -> Document:
         """Get a document; after a refusal with 429, wait as long as it says and ask again."""
-        self.answers.tried += 1
+        self.answers.tried, self.rel = self.answers.tried + 1, rel
         target, origin = urlsplit(url), urlsplit(self.url)
         if target[:2] != origin[:2]:
             self.lose(rel, f"the link leads to another server, {target.netloc}")
@@ -116,6 +124,7 @@ class Visitor:
         answer, took = self.request(rel, path)
         while answer.status == TOO_MANY and not self.counts_refusals:
             self.answers.waits[rel] += 1
+            self.connection.close()  # the server may close it during the wait, which is no error
             self.sleep(parse_retry_after(answer.headers.get("Retry-After")))
             answer, took = self.request(rel, path)
         self.answers.times.setdefault(rel, []).append(took * 1000)
@@ -170,11 +179,9 @@ def pick_word(page: Document) -> str:
 
 def parse_retry_after(value: str | None) -> float:
     """Return the seconds that a Retry-After header says: a number, or a date."""
-    try:
-        return float(value or PAUSE)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
+        seconds = float(value or PAUSE)
+        return max(0.0, seconds) if isfinite(seconds) else PAUSE
+    with suppress(ValueError):
         return max(0.0, parsedate_to_datetime(str(value)).timestamp() - time.time())
-    except ValueError:
-        return PAUSE
+    return PAUSE

@@ -103,6 +103,12 @@ def test_errors_are_counted_by_the_link_that_was_followed(api, capsys):
     assert "products: status 500" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("home", [{"_links": None}, {"_links": {"products": {"title": "x"}}}, [1, 2]])
+def test_an_answer_that_cannot_be_used_is_an_error(api, capsys, home):
+    assert main([api(home=[("200 OK", home, {})]), *SHORT, "--errors", "0"]) == 1
+    assert "home: cannot use the answer: " in capsys.readouterr().out
+
+
 def test_links_to_another_server_are_not_followed(api, capsys):
     away = {"_links": {"products": {"href": "http://127.0.0.1:1/products"}}}
     assert main([api(home=[("200 OK", away, {})]), *SHORT, "--errors", "0"]) == 1
@@ -112,6 +118,8 @@ def test_links_to_another_server_are_not_followed(api, capsys):
 def test_retry_after_is_a_number_or_a_date():
     assert visitor.parse_retry_after("7") == 7
     assert visitor.parse_retry_after("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+    assert visitor.parse_retry_after("-1") == 0
+    assert visitor.parse_retry_after("nan") == visitor.parse_retry_after("inf") == visitor.PAUSE
     assert visitor.parse_retry_after("soon") == visitor.parse_retry_after(None) == visitor.PAUSE
 
 
