@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, selec
 from shop.domain.product import Product, ProductRow
 from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
-from shop.services.search import STORED_TOTAL, build_word_filter, estimate_size
+from shop.services.search import STORED_TOTAL, build_word_filter, estimate_total
 from shop.storage.pagination import (
     UNKNOWN_SIZE,
     Page,
@@ -149,7 +149,7 @@ def list_products(ctx: Context, search: dict[str, Any]) -> Page:
     queries, size = find_page_queries(ctx, search), UNKNOWN_SIZE
     if queries.if_few is not queries.if_many:
         with ctx.open_connection() as connection:
-            size = estimate_size(connection)
+            size = estimate_total(connection)
     return paginate(ctx, queries, order, search, ProductRow, size)
 
 

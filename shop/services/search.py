@@ -82,6 +82,8 @@ CANDIDATE_QUERIES = {
 SELECT_CATALOGUE_STATE = select(
     STORED_TOTAL.scalar_subquery(), select(func.count()).select_from(PENDING_WORDS).scalar_subquery()
 )
+ESTIMATE_SECONDS = 5
+TOTAL_ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
 SIZE_ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary()
 
 
@@ -122,12 +124,21 @@ def build_pattern(dialect: str, text: str) -> str:
     return "%" + re.sub("([%_/])", r"/\1", text) + "%"
 
 
+def estimate_total(connection: Connection) -> int:
+    """Return the approximate number of products."""
+    expires_at, total = TOTAL_ESTIMATES.get(connection.engine, (0.0, 0))
+    if time.monotonic() > expires_at:
+        total = connection.execute(STORED_TOTAL).scalar_one()
+        TOTAL_ESTIMATES[connection.engine] = time.monotonic() + ESTIMATE_SECONDS, total
+    return total
+
+
 def estimate_size(connection: Connection) -> int:
     """Return the approximate number of products; starts the indexing thread if many products are pending."""
     expires_at, size = SIZE_ESTIMATES.get(connection.engine, (0.0, 0))
     if time.monotonic() > expires_at:
         size, pending = connection.execute(SELECT_CATALOGUE_STATE).one()
-        SIZE_ESTIMATES[connection.engine] = time.monotonic() + 5, size
+        SIZE_ESTIMATES[connection.engine] = time.monotonic() + ESTIMATE_SECONDS, size
         if pending > MAX_PENDING:
             Thread(target=catch_up_index, args=(connection.engine,), daemon=True).start()
     return size

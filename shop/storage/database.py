@@ -66,7 +66,16 @@ def begin_explicitly(engine: Engine) -> None:
         options = connection.get_execution_options()
         is_single = is_reading(connection) and not timeouts.has_deadline()
         if not is_single and options.get("isolation_level") != "AUTOCOMMIT":
-            connection.connection.dbapi_connection.execute("BEGIN")
+            run_begin(connection)
+
+
+def run_begin(connection: Any) -> None:
+    """Begin a transaction past SQLAlchemy, which would show it as a statement; translate its errors."""
+    try:
+        connection.connection.dbapi_connection.execute("BEGIN")
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection.invalidate(error)
+        raise OperationalError("BEGIN", None, error) from error
 
 
 def is_reading(connection: Any) -> bool:
