@@ -31,7 +31,7 @@ from shop.storage.transactions import Actor
 
 CLIENTS, PRODUCTS, WARM_UP = 8, 5000, 20
 UNPAID_ORDERS = 1_000_000
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 def build_shop(url: str) -> Flask:

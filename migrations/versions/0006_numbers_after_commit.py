@@ -17,7 +17,8 @@ NUMBERED, WAITING = sa.text("seq IS NOT NULL"), sa.text("seq IS NULL")
 SQLITE_TRIGGER = """CREATE TRIGGER number_{table} AFTER INSERT ON {table} WHEN new.seq = 0
     BEGIN UPDATE {table} SET seq = (SELECT max(seq) + 1 FROM {table}) WHERE id = new.id; END"""
 
-NUMBER_ALL = """UPDATE {table} SET seq = newest.seq + waiting.place
+# No number is smaller than the id, because the version before uses ids of steps as cursors.
+NUMBER_ALL = """UPDATE {table} SET seq = greatest(waiting.id, newest.seq + waiting.place)
     FROM unnest(ARRAY(SELECT id FROM {table} WHERE seq IS NULL ORDER BY id))
              WITH ORDINALITY AS waiting (id, place),
          (SELECT coalesce(max(seq), 0) AS seq FROM {table}) AS newest
@@ -27,7 +28,7 @@ NUMBER_ALL = """UPDATE {table} SET seq = newest.seq + waiting.place
 FUNCTION = f"""CREATE FUNCTION number_{{table}}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM pg_advisory_xact_lock({0x5409});
     {NUMBER_ALL};
-    NEW.seq := (SELECT coalesce(max(seq), 0) + 1 FROM {{table}});
+    NEW.seq := (SELECT greatest(NEW.id, coalesce(max(seq), 0) + 1) FROM {{table}});
     RETURN NEW; END $$"""  # noqa: S608
 POSTGRESQL_TRIGGER = """CREATE TRIGGER number_{table} BEFORE INSERT ON {table} FOR EACH ROW
     WHEN (NEW.seq = 0) EXECUTE FUNCTION number_{table}()"""

@@ -25,6 +25,7 @@ IS_NUMBERED, IS_WAITING = text("seq IS NOT NULL"), text("seq IS NULL")
 BATCH_SIZE = 5_000  # rows that are numbered in one transaction
 MAX_SECONDS = 1.0  # of numbering before one read
 NUMBERING = Lock()  # at most one thread of a process numbers, because it takes a second connection
+MAX_QUEUE_SECONDS = 1.0  # that a thread waits for another one that numbers
 
 log = logging.getLogger("shop")
 
@@ -92,8 +93,11 @@ def build_look_query() -> str:
 
 
 def build_numbering(table: str) -> str:
-    """Return the UPDATE that numbers rows in the order of their ids, which they got under their row locks."""
-    return f"""UPDATE {table} SET seq = newest.seq + waiting.place
+    """Return the UPDATE that numbers rows in the order of their ids, which they got under their row locks.
+
+    A number is not smaller than the id, because the version before uses ids of steps as cursors.
+    """
+    return f"""UPDATE {table} SET seq = greatest(waiting.id, newest.seq + waiting.place)
         FROM unnest(ARRAY(SELECT id FROM {table} WHERE seq IS NULL AND id <= :up_to
                           ORDER BY id LIMIT {BATCH_SIZE})) WITH ORDINALITY AS waiting (id, place),
              (SELECT coalesce(max(seq), 0) AS seq FROM {table}) AS newest
@@ -131,8 +135,13 @@ def number_batch(engine: Engine, table: str, up_to: int, lock: Any) -> int:
     The UPDATE comes after the lock and has a snapshot of its own, so it sees all numbers that exist. The
     numbers become visible in their order, because the lock is held until the commit.
     """
-    with NUMBERING, engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        if not connection.scalar(lock):
-            return 0
-        return connection.execute(text(build_numbering(table)), {"up_to": up_to}).rowcount
+    if not NUMBERING.acquire(timeout=MAX_QUEUE_SECONDS):
+        return 0
+    try:
+        with engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            if not connection.scalar(lock):
+                return 0
+            return connection.execute(text(build_numbering(table)), {"up_to": up_to}).rowcount
+    finally:
+        NUMBERING.release()

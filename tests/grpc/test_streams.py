@@ -204,16 +204,16 @@ def test_who_is_cut_off_again_and_again_loses_nothing(app, staff, staff_token, p
     goods, url = [product(stock=0) for _ in range(WRITERS)], app.extensions["shop"].settings.database_url
     command = [sys.executable, "-m", "tests.stock_writer", url, str(staff.id)]
     writers = [subprocess.Popen([*command, str(id), str(COMMITS)]) for id in goods]
-    stocks, cursor = {id: [] for id in goods}, 0
+    stocks, cursor, count = {id: [] for id in goods}, 0, 0
     with serving_grpc(url) as shop:
         cuts = {20: shop.kill, 60: shop.stop}
-        while cursor < WRITERS * COMMITS:
+        while count < WRITERS * COMMITS:
             for each in read_until_cut(GrpcClient(shop.port).follow("WatchProducts", cursor=cursor)):
                 stocks[each.change.product_id].append(each.change.stock)
-                cursor = each.cursor
-                if cut := cuts.pop(cursor, None):
+                cursor, count = each.cursor, count + 1
+                if cut := cuts.pop(count, None):
                     cut()
-                if cursor == WRITERS * COMMITS:
+                if count == WRITERS * COMMITS:
                     break
             else:
                 shop.start()
