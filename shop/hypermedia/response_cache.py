@@ -28,6 +28,7 @@ from shop.hypermedia.rate_limits import RequestLimits
 from shop.hypermedia.request import request_state
 from shop.hypermedia.responses import Answer
 from shop.hypermedia.runtime import Runtime, get_runtime
+from shop.hypermedia.url_scope import find_long_header
 from shop.model.errors import DomainError, Unauthenticated
 from shop.model.moves import ANYONE
 from shop.storage.recorded_queries import RecordedQuery, Recording, queries_still_match
@@ -199,6 +200,8 @@ class ResponseCache:
 
 def build_cache_key(environ: Environ) -> tuple[str, ...] | None:
     if environ["REQUEST_METHOD"] != "GET" or any(name in environ for name in UNCACHEABLE):
+        return None
+    if find_long_header(environ):
         return None
     encoding = choose_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     return encoding, *(environ.get(name, "") for name in KEY_PARTS)

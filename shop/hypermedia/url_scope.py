@@ -68,11 +68,18 @@ def build_url(path: str, **query: Any) -> str:
 
 def refuse_long_headers() -> None:
     """Refuse long headers, so that no parser needs to be fast for any length."""
-    for name, value in request.environ.items():
+    if name := find_long_header(request.environ):
+        header = name.removeprefix("HTTP_").replace("_", "-").title()
+        raise RequestHeaderFieldsTooLarge(f"{header} has more than {MAX_HEADER} characters.")
+
+
+def find_long_header(environ: dict[str, Any]) -> str | None:
+    """Return the name of a header that is too long, or None."""
+    for name, value in environ.items():
         is_header = name.startswith("HTTP_") or name == "CONTENT_TYPE"
         if is_header and len(value) > MAX_HEADER and name not in UNBOUNDED_HEADERS:
-            header = name.removeprefix("HTTP_").replace("_", "-").title()
-            raise RequestHeaderFieldsTooLarge(f"{header} has more than {MAX_HEADER} characters.")
+            return name
+    return None
 
 
 def negotiate_media_type() -> None:

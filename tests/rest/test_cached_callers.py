@@ -1,4 +1,4 @@
-"""Answers to callers with a token come from the cache too: never stale, and never those of somebody else."""
+"""Answers to callers with a token come from the cache too: never stale, and never those of another account."""
 
 import gzip
 import json

@@ -135,6 +135,14 @@ def test_links_stay_with_the_host_that_was_asked(client: FlaskClient, product: s
     assert answer.json["_links"]["self"]["href"].startswith("http://two.example/")
 
 
+@pytest.mark.parametrize("name", ["If-None-Match", "User-Agent", "X-Request-ID"])
+def test_a_long_header_is_refused_although_the_answer_is_known(
+    client: FlaskClient, product: str, name: str
+) -> None:
+    client.get(product)
+    assert client.get(product, headers={name: "x" * 5000}).status_code == 431
+
+
 def test_it_counts_like_any_request(
     variant: Callable[..., Flask], app: Flask, staff: Person, product: str
 ) -> None:
