@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, SessionTransaction, mapped_column
 
 from shop.model.entity import Base, Id, UTCDateTime, now
 from shop.storage.change_log import FeedRow, FirstNumber, build_feed_indexes
+from shop.storage.prepared_queries import prepare_insert
 from shop.storage.transactions import TransactionSession
 
 CREATED, CHANGED, STOCKED, RETIRED = "created", "changed", "stocked", "retired"
@@ -31,7 +32,7 @@ class Change(FeedRow, Base):
     at: Mapped[datetime] = mapped_column(default=now)
 
 
-INSERT_CHANGE = insert(Change.__table__)
+INSERT_CHANGE = prepare_insert(Change.__table__, "kind", "product_id", "price", "stock", "at")
 PRICED_PRODUCTS = table("products", *map(column, ("id", "price", "stock")))
 INSERT_CREATED = insert(Change.__table__).from_select(
     ["seq", "kind", "product_id", "price", "stock", "at"],
@@ -84,6 +85,6 @@ def write_changes(session: TransactionSession) -> None:
     rows, id_arrays = ([entry for entry in pending if type(entry) is kind] for kind in (dict, array))
     time, connection = now(), session.connection()
     if rows:
-        connection.execute(INSERT_CHANGE, [{**row, "at": time} for row in rows])
+        INSERT_CHANGE.run_many(connection, [{**row, "at": time} for row in rows])
     for ids in id_arrays:
         connection.execute(INSERT_CREATED, {"ids": ids.tolist(), "at": time})

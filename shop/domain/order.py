@@ -25,7 +25,7 @@ from shop.storage.change_log import FeedRow, build_feed_indexes
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
     "placed", "paid", "shipped", "delivered", "cancelled", "refunded",
 )  # fmt: skip
-IS_UNPAID = text(f"status = '{PLACED}'")
+IS_UNPAID = text(f"status = '{PLACED}'")  # no parameter: partial indexes are used for the same text only
 MAX_LINES = 100
 MAX_TOTAL = 10**15 - 1  # JSON numbers represent totals up to this one exactly
 

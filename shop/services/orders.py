@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Connection, Select, bindparam, select, type_coerce
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from shop.domain.order import ORDER_STATES, PLACED, Item, ItemRow, Order, OrderRow, Step, StepRow
+from shop.domain.order import IS_UNPAID, ORDER_STATES, PLACED, Item, ItemRow, Order, OrderRow, Step, StepRow
 from shop.domain.product import OutOfStock, Product, adjust_stock
 from shop.domain.user import User
 from shop.model.entity import now
@@ -31,12 +31,17 @@ STEP_COLUMNS = ("order_id", "move", "by", "at")
 INSERT_ORDER = prepare_insert(Order.__table__, *ORDER_COLUMNS, returning=Order.__table__.c.id)
 INSERT_ITEM = prepare_insert(Item.__table__, *ITEM_COLUMNS)
 INSERT_STEP = prepare_insert(Step.__table__, *STEP_COLUMNS)
+IS_OWN_UNPAID = and_(Order.user_id == bindparam("user"), IS_UNPAID)
+NEWEST_ID = select(func.max(Order.id)).scalar_subquery()
+OLDEST_UNPAID_ID = select(func.min(Order.id)).where(IS_OWN_UNPAID).scalar_subquery()
+# An account has no more unpaid orders than ids since its oldest one: below the limit, none is counted.
+CAN_REACH_LIMIT = case((bindparam("skipped") <= NEWEST_ID - OLDEST_UNPAID_ID, 1), else_=0)
 SELECT_UNPAID = PreparedQuery(
     select(Order.id)
-    .where(Order.user_id == bindparam("user"), Order.status == PLACED)
+    .where(IS_OWN_UNPAID)
     .order_by(Order.id)
     .offset(bindparam("skipped"))
-    .limit(1)
+    .limit(CAN_REACH_LIMIT)
 )
 SELECT_STOCK = PreparedQuery(
     select(Product.stock).where(Product.id == bindparam("product"), Product.retired_at.is_(None))

@@ -1,25 +1,28 @@
 """Unpaid orders and stored answers are bounded: they cannot hold stock or disk space for ever."""
 
 import time
+import timeit
 from datetime import timedelta
 
 import pytest
 import requests
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from shop.domain.order import Order
 from shop.model.entity import now
 from shop.services import housekeeping, orders
+from shop.services.context import ShopContext
 from shop.services.housekeeping import Housekeeper
 from shop.storage import idempotency
 from shop.storage.idempotency import Replay
-from shop.storage.transactions import OPERATOR, Context
+from shop.storage.transactions import OPERATOR, Actor, Context
 from tests.load import build_order, build_shop, wait_until
 from tests.running import post_json, serving
 
 BACKENDS = ["sqlite", "postgresql"]
 MAX_HOURS = 24
+MAX_CHECK_SECONDS = 0.001  # counting 50,000 orders takes at least twice as long
 
 
 def place_order(customer, product_id=1, quantity=5, **headers):
@@ -31,6 +34,12 @@ def make_older(app, hours=MAX_HOURS):
         begun = now() - timedelta(hours=hours, seconds=1)
         session.execute(update(Order).values(created_at=begun))
         session.commit()
+
+
+def add_unpaid_orders(app, user_id: int, count: int) -> None:
+    row = {"user_id": user_id, "status": "placed", "total": 1, "currency": "USD", "version": 1}
+    with app.app_context(), app.extensions["shop"].engine.begin() as connection:
+        connection.execute(insert(Order), [row] * count)
 
 
 def cancel_unpaid(app) -> int:
@@ -128,6 +137,28 @@ class TestACustomer:
         again = place_order(customer_with_limit, quantity=1).status_code
         staff.post(f"{second}/pay", {"reference": "bank"})
         assert (again, place_order(customer_with_limit, quantity=1).status_code) == (201, 201)
+
+    def test_reaches_the_limit_with_orders_of_others_and_paid_ones_in_between(
+        self, customer_with_limit, customer, staff
+    ):
+        statuses = []
+        for _ in range(2):
+            paid = place_order(customer_with_limit, quantity=1)
+            staff.post(f"{paid.headers['Location']}/pay", {"reference": "bank"})
+            place_order(customer, quantity=1)
+            statuses.append(place_order(customer_with_limit, quantity=1).status_code)
+        assert [*statuses, place_order(customer_with_limit, quantity=1).status_code] == [201, 201, 409]
+
+    def test_with_thousands_of_unpaid_orders_below_the_limit_has_none_of_them_counted(self, app, customer):
+        add_unpaid_orders(app, customer.id, 50_000)
+        with app.app_context():
+            ctx = ShopContext(
+                app.extensions["sqlalchemy"].session(),
+                Actor(customer.id, "customer"),
+                max_unpaid_orders=60_000,
+            )
+            seconds = min(timeit.repeat(lambda: orders.check_unpaid_limit(ctx), number=1, repeat=20))
+        assert seconds < MAX_CHECK_SECONDS
 
     def test_is_not_held_back_by_others(self, customer_with_limit, customer):
         for _ in range(3):
