@@ -27,13 +27,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings)
     app = build_app("shop", settings)
     database = open_database(app)
-    has_graphql = bool(find_spec("graphql") and find_spec("graphql.execution.executor"))  # older ones: no
+    has_graphql = has_graphql_extra()
     app.extensions[NAME] = create_runtime(settings, get_engine(app, database), has_graphql)
     observe(app, settings)
     register_service(app)
     if has_graphql:
-        import_module("shop.doors.graphql").open_door(app, settings)
+        import_module("shop.doors.graphql").open_door(app)
     return app
+
+
+def has_graphql_extra() -> bool:
+    """Whether a release with an executor is installed; the package is not loaded here."""
+    package = find_spec("graphql")
+    return bool(
+        package
+        and package.origin
+        and Path(package.origin).with_name("execution").joinpath("executor.py").is_file()
+    )
 
 
 def create_runtime(settings: Settings, engine: Engine, has_graphql: bool) -> ShopRuntime:

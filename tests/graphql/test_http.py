@@ -300,3 +300,20 @@ def test_without_the_extra_the_shop_says_nothing_of_it(empty_folder, app):
         [sys.executable, "-c", WITHOUT_GRAPHQL], env=environ, capture_output=True, text=True, timeout=60
     )
     assert result.stdout.split() == ["False", "200", "404"]
+
+
+UNTIL_A_QUERY = """
+import sys
+from shop.app import create_app
+shop = create_app().test_client()
+loaded = [shop.get("/api/v1/products").status_code, "graphql" in sys.modules]
+print(*loaded, shop.get("/graphql?query={shop{name}}").status_code, "graphql" in sys.modules)
+"""
+
+
+def test_the_library_is_loaded_by_the_first_request(empty_folder, app):
+    environ = {"SHOP_SECRET_KEY": KEY, "SHOP_DATABASE_URL": app.extensions["shop"].settings.database_url}
+    result = subprocess.run(
+        [sys.executable, "-c", UNTIL_A_QUERY], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.split() == ["200", "False", "200", "True"]

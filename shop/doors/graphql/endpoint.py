@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from graphql import ExecutionResult, OperationType, execute, get_operation_ast
 from graphql.execution.values import get_variable_values
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, UnsupportedMediaType
@@ -13,7 +13,7 @@ from shop.doors.graphql.dataloader import GraphQLContext
 from shop.doors.graphql.documents import compute_request_cost, parse_document
 from shop.doors.graphql.errors import RequestError
 from shop.doors.graphql.idempotency import IdempotentExecutor
-from shop.doors.graphql.persisted_queries import PersistedQueries, hash_query, parse_query_hash
+from shop.doors.graphql.persisted_queries import DIGEST_PATTERN, PersistedQueries, hash_query
 from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
 from shop.doors.graphql.schema import SCHEMA, SDL
 from shop.hypermedia.callers import get_context
@@ -36,10 +36,7 @@ RETRYABLE_STATUSES = {errors.THROTTLED: 429, "UNAVAILABLE": 503}
 
 MAX_VARIABLE_VALUES = 10_000  # of the variables; ten times as many as the longest order has
 
-blueprint = Blueprint("graphql", __name__, static_folder="static", static_url_path="/graphql/static")
 
-
-@blueprint.get("/graphql")
 def handle_get_request() -> Response:
     """Execute a query; without one, return GraphiQL to browsers and the schema to all others."""
     if "query" in request.args or "extensions" in request.args:
@@ -58,7 +55,6 @@ def render_graphiql() -> Response:
     return response
 
 
-@blueprint.post("/graphql")
 def handle_post_request() -> Response:
     refuse_encoded_body()
     if parse_content_type(request.headers.get("Content-Type", "")) != (JSON, "utf-8"):
@@ -97,12 +93,26 @@ def get_persisted_queries() -> PersistedQueries:
     return get_runtime().persisted_queries
 
 
+def parse_query_hash(extensions: dict[str, Any]) -> str | None:
+    """Return the hash that a request names according to Apollo's protocol, or None."""
+    if (extension := extensions.get("persistedQuery")) is None:
+        return None
+    is_known = isinstance(extension, dict) and extension.get("version") == 1
+    digest = extension.get("sha256Hash") if is_known else None
+    if not isinstance(digest, str) or not DIGEST_PATTERN.fullmatch(digest):
+        message = "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}."
+        raise RequestError("BAD_REQUEST", message)
+    return digest
+
+
 def find_query_text(query: str | None, digest: str | None) -> str:
     """Return the text of the document: the one that was sent, or the one stored under the hash."""
     if query is None:
         if digest is None:
             raise BadRequest("A query is missing.")
-        return get_persisted_queries().find_query(digest)
+        if (stored := get_persisted_queries().find_query(digest)) is None:
+            raise RequestError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
+        return stored
     if digest is not None and hash_query(query) != digest:
         raise RequestError("BAD_REQUEST", "This is not the hash of this query.")
     return query

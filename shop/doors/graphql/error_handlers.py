@@ -1,9 +1,9 @@
 """Error responses to requests that were not executed, in the format that GraphQL clients read."""
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from graphql import GraphQLError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 
 from shop.doors.graphql.errors import RequestError, serialize_error
 from shop.doors.graphql.responses import build_response, choose_response_type
@@ -55,11 +55,15 @@ def handle_http_error(error: HTTPException) -> Response:
     return response
 
 
-def register_error_handlers(blueprint: Blueprint) -> None:
-    blueprint.register_error_handler(RequestError, handle_request_error)
-    blueprint.register_error_handler(DomainError, handle_domain_error)
-    blueprint.register_error_handler(SQLAlchemyError, handle_database_error)
-    blueprint.register_error_handler(HTTPException, handle_http_error)
-    # The app has a handler for this exception, which would come first.
-    blueprint.register_error_handler(TooManyRequests, handle_http_error)
-    blueprint.register_error_handler(Exception, handle_exception)
+HANDLERS = {
+    RequestError: handle_request_error,
+    DomainError: handle_domain_error,
+    SQLAlchemyError: handle_database_error,
+    HTTPException: handle_http_error,
+    Exception: handle_exception,
+}
+
+
+def handle_error(error: Exception) -> Response:
+    kind = next(each for each in HANDLERS if isinstance(error, each))
+    return HANDLERS[kind](error)

@@ -9,9 +9,6 @@ import re
 from collections import OrderedDict
 from sys import getsizeof
 from threading import Lock
-from typing import Any
-
-from shop.doors.graphql.errors import RequestError
 
 MAX_QUERIES, MAX_QUERY_LENGTH = 1000, 16_384  # texts, and characters of each
 MAX_MEMORY = 4 * 1024 * 1024  # bytes of memory for all texts
@@ -26,11 +23,11 @@ class PersistedQueries:
         self.texts: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self.size, self.lock = 0, Lock()
 
-    def find_query(self, digest: str) -> str:
+    def find_query(self, digest: str) -> str | None:
         """Return the text with this hash, and mark it as used."""
         with self.lock:
             if digest not in self.texts:
-                raise RequestError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", status=404)
+                return None
             self.texts.move_to_end(digest)
             return self.texts[digest][0]
 
@@ -51,15 +48,3 @@ class PersistedQueries:
 
 def hash_query(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def parse_query_hash(extensions: dict[str, Any]) -> str | None:
-    """Return the hash that a request names according to Apollo's protocol, or None."""
-    if (extension := extensions.get("persistedQuery")) is None:
-        return None
-    is_known = isinstance(extension, dict) and extension.get("version") == 1
-    digest = extension.get("sha256Hash") if is_known else None
-    if not isinstance(digest, str) or not DIGEST_PATTERN.fullmatch(digest):
-        message = "persistedQuery is {version: 1, sha256Hash: 64 hexadecimal digits}."
-        raise RequestError("BAD_REQUEST", message)
-    return digest
