@@ -197,6 +197,6 @@ def test_a_new_kind_needs_nothing_but_its_words():
         (SDL + REVIEW_LIST + REVIEW_TYPES.replace("hide(", "conceal("), "Mutation.hide$"),
     ],
 )
-def test_a_new_kind_without_its_words_is_noticed_at_the_start(words, missing):
+def test_a_new_kind_without_its_words_is_noticed_when_the_schema_is_built(words, missing):
     with pytest.raises(LookupError, match=missing):
         build_executable_schema(words, [*RESOURCES, reviews])
