@@ -188,7 +188,7 @@ class CollectionRepresentation(LinkedSchema):
         metadata=describe("How many there are in all; where that is not exact, at least so many.", example=62)
     )
     total_is_exact = fields.Boolean(
-        metadata=describe("Whether the total is exact: more than 10,000 are not counted.", example=True)
+        metadata=describe("Whether the total is exact: of many, only so many are counted.", example=True)
     )
     page = fields.Integer(attribute="number", metadata=describe("Which page this is.", example=1))
     per_page = fields.Integer(metadata=describe("How many items a page has.", title="On a page", example=20))

@@ -12,6 +12,7 @@ from shop.model.entity import normalize_text
 from shop.model.fields import TEXT_PATTERN, MoneyBound, PlainText, StrictBoolean
 from shop.services.search import STORED_TOTAL, build_word_filter, estimate_total
 from shop.storage.pagination import (
+    MAX_COUNT,
     UNKNOWN_SIZE,
     Page,
     PageInput,
@@ -76,7 +77,7 @@ def build_plain_queries(query: Select[Any], search: dict[str, Any]) -> PageQueri
     """Return the queries of a search without words."""
     conditions = build_filters(search)
     if not conditions:
-        return PageQueries(query, query, build_total(STORED_TOTAL, is_bounded=False))
+        return PageQueries(query, query, build_total(STORED_TOTAL))
     if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
     return PageQueries(if_few, if_many, build_total_query(if_few, query, search))
 
@@ -94,12 +95,19 @@ def build_word_queries(ctx: Context, query: Select[Any], search: dict[str, Any],
     conditions = build_filters(search)
     if_few, if_many = query.where(*conditions), query.where(*build_filters(search, sort_name=search["sort"]))
     word_filter = build_word_filter(ctx, text)
-    count = (
-        build_count(if_few.where(word_filter.count_condition))
-        if conditions or word_filter.count is None
-        else word_filter.count
-    )
-    return PageQueries(if_few.where(word_filter.condition), if_many.where(word_filter.condition), count)
+    condition = word_filter.condition
+    if word_filter.total is None:
+        few = if_few.where(condition)
+        return PageQueries(few, if_many.where(condition), build_count(few))
+    if not conditions:
+        return PageQueries(if_few.where(condition), if_few.where(condition), word_filter.total)
+    if ctx.fetch_rows(build_count(if_few, MAX_COUNT), **search)[0][
+        1
+    ]:  # the other filters find few: look through these
+        few = if_few.where(condition)
+        return PageQueries(few, few, build_count(few))
+    many = if_many.where(condition)
+    return PageQueries(many, many, word_filter.build_count(if_many))
 
 
 def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str, Any]) -> Select[Any]:
@@ -108,7 +116,7 @@ def build_total_query(if_few: Select[Any], query: Select[Any], search: dict[str,
         return build_count(if_few)
     sold_out = query.with_only_columns(func.count()).where(Product.stock == 0)
     in_stock = select(STORED_TOTAL.scalar_subquery() - sold_out.scalar_subquery())
-    return build_total(in_stock, is_bounded=False)
+    return build_total(in_stock)
 
 
 def build_filters(search: dict[str, Any], sort_name: str | None = None) -> list[ColumnElement[bool]]:

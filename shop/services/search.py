@@ -20,8 +20,10 @@ from sqlalchemy import (
     bindparam,
     column,
     delete,
+    false,
     func,
     insert,
+    literal,
     literal_column,
     select,
     table,
@@ -32,13 +34,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.domain.product import Product
 from shop.model.errors import DomainError
 from shop.storage.pagination import build_count
+from shop.storage.prepared_queries import PreparedQuery
 from shop.storage.transactions import Context, TransactionSession
 
 WORDS_INDEX = table("kept_words", column("rowid"), column("words"))
 PENDING_WORDS = table("kept_words_late", column("seq"), column("id"))
 STORED_TOTAL = select(func.coalesce(func.sum(table("kept_total", column("products")).c.products), 0))
 MIN_INDEXED_LENGTH = 3
-SMALL_CATALOGUE = MAX_RARE_MATCHES = 2000  # up to this many products or matches, a plain search is as fast
+SMALL_CATALOGUE = 2000  # up to this many products, a plain search is as fast
+MAX_MATCHES = 2000  # of words: more are not counted, and not listed before the products are read
 MAX_PENDING, INDEX_BATCH = 100, 1000
 UNINDEXED_CHARACTERS = frozenset("\ufffd\ufffe\uffff")  # FTS5 does not tell them apart
 INDEX_LOCK, TRY_INDEX_LOCK = Lock(), select(func.pg_try_advisory_xact_lock(7_463_922))
@@ -51,34 +55,33 @@ def match_words(dialect: str, words: Any) -> ColumnElement[bool]:
     return WORDS_INDEX.c.words.like(words, escape="/")
 
 
-def build_candidates(match: ColumnElement[bool]) -> Select[Any]:
-    """Return pending and indexed matches in one statement, so that no product moves between the two."""
-    pending = (
-        select(PENDING_WORDS.c.id, literal_column("1").label("late")).limit(bindparam("most")).subquery()
-    )
-    matches = (
-        select(WORDS_INDEX.c.rowid, literal_column("0").label("late"))
-        .where(match)
-        .limit(bindparam("most"))
-        .subquery()
-    )
-    return union_all(select(pending), select(matches))
+IS_PENDING = WORDS_INDEX.c.rowid.in_(select(PENDING_WORDS.c.id))
 
 
-def build_match_count(match: ColumnElement[bool], plain_match: ColumnElement[bool]) -> Select[Any]:
-    """Return the query that counts matches: by the index, and pending products by a plain search."""
-    pending = select(PENDING_WORDS.c.id)
-    indexed = select(WORDS_INDEX.c.rowid).where(match, WORDS_INDEX.c.rowid.not_in(pending))
-    pending_matches = select(Product.id).where(
-        Product.id.in_(pending), Product.retired_at.is_(None), plain_match
-    )
-    return build_count(select(union_all(indexed, pending_matches).subquery()))
+class IndexQueries:
+    """The queries of a word in the index, compiled once for a kind of database.
+
+    Pending products are counted as matches where it is only decided how to search.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        match = match_words(dialect, bindparam("words"))
+        pending = select(PENDING_WORDS.c.id)
+        indexed = select(WORDS_INDEX.c.rowid).where(match, ~IS_PENDING)
+        most = bindparam("most")
+        # In one statement, so that no product moves between the two.
+        self.select_ids = PreparedQuery(union_all(pending, indexed).limit(2 * most))
+        self.count_ids = PreparedQuery(
+            select(
+                *(
+                    select(func.count()).select_from(ids.limit(most).subquery()).scalar_subquery()
+                    for ids in (pending, indexed)
+                )
+            )
+        )
 
 
-CANDIDATE_QUERIES = {
-    dialect: build_candidates(match_words(dialect, bindparam("words")))
-    for dialect in ("sqlite", "postgresql")
-}
+INDEX_QUERIES = {dialect: IndexQueries(dialect) for dialect in ("sqlite", "postgresql")}
 SELECT_CATALOGUE_STATE = select(
     STORED_TOTAL.scalar_subquery(), select(func.count()).select_from(PENDING_WORDS).scalar_subquery()
 )
@@ -88,34 +91,42 @@ SIZE_ESTIMATES: WeakKeyDictionary[Engine, tuple[float, int]] = WeakKeyDictionary
 
 
 class WordFilter(NamedTuple):
-    """Conditions for the matching products and for counting them, and a ready query for the total."""
+    """The condition for the matching products; for a frequent word, how they are counted as well."""
 
     condition: ColumnElement[bool]
-    count_condition: ColumnElement[bool]
-    count: Select[Any] | None = None
+    total: Select[Any] | None = None  # of a frequent word without other filters
+    match: ColumnElement[bool] | None = None
+
+    def build_count(self, query: Select[Any]) -> Select[Any]:
+        """Return the query that counts the products of a query with a frequent word.
+
+        The first matches in the index suffice, if the query finds many. Pending products are compared.
+        """
+        indexed = query.where(WORDS_INDEX.c.rowid == Product.id, self.match, ~IS_PENDING)
+        pending = query.where(self.condition, Product.id.in_(select(PENDING_WORDS.c.id)))
+        ids = (each.with_only_columns(Product.id, maintain_column_froms=True) for each in (indexed, pending))
+        return build_count(select(union_all(*ids).subquery()), MAX_MATCHES)
 
 
 def build_word_filter(ctx: Context, text: str) -> WordFilter:
     plain_match = Product.words.contains(text, autoescape=True)
     if len(text) < MIN_INDEXED_LENGTH or UNINDEXED_CHARACTERS & {*text}:
-        return WordFilter(plain_match, plain_match)
+        return WordFilter(plain_match)
     with ctx.open_connection() as connection:  # the size decides how to search, not what is found
         if estimate_size(connection) <= SMALL_CATALOGUE:
-            return WordFilter(plain_match, plain_match)
+            return WordFilter(plain_match)
         dialect = connection.dialect.name
-    pattern = build_pattern(dialect, text)
-    rows = ctx.fetch_rows(CANDIDATE_QUERIES[dialect], words=pattern, most=MAX_RARE_MATCHES + 1)
-    pending = sum(is_pending for _, is_pending in rows)
-    if pending > MAX_RARE_MATCHES:
-        return WordFilter(plain_match, plain_match)
-    if len(rows) - pending > MAX_RARE_MATCHES:
-        match = match_words(dialect, pattern)
-        candidates = select(WORDS_INDEX.c.rowid).where(match).union_all(select(PENDING_WORDS.c.id))
-        return WordFilter(
-            plain_match, plain_match & Product.id.in_(candidates), build_match_count(match, plain_match)
-        )
-    condition = plain_match & Product.id.in_(sorted({id for id, _ in rows}))
-    return WordFilter(condition, condition)
+    queries, pattern = INDEX_QUERIES[dialect], build_pattern(dialect, text)
+    words = {"words": pattern, "most": MAX_MATCHES + 1}
+    ((pending, indexed),) = ctx.fetch_rows(queries.count_ids, **words)
+    if indexed > MAX_MATCHES:
+        return WordFilter(plain_match, select(literal(MAX_MATCHES), false()), match_words(dialect, pattern))
+    if pending > MAX_MATCHES:
+        return WordFilter(plain_match)
+    rows = ctx.fetch_rows(queries.select_ids, **words)
+    if len(rows) > 2 * MAX_MATCHES:  # many have come since they were counted
+        return WordFilter(plain_match)
+    return WordFilter(plain_match & Product.id.in_(sorted({id for (id,) in rows})))
 
 
 def build_pattern(dialect: str, text: str) -> str:

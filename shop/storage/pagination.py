@@ -201,18 +201,20 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def build_count(query: Select[Any]) -> Select[Any]:
+def build_count(query: Select[Any], bound: int = MAX_COUNT) -> Select[Any]:
     """Return the query that counts rows up to a bound, because counting takes time in proportion to them."""
     rows = query.with_only_columns(literal_column("1"), maintain_column_froms=True)
-    return build_total(select(func.count()).select_from(rows.order_by(None).limit(MAX_COUNT + 1).subquery()))
+    return build_total(
+        select(func.count()).select_from(rows.order_by(None).limit(bound + 1).subquery()), bound
+    )
 
 
-def build_total(count: Select[Any], *, is_bounded: bool = True) -> Select[Any]:
-    """Return the query for a total, made of one that counts."""
+def build_total(count: Select[Any], bound: int | None = None) -> Select[Any]:
+    """Return the query for a total, made of one that counts, up to a bound or all."""
     number = count.subquery().c[0]
-    if not is_bounded:
+    if bound is None:
         return select(number, true())
-    return select(case((number > MAX_COUNT, MAX_COUNT), else_=number), number <= MAX_COUNT)
+    return select(case((number > bound, bound), else_=number), number <= bound)
 
 
 class PageQueries:
