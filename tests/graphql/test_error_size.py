@@ -30,6 +30,7 @@ LARGEST = 12_000
     ids=["empty", "fewer-empty", "misspelled", "unknown", "long-name", "long-value", "wrong"],
 )
 def test_wrong_variables_are_refused_quickly_and_in_short(run_query, customer, lines):
+    run_query(customer, "{ shop { name } }")  # the first request loads the library
     began = time.thread_time()
     answer = run_query(customer, ORDER, l=lines)
     assert time.thread_time() - began < 0.5
