@@ -152,7 +152,17 @@ def test_every_answer_with_a_body_comes_in_the_types_that_may_be_asked_for(docum
     vendor = f"application/vnd.shop.{name_version(document)}+json"
     types = {tuple(answer["content"]) for answer in responses(document, "20[01]")}
     forms = "application/prs.hal-forms+json"
-    assert types == {("application/hal+json", forms, "application/json", vendor)}
+    documents = ("application/hal+json", forms, "application/json", vendor)
+    assert types == {documents, (*documents, "text/event-stream")}
+
+
+def test_streams_are_documented_where_they_are(document):
+    streamed = {
+        path.rpartition("/")[2]
+        for path, item in document["paths"].items()
+        if "text/event-stream" in item.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+    }
+    assert streamed == {"changes", "orders"}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +325,7 @@ def test_one_media_type_is_documented_for_bodies(document):
         ("/products/{id}", "delete", {"If-Match", "traceparent"}),
         ("/products/{id}/restock", "post", {"If-Match", "Idempotency-Key", "Prefer", "traceparent"}),
         ("/tokens", "post", {"traceparent"}),
-        ("/changes", "get", {"If-None-Match", "Prefer", "traceparent"}),
+        ("/changes", "get", {"If-None-Match", "Last-Event-ID", "Prefer", "traceparent"}),
     ],
 )
 def test_headers_are_declared_where_they_count(document, path, method, names):
@@ -358,7 +368,8 @@ def test_answers_stay_open_for_new_members(document):
     shapes = {
         media["schema"]["$ref"]
         for answer in responses(document, "2..")
-        for media in answer.get("content", {}).values()
+        for name, media in answer.get("content", {}).items()
+        if name != "text/event-stream"
     }
     closed = [
         each

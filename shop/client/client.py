@@ -18,6 +18,7 @@ except ImportError as error:
 ACCEPT = (
     "application/prs.hal-forms+json, application/hal+json;q=0.9, application/problem+json;q=0.8, */*;q=0.1"
 )
+EVENT_STREAM, MAX_SILENCE = "text/event-stream", 30.0  # seconds; streams have a sign of life more often
 REPEATABLE_METHODS, BUSY_STATUSES = ("GET", "HEAD", "PUT", "DELETE"), (429, 502, 503, 504)
 CONNECTION_ERRORS = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 Node = dict[str, Any]
@@ -123,15 +124,23 @@ class Client(requests.Session):
     def changes(self, after: int | None = None, wait: int = 20) -> Iterator[Resource]:
         """Yield each change after a cursor, or after now, without end; outages of the server are waited out.
 
-        The member `seq` is the cursor to continue from later; a cursor that is too old raises Problem (410).
+        A stream of events is followed where the server offers one. The member `seq` is the cursor to continue
+        from later; a cursor that is too old raises Problem (410).
         """
-        url = ""
+        url, headers = "", {"Accept": f"{EVENT_STREAM}, {ACCEPT}"}
         while True:
             try:
                 url = url or self.home().href(
                     "changes", {"wait": wait} | ({} if after is None else {"after": after})
                 )
-                page = self.request_with_retries("GET", url, {}, timeout=self.timeout + wait)
+                silence = max(self.timeout, MAX_SILENCE) + wait
+                page = self.request_with_retries("GET", url, headers, timeout=silence, stream=True)
+                if is_event_stream(page.response):
+                    for headers["Last-Event-ID"], part in read_events(page.response):
+                        if part is not None:
+                            yield Resource(self, page.response, part)
+                    sleep(random.uniform(0, 1))  # noqa: S311
+                    continue
             except (Problem, *CONNECTION_ERRORS) as error:
                 if getattr(error, "status", 503) not in BUSY_STATUSES:
                     raise
@@ -221,6 +230,25 @@ def find_retry_after(error: Exception) -> float:
     """Return the seconds that an answer asks to wait; 0 if it does not, or if there was no answer."""
     text = error.response.headers.get("Retry-After", "") if isinstance(error, Problem) else ""
     return float(text) if text.isdecimal() else 0
+
+
+def is_event_stream(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").startswith(EVENT_STREAM)
+
+
+def read_events(response: requests.Response) -> Iterator[tuple[str, Node | None]]:
+    """Yield the id of each block of a stream of events, and its data, until the stream ends."""
+    last_id, lines = "", list[str]()
+    with response:
+        for line in response.iter_lines():
+            name, _, value = line.decode().partition(": ")
+            if name == "id":
+                last_id = value
+            elif name == "data":
+                lines.append(value)
+            elif not line and last_id:
+                yield last_id, json.loads("\n".join(lines)) if lines else None
+                lines.clear()
 
 
 def parse_document(response: requests.Response) -> Node:

@@ -8,6 +8,7 @@ from flask import request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
+from shop.hypermedia.event_streams import EventStream, offer_stream
 from shop.hypermedia.input import PARSER
 from shop.hypermedia.queries import split_parameter
 from shop.hypermedia.representations import LinkedSchema
@@ -83,6 +84,14 @@ class Blueprint(SmorestBlueprint):
     def takes_hidden(self, **descriptions: str) -> Callable[[View], View]:
         """Document members of the body that a form sends hidden."""
         return self.doc(**{"x-hidden": descriptions})
+
+    def streams(self, open_stream: Callable[..., EventStream]) -> Callable[[View], View]:
+        """Answer with a stream of events where the client asks for one, and document it."""
+
+        def decorate(view: View) -> View:
+            return self.doc(**{"x-streamed": True})(offer_stream(open_stream)(view))
+
+        return decorate
 
     def may_fail(self, *statuses: int) -> Callable[[View], View]:
         """Document problems that cannot be derived from the route and its input."""

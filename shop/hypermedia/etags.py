@@ -7,6 +7,7 @@ from flask import Response, request
 
 from shop.hypermedia.compression import strip_encoding
 from shop.hypermedia.input import read_hidden_members
+from shop.hypermedia.negotiation import EVENT_STREAM
 from shop.hypermedia.problems import handle_domain_error
 from shop.hypermedia.request import UNREAD
 from shop.hypermedia.responses import Answer
@@ -53,9 +54,9 @@ def read_tags() -> set[str] | None:
 
 
 def set_cache_headers(response: Response) -> Response:
-    """Set Cache-Control, Vary and the entity tag; files have their own Cache-Control and tag."""
+    """Set Cache-Control, Vary and the entity tag; files and streams have their own Cache-Control."""
     response.headers["Vary"] = "Accept, Accept-Encoding, Authorization, Prefer"
-    if (request.endpoint or "").endswith(".static"):
+    if (request.endpoint or "").endswith(".static") or response.mimetype == EVENT_STREAM:
         return response
     if request.method in ("GET", "HEAD") and response.status_code == 200:
         response.set_etag(build_entity_tag(response))

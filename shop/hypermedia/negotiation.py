@@ -12,7 +12,7 @@ from typing import Any
 JSON, HTML = "application/json", "text/html"
 HAL, HAL_FORMS = "application/hal+json", "application/prs.hal-forms+json"
 FORM, MERGE = "application/x-www-form-urlencoded", "application/merge-patch+json"
-PROBLEM = "application/problem+json"
+PROBLEM, EVENT_STREAM = "application/problem+json", "text/event-stream"
 VENDOR = re.compile(r"application/vnd\.([a-z0-9-]{1,100})\.(v\d{1,4})\+json")
 LONGEST = 2000  # characters of a header that is read
 MOST_RANGES = 50
@@ -68,8 +68,8 @@ def parse_version(accept: str, vendor: str) -> str | None:
 
 
 def choose_offer(accept: str, offers: tuple[str, ...]) -> str | None:
-    """Return the offer that is wanted most; forms only for clients that name them."""
-    return choose_media_type(accept, offers, (HAL_FORMS,))
+    """Return the offer that is wanted most; forms and streams only for clients that name them."""
+    return choose_media_type(accept, offers, (HAL_FORMS, EVENT_STREAM))
 
 
 def parse_content_type(header: str) -> tuple[str, str]:

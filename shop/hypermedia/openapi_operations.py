@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from shop.hypermedia.negotiation import HAL, HAL_FORMS, JSON
+from shop.hypermedia.negotiation import EVENT_STREAM, HAL, HAL_FORMS, JSON
 from shop.hypermedia.openapi_parts import (
     KEY_MEMBER,
     STATUS_HEADERS,
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 ROLE_NAMES = {ANYONE: "anyone", MEMBER: "all who are logged in", OWNER: "the owner"}
 PRECONDITION_TEXT = " If-Match, or the member `_etag`, says which version is meant."
 READ_ONLY_TEXT = " What can only be read may be sent back; it is ignored."
+STREAM_SCHEMA = {
+    "type": "string",
+    "description": "Server-sent events: each has the cursor as its id, and the item as JSON in its data.",
+}
 COMMON_PROBLEMS = {"400", "401", "406", "429", "500", "503"}
 
 
@@ -41,6 +45,7 @@ class Operation:
     is_move: bool  # or the view of a move
     declared_problems: list[str]
     hidden_members: dict[str, str]  # their descriptions
+    is_streamed: bool  # for clients that ask for events
 
     @property
     def changes_one(self) -> bool:
@@ -73,6 +78,7 @@ def complete_operation(node: Node, method: str, is_on_one: bool, api: Api, parts
         is_move=not node.pop("x-without-key", False),
         declared_problems=node.pop("x-problems", []),
         hidden_members=node.pop("x-hidden", {}),
+        is_streamed=node.pop("x-streamed", False),
     )
     node["summary"] = node["summary"].rstrip(".")
     node["description"] = describe_operation(operation)
@@ -98,6 +104,7 @@ def list_header_parameters(operation: Operation) -> Iterator[Node]:
         "IfNoneMatch": is_read,
         "IdempotencyKey": operation.has_key,
         "Prefer": can_wait or (operation.is_move and operation.method in ("post", "put", "patch")),
+        "LastEventId": operation.is_streamed,
         "TraceParent": True,
     }
     if operation.method == "delete" and operation.is_on_one:  # its forms have no body
@@ -148,6 +155,7 @@ def complete_answers(operation: Operation, api: Api) -> None:
     for status, answer in answers.items():
         if "content" in answer:
             answer["content"] = dict.fromkeys(media_types, answer["content"][JSON])
+            answer["content"] |= {EVENT_STREAM: {"schema": STREAM_SCHEMA}} if operation.is_streamed else {}
         headers = [STATUS_HEADERS.get(status, "")] + ["Idempotency-Replayed"] * operation.has_key
         headers += ["ETag"] * (is_read or (operation.is_move and operation.method != "delete"))
         headers += ["Content-Location"] * (operation.changes_one and status == "200")

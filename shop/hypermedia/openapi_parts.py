@@ -83,6 +83,7 @@ PARAMETERS = {
         "A key of this request alone: sent again with it, the request gets the same answer for 24 hours.",
     ),
     "Prefer": ("Prefer", "`return=minimal` asks for no body, `wait=10` to wait for an answer (RFC 7240)."),
+    "LastEventId": ("Last-Event-ID", "The id of the last event that the client has, to go on after it."),
     "TraceParent": ("traceparent", "The trace that the request belongs to (W3C Trace Context)."),
 }
 KEY_SCHEMA = {"type": "string", "pattern": f"^{BARE_KEY.pattern}$"}

@@ -17,6 +17,7 @@ from shop.storage.spans import Span, fetch_span
 from shop.storage.transactions import Context
 
 if TYPE_CHECKING:
+    from shop.hypermedia.event_streams import EventStream
     from shop.hypermedia.representations import LinkedSchema, Representation
 
 Search = dict[str, Any]
@@ -62,6 +63,7 @@ class Resource:
     select: Callable[[Context, Search], Select[Any]] | None = None  # all that are visible, if not given
     order: SortOrder | None = None  # by their ids, if not given
     list_page: Callable[[Context, Search], Page] | None = None  # if `select` is not enough
+    open_stream: Callable[[Search], EventStream] | None = None  # of events, where a client asks for one
     list_span: Callable[[Context, Search, int, str | None], Span] | None = None
     get_one: Callable[[Context, int], Any] | None = None
     listed_for: frozenset[str] = frozenset({ANYONE})

@@ -45,6 +45,8 @@ def register_list(blueprint: Blueprint, resource: Resource) -> None:
 
     browse.__doc__ = f"List the {resource.plural}."
     view = blueprint.gives(200, build_collection(resource), public=resource.is_public)(browse)
+    if resource.open_stream:
+        view = blueprint.streams(resource.open_stream)(view)
     view = blueprint.arguments(build_search(resource), location="query")(view)
     view = blueprint.may_fail(*resource.list_problems)(view)
     blueprint.route("")(blueprint.needs(*resource.listed_for)(view))

@@ -4,10 +4,10 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request
+from flask import current_app, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestHeaderFieldsTooLarge, SecurityError
 
-from shop.hypermedia.negotiation import HAL, HAL_FORMS, JSON, choose_offer, parse_version
+from shop.hypermedia.negotiation import EVENT_STREAM, HAL, HAL_FORMS, JSON, choose_offer, parse_version
 from shop.hypermedia.request import request_state
 from shop.hypermedia.runtime import get_service, get_settings
 
@@ -100,4 +100,11 @@ def negotiate_media_type() -> None:
 
 
 def list_media_types() -> tuple[str, ...]:
-    return HAL_FORMS, HAL, JSON, get_service().get_vendor_type(request_state().version)
+    stream = (EVENT_STREAM,) if is_streamed() else ()
+    return HAL_FORMS, HAL, JSON, get_service().get_vendor_type(request_state().version), *stream
+
+
+def is_streamed() -> bool:
+    """Whether the view of this request can answer with a stream of events."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "is_streamed", False)

@@ -33,8 +33,7 @@ class WaitingPlaces:
             yield place
         finally:
             if place:
-                with self.lock:
-                    self.taken.remove(place)
+                self.leave(place)
 
     def find(self, caller: str) -> Place | None:
         with self.lock:
@@ -42,6 +41,10 @@ class WaitingPlaces:
                 return None
             self.taken.append(place := Place(caller))
             return place
+
+    def leave(self, place: Place) -> None:
+        with self.lock:
+            self.taken.remove(place)
 
     def recall_for(self, caller: str) -> bool:
         """Recall a place of a caller who has two more than this one, or who has had a turn."""

@@ -3,6 +3,7 @@
 import logging
 import resource
 import socket
+from contextlib import suppress
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -10,15 +11,19 @@ from typing import Any
 from flask import Flask
 from waitress import task, wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
+from shop.hypermedia.event_streams import HOLD, EventStream
 from shop.runtime import get_runtime
+from shop.serving.held_streams import HeldStream, StreamKeeper
 from shop.serving.http_parser import ErrorTask, RequestTimeout, ServiceUnavailable, StrictParser
 from shop.serving.thread_pool import HANDOVER_SECONDS, ThreadPool
 from shop.settings import Settings
 
 MAX_CONNECTIONS = 1000  # per process, if it may open four times as many files
+MAX_STREAM_SHARE = 75  # percent of the connections that may be streams of events
+LAST_CHUNK = b"0\r\n\r\n"
 WAITRESS_OPTIONS = {
     "max_request_header_size": 32 * 1024,
     "max_request_body_size": 8 * 1024 * 1024,  # Flask has a lower limit and answers with a problem document
@@ -36,6 +41,23 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs a line fo
 
 
 class Task(task.WSGITask):
+    def get_environment(self) -> dict[str, Any]:
+        environ = super().get_environment()
+        environ[HOLD] = self.hold
+        return environ
+
+    def hold(self, stream: EventStream) -> bool:
+        """Hold the connection for a stream when its beginning is sent; return False if there is no room."""
+        if place := self.channel.server.streams.find_place(stream):
+            self.channel.hold(HeldStream(self.channel, self, stream, place))
+        return place is not None
+
+    def finish(self) -> None:
+        if self.channel.held and self.status.startswith("200"):
+            self.close_on_finish = False  # the stream closes the connection
+        else:
+            super().finish()
+
     def build_response_header(self) -> bytes:
         if self.channel.server.draining.is_set():
             self.set_close_on_finish()
@@ -45,6 +67,7 @@ class Task(task.WSGITask):
 class Channel(HTTPChannel):
     parser_class, task_class, error_task_class = StrictParser, Task, ErrorTask
     request_count, state, queued_at = 0, ("idle", 0), 0.0
+    held: HeldStream | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,7 +103,44 @@ class Channel(HTTPChannel):
             self.requests[0].error = self.requests[0].error or ServiceUnavailable(
                 "Too many requests are waiting."
             )
+        request = self.requests[0]
         super().service()
+        if self.held:
+            self.begin_stream(request, self.held)
+
+    def hold(self, held: HeldStream) -> None:
+        """Make the request of a stream the last one of the connection."""
+        with self.requests_lock:
+            self.held, self.requests = held, self.requests[:1]
+
+    def received(self, data: bytes) -> bool:
+        return self.held is None and super().received(data)
+
+    def begin_stream(self, request: Any, held: HeldStream) -> None:
+        """Keep the request as one that is being answered, so that its connection stays open."""
+        if not held.task.wrote_header or not held.task.status.startswith("200") or self.close_when_flushed:
+            self.held = None
+            self.server.streams.places.leave(held.place)
+            return
+        self.requests.insert(0, request)
+        self._map.pop(self._fileno, None)  # the socket loop takes time for each connection it looks at
+        self.server.streams.hold(held)
+
+    def fileno(self) -> int:
+        return self.socket.fileno() if self.socket else -1
+
+    def flush_more(self) -> int:
+        """Send some of what is unsent, and return the number of bytes that are left."""
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+            return self.total_outbufs_len
+
+    def end_stream(self, task: Task) -> None:
+        """End the response and close the connection."""
+        with suppress(ClientDisconnected):
+            if task.chunked_response and not self.total_outbufs_len:
+                self.write_soon(LAST_CHUNK)
+        self.handle_close()
 
 
 class Server(TcpWSGIServer):
@@ -99,6 +159,7 @@ class Server(TcpWSGIServer):
         }
         adj = Adjustments(sockets=[sock], backlog=BACKLOG, **options)
         info = (sock.family, sock.type, sock.proto, sock.getsockname())
+        self.streams = StreamKeeper(app, adj.connection_limit * MAX_STREAM_SHARE // 100)
         dispatcher = ThreadPool()
         dispatcher.set_thread_count(adj.threads)
         super().__init__(app, _sock=sock, dispatcher=dispatcher, adj=adj, sockinfo=info, bind_socket=False)

@@ -201,8 +201,9 @@ class Page:
         return ceil(self.total / self.per_page)
 
 
-def build_count(query: Select[Any], bound: int = MAX_COUNT) -> Select[Any]:
+def build_count(query: Select[Any], bound: int | None = None) -> Select[Any]:
     """Return the query that counts rows up to a bound, because counting takes time in proportion to them."""
+    bound = MAX_COUNT if bound is None else bound
     rows = query.with_only_columns(literal_column("1"), maintain_column_froms=True)
     return build_total(
         select(func.count()).select_from(rows.order_by(None).limit(bound + 1).subquery()), bound

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Response, after_this_request, request
@@ -10,7 +11,15 @@ from marshmallow import Schema, fields
 
 from shop.domain.change import CHANGE_KINDS
 from shop.hypermedia.blueprint import Blueprint
-from shop.hypermedia.callers import get_context, name_caller
+from shop.hypermedia.callers import build_anonymous_context, get_context, name_caller
+from shop.hypermedia.event_streams import (
+    EventStream,
+    News,
+    Shared,
+    UrlScope,
+    read_last_event_id,
+    write_events,
+)
 from shop.hypermedia.links import Links, build_profile_link
 from shop.hypermedia.representations import LINK_SCHEMA, LinkedSchema
 from shop.hypermedia.responses import parse_preferences
@@ -97,9 +106,31 @@ def build_changes_link() -> dict[str, Any]:
     return {"href": f"{build_url('/changes')}{{?{','.join(ChangeSearch().fields)}}}", "templated": True}
 
 
+def open_changes(search: dict[str, Any]) -> EventStream:
+    """Open the stream of changes after the last event of the client, or after a cursor, or of now."""
+    cursor = read_last_event_id()
+    cursor = search.get("after") if cursor is None else cursor
+    cursor = feed.find_newest_change(get_context()) if cursor is None else cursor
+    choice = UrlScope.of_request(), search.get("product_id")
+    return EventStream((open_changes, *choice), cursor, partial(read_change_events, *choice))
+
+
+def read_change_events(scope: UrlScope, product_id: int | None, cursor: int, shared: Shared) -> News:
+    """Return the changes after a cursor as events; each is written as in the list."""
+    scope.restore()
+    ctx = build_anonymous_context()
+    if (feed, cursor) not in shared:
+        shared[feed, cursor] = feed.read_changes(ctx, cursor)
+    rows = shared[feed, cursor]
+    found, last = feed.select_changes_of(rows, product_id, feed.MAX_CHANGES)
+    items = ChangeRepresentation(many=True).dump(build_items(ctx, found))
+    return News(write_events(items, "kind"), cursor if last is None else last)
+
+
 @changes.route("")
 @changes.needs(ANYONE)
 @changes.arguments(ChangeSearch, location="query")
+@changes.streams(open_changes)
 @changes.gives(200, FeedRepresentation)
 @changes.may_fail(404, 410)
 def browse(search: dict[str, Any]) -> ChangePage:

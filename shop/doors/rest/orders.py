@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from shop.domain.order import MAX_LINES, ORDER_STATES, Item, Order
 from shop.domain.product import Product
 from shop.domain.user import User
+from shop.doors.rest.order_events import open_order_steps
 from shop.hypermedia.links import Links, Node
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
 from shop.hypermedia.resources import ChildList, Embed, Resource
@@ -117,6 +118,7 @@ orders = Resource(
     select=select_visible_orders,
     order=NEWEST_FIRST,
     get_one=get_order,
+    open_stream=open_order_steps,
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),
