@@ -1,6 +1,5 @@
 """Streams of events of a running server: they are live, take no threads and lose nothing."""
 
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -11,37 +10,13 @@ import pytest
 import requests
 
 from shop.client import Client
+from tests.listening import Listener
 from tests.load import build_order, build_shop, wait_until
 from tests.running import Process, post_json, serving
 
 TIMEOUT = 8
 STREAMS, THREADS = 200, 2
 BACKENDS = ["sqlite", "postgresql"]
-
-
-class Listener:
-    """A client that collects the events of a stream."""
-
-    def __init__(self, url: str, **headers: str) -> None:
-        self.answer = requests.get(
-            url, headers={"Accept": "text/event-stream", **headers}, stream=True, timeout=40
-        )
-        self.events: list[dict] = []
-        self.has_ended = False
-        self.thread = Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self) -> None:
-        try:
-            for line in self.answer.iter_lines(1):
-                if line.startswith(b"data: "):
-                    self.events.append(json.loads(line[6:]))
-        except (requests.RequestException, AttributeError):
-            pass
-        self.has_ended = True
-
-    def list_cursors(self) -> list[int]:
-        return [event["seq"] for event in self.events]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ it has read what was sent. One whose place is needed by another caller is discon
 
 import logging
 import select
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -14,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from waitress.channel import ClientDisconnected
 
 from shop.hypermedia.event_streams import HEARTBEAT, EventStream, Shared
@@ -26,6 +25,8 @@ HEARTBEAT_SECONDS = 15
 WAKE_SECONDS = 1.0  # between two looks whether streams have to end
 MAX_SHARE = 0.2  # of the time that writing may take; with many changes, events are sent together
 GONE = getattr(select, "POLLRDHUP", 0)  # beside POLLHUP and POLLERR, which are always told
+
+OUTAGES = (Unavailable, OperationalError)
 
 log = logging.getLogger("shop")
 
@@ -62,6 +63,7 @@ class StreamKeeper:
         self.held: set[HeldStream] = set()
         self.lock = Lock()
         self.thread: Thread | None = None
+        self.heartbeat_at = monotonic() + HEARTBEAT_SECONDS
 
     def find_place(self, stream: EventStream) -> Place | None:
         return None if self.stopping.is_set() else self.places.find(stream.caller)
@@ -77,19 +79,30 @@ class StreamKeeper:
                 self.thread.start()
 
     def run(self) -> None:
-        heartbeat_at = monotonic() + HEARTBEAT_SECONDS
         while not self.stopping.is_set():
             position, started_at = self.listener.get_position(), monotonic()
-            self.end_closed()
-            has_sent = self.send_news()
-            if monotonic() >= heartbeat_at:
-                self.send_heartbeats()
-                heartbeat_at = monotonic() + HEARTBEAT_SECONDS
-            time.sleep((monotonic() - started_at) * (1 / MAX_SHARE - 1))
+            has_sent = self.serve_round()
+            pause = (monotonic() - started_at) * (1 / MAX_SHARE - 1)
+            self.stopping.wait(min(pause, WAKE_SECONDS))
             if not has_sent:
                 self.listener.wait_for_change(position, WAKE_SECONDS)
         for held in self.list_held():
             self.end(held)
+
+    def serve_round(self) -> bool:
+        """Look after all streams once; return whether there was anything new. An outage ends the round."""
+        try:
+            self.end_closed()
+            has_sent = self.send_news()
+            if monotonic() >= self.heartbeat_at:
+                self.heartbeat_at = monotonic() + HEARTBEAT_SECONDS
+                self.send_heartbeats()
+        except OUTAGES:
+            return False
+        except Exception:  # of one stream or the socket loop; the others go on
+            log.exception("the streams of events failed")
+            return False
+        return has_sent
 
     def list_held(self) -> list[HeldStream]:
         with self.lock:
@@ -123,12 +136,12 @@ class StreamKeeper:
         return has_sent
 
     def call(self, function: Callable[..., object], *args: Any) -> Any:
-        """Call a function of a stream; None if the stream has to end. During an outage there are no news."""
+        """Call a function of a stream; None if the stream has to end. An outage ends the round."""
         try:
             with self.app.app_context():
                 return function(*args) or b""
-        except (Unavailable, SQLAlchemyError):
-            return b""
+        except OUTAGES:
+            raise
         except DomainError:  # the token has ended, or the cursor; the client learns it when it connects again
             return None
         except Exception:
@@ -136,11 +149,13 @@ class StreamKeeper:
             return None
 
     def send_heartbeats(self) -> None:
+        """Send a sign of life, also during an outage; then check the logins."""
+        for held in self.list_held():
+            if not held.is_behind():
+                held.send(HEARTBEAT)
         for held in self.list_held():
             if self.call(held.stream.check) is None:
                 self.end(held)
-            elif not held.is_behind():
-                held.send(HEARTBEAT)
 
     def end(self, held: HeldStream) -> None:
         with self.lock:

@@ -6,8 +6,11 @@ import pytest
 import requests
 from sqlalchemy import create_engine, text
 
-from tests.load import RECOVERY_SECONDS, buying
-from tests.running import serving
+from tests.listening import Listener
+from tests.load import RECOVERY_SECONDS, buying, wait_until
+from tests.running import Process, serving
+
+MAX_STOP_SECONDS = 10
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -37,6 +40,27 @@ def test_while_it_hangs_nobody_hangs_with_it(cluster, stocked_shop):
             assert buyers.count_refused() > 0
         assert buyers.can_buy()
     assert buyers.find_flaws(stocked_shop) == []
+
+
+def test_streams_of_events_go_on_after_it_was_frozen(cluster, stocked_shop):
+    with serving(stocked_shop.url) as (shop,):
+        listeners = [Listener(f"{shop.root}/changes") for _ in range(20)]
+        with cluster.freeze():
+            time.sleep(6)
+        with buying([shop.root], stocked_shop.token) as buyers:
+            assert buyers.can_buy()
+        assert wait_until(lambda: all(each.events for each in listeners), RECOVERY_SECONDS)
+
+
+def test_a_server_with_streams_stops_while_it_is_frozen(cluster, stocked_shop):
+    process = Process(stocked_shop.url).start()
+    listeners = [Listener(f"{process.root}/changes") for _ in range(20)]
+    with cluster.freeze():
+        time.sleep(2)
+        began = time.monotonic()
+        code = process.stop()
+        assert (code, time.monotonic() - began < MAX_STOP_SECONDS) == (0, True)
+    assert wait_until(lambda: all(each.has_ended for each in listeners))
 
 
 def test_a_primary_that_may_only_be_read_takes_no_orders_and_is_read(cluster, stocked_shop):
