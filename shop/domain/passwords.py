@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # A hash takes a core about 25 ms; the pool keeps a flood of logins from starving other requests.
-# It is small, because each thread that has computed a hash keeps its 19 MiB of memory.
+# It is small, because a hash takes 19 MiB of memory, which some servers keep for each thread.
 HASHING_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, "shop-passwords")
 HASHING_TIMEOUT = 3.0  # seconds to wait for a thread
 # Unknown usernames are checked against this hash, so that they take as long as known ones.

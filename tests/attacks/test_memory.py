@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -78,7 +77,7 @@ def test_memory_stays_flat(server: Process, kind: str) -> None:
     assert read_memory(server) - before < TOLERANCE_MIB
 
 
-def test_logins_on_all_threads_keep_the_memory_of_a_few_hashes(tmp_path: Path) -> None:
+def test_logins_on_all_threads_leave_the_memory_of_no_hash(tmp_path: Path) -> None:
     stocked_shop = build_shop(f"sqlite:///{tmp_path / 'shop.db'}")
     with serving(stocked_shop.url, SHOP_LOGIN_RATE_LIMIT="1000000/second", SHOP_THREADS="12") as (process,):
         body = {"username": "ada", "password": "wrong-password"}
@@ -86,4 +85,4 @@ def test_logins_on_all_threads_keep_the_memory_of_a_few_hashes(tmp_path: Path) -
         with ThreadPoolExecutor(12) as clients:
             for _ in range(60):
                 clients.submit(lambda: requests.post(f"{process.root}/tokens", json=body, timeout=10))
-        assert read_memory(process) - before < HASH_MIB * (os.cpu_count() or 1) + 30
+        assert read_memory(process) - before < HASH_MIB
