@@ -59,10 +59,7 @@ IS_PENDING = WORDS_INDEX.c.rowid.in_(select(PENDING_WORDS.c.id))
 
 
 class IndexQueries:
-    """The queries of a word in the index, compiled once for a kind of database.
-
-    Pending products are counted as matches where it is only decided how to search.
-    """
+    """The queries of a word, compiled once for a kind of database: how many there are at most, and which."""
 
     def __init__(self, dialect: str) -> None:
         match = match_words(dialect, bindparam("words"))

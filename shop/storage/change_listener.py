@@ -87,9 +87,9 @@ def poll_postgresql(engine: Engine) -> Iterator[bool]:
             started_at = time.monotonic()
             look = connection.execute(query).fetchone()
             seconds = time.monotonic() - started_at
-            if any(assign_numbers_found(engine, look)):
+            if has_numbered := any(assign_numbers_found(engine, look)):
                 look = connection.execute(query).fetchone()
-            yield look[::2] != known_numbers
+            yield has_numbered or look[::2] != known_numbers  # a table that was emptied gives numbers again
             known_numbers = look[::2]
             time.sleep(max(POLL_SECONDS, seconds / MAX_SHARE))
 
