@@ -16,7 +16,7 @@ from shop.model.moves import STAFF
 from shop.services import changes, orders
 from shop.services.context import ShopContext
 from shop.storage import change_log
-from shop.storage.change_listener import ChangeListener
+from shop.storage.change_listener import ChangeListener, poll_postgresql
 from shop.storage.change_log import LOCK_ID
 from shop.storage.execution import create, execute
 from shop.storage.transactions import Actor
@@ -356,3 +356,13 @@ def test_readers_get_every_change_of_many_writers_once_and_in_order(app, engine,
         each.stop()
     stocks = {id: [*range(30, 31 + WRITERS * COMMITS // GOODS)] for id in goods}
     assert found == [([*range(count + 1)], stocks)] * READERS
+
+
+def test_a_number_that_is_given_again_in_an_emptied_table_wakes_waiters(postgresql, engine):
+    with closing(poll_postgresql(engine)) as looks:
+        write_and_commit(engine, 1)
+        seen = next(looks)
+        with engine.begin() as connection:
+            connection.execute(text("TRUNCATE changes RESTART IDENTITY"))
+        write_and_commit(engine, 1)
+        assert (seen, next(looks), next(looks)) == (True, True, False)
