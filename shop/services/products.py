@@ -101,9 +101,8 @@ def build_word_queries(ctx: Context, query: Select[Any], search: dict[str, Any],
         return PageQueries(few, if_many.where(condition), build_count(few))
     if not conditions:
         return PageQueries(if_few.where(condition), if_few.where(condition), word_filter.total)
-    if ctx.fetch_rows(build_count(if_few, MAX_COUNT), **search)[0][
-        1
-    ]:  # the other filters find few: look through these
+    _, has_few = ctx.fetch_rows(build_count(if_few, MAX_COUNT), **search)[0]
+    if has_few:  # the other filters find few products, so these are compared with the words
         few = if_few.where(condition)
         return PageQueries(few, few, build_count(few))
     many = if_many.where(condition)
