@@ -1,12 +1,11 @@
 """The media type of a GraphQL response, and that negotiation is fast."""
 
-import time
-
 import pytest
 
 from shop.hypermedia.negotiation import choose_media_type, parse_content_type
 from tests.graphql.conftest import GRAPHQL
 from tests.graphql.test_http import JSON, NAME, get, post
+from tests.timing import measure_seconds
 
 OFFERS = (JSON, GRAPHQL)
 CHARACTERS = '\t ,;"\\=*/q'
@@ -51,23 +50,26 @@ def test_an_accept_that_is_too_long_to_read_asks_for_nothing(anonymous):
 @pytest.mark.parametrize("character", CHARACTERS)
 def test_no_header_takes_long_to_read(anonymous, character):
     words = [start + character * 30_000 + "x" for start in ("a", "a/b;q=", 'a/b;c="')]
-    began = time.process_time()
-    for word in words:
-        get(anonymous, NAME, accept=word)
-        get(anonymous, accept=word)
-        get(anonymous, "{", accept=word)
-        post(anonymous, b"{}", content_type=word)
-    assert time.process_time() - began < 0.5
+
+    def send_words():
+        for word in words:
+            get(anonymous, NAME, accept=word)
+            get(anonymous, accept=word)
+            get(anonymous, "{", accept=word)
+            post(anonymous, b"{}", content_type=word)
+
+    assert measure_seconds(send_words, 0.5) < 0.5
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
 def test_the_longest_header_that_is_read_is_read_quickly(character):
-    began = time.process_time()
-    for start in ("a", "a/b;q=", 'a/b;c="', '"'):
-        choose_media_type(start + character * 1990, OFFERS)
-        choose_media_type(start + (character + '"\\') * 660, OFFERS)
-        parse_content_type(start + (character + '"\\') * 660)
-    assert time.process_time() - began < 0.1
+    def read_headers():
+        for start in ("a", "a/b;q=", 'a/b;c="', '"'):
+            choose_media_type(start + character * 1990, OFFERS)
+            choose_media_type(start + (character + '"\\') * 660, OFFERS)
+            parse_content_type(start + (character + '"\\') * 660)
+
+    assert measure_seconds(read_headers, 0.1) < 0.1
 
 
 @pytest.mark.parametrize(
