@@ -198,6 +198,7 @@ class Settings(ServiceSettings):
     unpaid_hours: int = declare_setting("24", make_integer_parser(1, 8760), "1 to 8760")
     max_unpaid_orders: int = declare_setting("100", make_integer_parser(1, 1_000_000), "1 to 1000000")
     changes_days: int = declare_setting("30", make_integer_parser(1, 3650), "1 to 3650")
+    allow_private_hooks: bool = declare_setting("off", parse_switch, "on or off")
     log_level: str = declare_setting(
         "INFO", make_choice_parser("DEBUG", "INFO", "WARNING", "ERROR"), "DEBUG, INFO, WARNING, ERROR"
     )

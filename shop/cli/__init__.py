@@ -6,7 +6,7 @@ import click
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.cli import accounts, grpc, lint, maintenance, products, serve
+from shop.cli import accounts, grpc, hooks, lint, maintenance, products, serve
 from shop.cli.common import describe_database_error, to_one_line
 from shop.cli.migrations import LazyGroup, create_migratable_app
 from shop.model.errors import Conflict, DomainError
@@ -23,7 +23,7 @@ COMMANDS = (
     serve.run_demo, serve.initialize, serve.serve_http, accounts.user_commands,
     products.import_file, products.export_file,
     maintenance.back_up_database, maintenance.check_database, maintenance.purge_expired,
-    lint.lint_api, grpc.serve_grpc,
+    lint.lint_api, grpc.serve_grpc, hooks.deliver_events,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

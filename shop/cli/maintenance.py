@@ -18,8 +18,11 @@ from shop.cli.common import (
     to_one_line,
 )
 from shop.services import housekeeping
+from shop.services.deliveries import measure_backlog
 from shop.storage.backup import back_up, find_integrity_errors
 from shop.storage.migration_state import find_drift, get_revision
+
+MAX_DELIVERY_SECONDS = 300  # that a delivery may be due
 
 
 @click.command("purge")
@@ -43,10 +46,15 @@ def back_up_database(path: Path) -> None:
 @click.command("check")
 @with_appcontext
 def check_database() -> None:
-    """Check settings, schema and integrity; exit with 1 if something is wrong."""
+    """Check settings, schema, integrity and deliveries; exit with 1 if something is wrong."""
     failures = 0
     click.echo("settings   ok")
-    for name, find_error in (("schema", find_schema_drift), ("integrity", find_integrity_error)):
+    checks = (
+        ("schema", find_schema_drift),
+        ("integrity", find_integrity_error),
+        ("hooks", find_delivery_error),
+    )
+    for name, find_error in checks:
         try:
             error_text = find_error()
         except SQLAlchemyError as error:
@@ -62,6 +70,16 @@ def find_schema_drift() -> str | None:
     if (error_text := find_schema_error()) or get_revision(get_engine()) != list_known_revisions()[0]:
         return error_text
     return "; ".join(find_drift(get_engine())[:5]) or None
+
+
+def find_delivery_error() -> str | None:
+    """Return what is wrong if deliveries have been due for long: no deliverer runs, or it cannot keep up."""
+    if find_schema_error():
+        return None
+    backlog = measure_backlog(create_operator_context())
+    if backlog.oldest_seconds < MAX_DELIVERY_SECONDS:
+        return None
+    return f"{backlog.count} deliveries are due, one for {backlog.oldest_seconds:.0f} s: run `shop hooks`"
 
 
 def find_integrity_error() -> str | None:

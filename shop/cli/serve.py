@@ -12,6 +12,7 @@ from shop.app import create_app
 from shop.cli import product_files
 from shop.cli.accounts import create_account, read_new_password
 from shop.cli.common import CommandError, check_schema, create_operator_context, get_settings
+from shop.cli.hooks import build_deliverer
 from shop.cli.migrations import upgrade_database
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
@@ -32,11 +33,15 @@ def run_demo(port: int) -> None:
             "SHOP_SECRET_KEY": token_urlsafe(48),
             "SHOP_DATABASE_URL": f"sqlite:///{folder}/demo.db",
             "SHOP_LOG_FORMAT": "text",
+            "SHOP_ALLOW_PRIVATE_HOOKS": "on",
         })  # fmt: skip
         app = create_app(settings)
         with app.app_context():
             fill_demo_shop(port)
+        deliverer = build_deliverer(app, f"http://127.0.0.1:{port}")
+        deliverer.start()
         run_server(app, settings, "127.0.0.1", port)
+        deliverer.stop()
 
 
 def fill_demo_shop(port: int) -> None:

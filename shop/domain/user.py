@@ -7,15 +7,20 @@ from typing import Any
 from marshmallow import post_load, validate
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.ext.hybrid import hybrid_method
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship, validates
 
 from shop.domain import passwords
 from shop.model.entity import Base, Entity, Id, normalize_text, now
 from shop.model.fields import TEXT_PATTERN, Email, InputSchema, PlainText
 from shop.model.moves import ANYONE, OWNER, STAFF, move
+from shop.storage.change_log import FeedRow, build_feed_indexes
 
 CUSTOMER = "customer"
-
+USER_EVENTS = {  # by the moves
+    "register": "user.registered", "update": "user.changed", "delete": "user.deleted",
+    "disable": "user.disabled", "enable": "user.enabled",
+    "promote": "user.promoted", "demote": "user.demoted",
+}  # fmt: skip
 
 USERNAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]*$"
 COMMON_PASSWORDS = frozenset((files("shop.domain") / "common_passwords.txt").read_text().split())
@@ -87,6 +92,18 @@ class Refresh(InputSchema):
     )
 
 
+class UserStep(FeedRow, Base):
+    """A move of an account: which one, by whom and when."""
+
+    __tablename__ = "user_steps"
+    __table_args__ = build_feed_indexes("user_steps")
+
+    user_id: Mapped[int] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    move: Mapped[str] = mapped_column(String(20))
+    by: Mapped[int | None] = mapped_column(Id)  # none registers without a login
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
 class User(Entity):
     __tablename__ = "users"
     private = True
@@ -102,6 +119,7 @@ class User(Entity):
     erased_at: Mapped[datetime | None]
 
     addresses: Mapped[list["KnownAddress"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    steps: WriteOnlyMapped[UserStep] = relationship(passive_deletes=True)
 
     __table_args__ = (
         CheckConstraint(f"role IN ('{CUSTOMER}', '{STAFF}')", name="role"),
@@ -121,6 +139,9 @@ class User(Entity):
     @hybrid_method
     def is_visible_to(self, roles: frozenset[str], caller_id: int) -> Any:
         return (self.erased_at == None) & ((self.id == caller_id) | (STAFF in roles))  # noqa: E711
+
+    def record_move(self, move: str, by: int | None) -> None:
+        self.steps.add(UserStep(move=move, by=by))
 
     @move(title="Register", by=ANYONE, takes=Registration)
     @classmethod

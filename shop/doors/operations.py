@@ -34,6 +34,7 @@ def build_move_call(
         load_input=load_input,
         read_tags=lambda: None if etag is None else parse_etag(etag),
         require_tags=get_settings().require_if_match,
+        check=resource.checks.get(move.name),
         service=resource.services.get(move.name),
     )
 

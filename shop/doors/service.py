@@ -43,5 +43,8 @@ def identify_by_token(signer: Signer, token: str) -> Caller:
 
 
 def build_context(settings: Settings, session: TransactionSession, **more: Any) -> ShopContext:
-    limits = {"max_unpaid_orders": settings.max_unpaid_orders}
+    limits = {
+        "max_unpaid_orders": settings.max_unpaid_orders,
+        "allow_private_hooks": settings.allow_private_hooks,
+    }
     return ShopContext(session, currency=settings.currency, **limits, **more)

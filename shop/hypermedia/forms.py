@@ -2,7 +2,7 @@
 
 A template is there exactly when its link is, for the same reason. Its hidden members carry the version
 that was seen and a key, so that a client that knows neither loses no update and makes no move twice.
-What a form cannot say, a list of lines, has a link but no template.
+What a form cannot say, a list of lines, has a link but no template; a list of choices has one.
 """
 
 import hashlib
@@ -46,8 +46,14 @@ def build_form(title: str, method: str, target: str, shape: Schema | None = None
 
 @cache
 def has_form(shape: type[Schema]) -> bool:
-    """Whether a form can say this input: a form has no lists."""
-    return not any(isinstance(field, fields.List) for field in shape().fields.values())
+    """Whether a form can say this input: its only lists are those of choices."""
+    return all(not isinstance(field, fields.List) or list_choices(field) for field in shape().fields.values())
+
+
+def list_choices(field: fields.List) -> list[str]:
+    """Return what the members of a list are chosen from; nothing where they are no choices."""
+    choices = [rule.choices for rule in field.inner.validators if isinstance(rule, validate.OneOf)]
+    return [*choices[0]] if choices else []
 
 
 def has_labelled_money(shape: Schema) -> bool:
@@ -70,7 +76,8 @@ def describe_property(shape: Schema, name: str, value: Any) -> Node:
     if value is None:
         return found
     if "options" in found:
-        return {**found, "options": {**found["options"], "selectedValues": [str(value)]}}
+        chosen = list(map(str, value)) if isinstance(value, list) else [str(value)]
+        return {**found, "options": {**found["options"], "selectedValues": chosen}}
     return {**found, "value": value if isinstance(value, str) else str(value)}
 
 
@@ -84,9 +91,19 @@ def describe_rules(shape: type[Schema], name: str, currency: Currency) -> Node:
         found["step"] = float(currency.to_decimal(1))
     if isinstance(field, fields.Boolean):
         found["options"] = {"inline": ["true", "false"], "maxItems": 1}
-    for rule in field.validators if not isinstance(field, fields.List) else ():
+    if isinstance(field, fields.List):
+        return found | describe_choices(field)
+    for rule in field.validators:
         found |= translate_rule(rule, field, currency)
     return found
+
+
+def describe_choices(field: fields.List) -> Node:
+    """Return the rules of a list of choices; one without choices is never in a form."""
+    if not (choices := list_choices(field)):
+        return {}
+    length = next(rule for rule in field.validators if isinstance(rule, validate.Length))
+    return {"options": {"inline": choices, "minItems": length.min, "maxItems": length.max}}
 
 
 def find_input_type(field: fields.Field) -> str:

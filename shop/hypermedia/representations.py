@@ -45,8 +45,9 @@ class LinkedSchema(Schema):
         return [self.serialize(each, frame) for each in obj] if many else self.serialize(obj, frame)
 
     def serialize(self, obj: Any, frame: RenderContext) -> Node:
+        """Return the members; what has no value is left out."""
         members = {name: write(obj, frame) for name, write in self.writers}
-        return {name: value for name, value in members.items() if value is not missing}
+        return {name: value for name, value in members.items() if value is not missing and value is not None}
 
     def select(self, names: tuple[str, ...]) -> "LinkedSchema":
         """Return the same schema with some of its members; only entities offer the choice."""

@@ -72,6 +72,9 @@ class Resource:
     child_lists: tuple[ChildList, ...] = ()  # of the list, below other entities
     embeds: Mapping[str, Embed] = field(default_factory=dict)  # linked entities, by their rels
     services: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # moves with a use case
+    checks: Mapping[str, Callable[[Context, dict[str, Any]], object]] = field(
+        default_factory=dict
+    )  # of the input of moves, that ask others and so come before the transaction
     results: Mapping[str, type[Entity]] = field(default_factory=dict)  # moves that return another entity
     verbs: Mapping[str, str] = field(default_factory=dict)  # moves with another verb in GraphQL and gRPC
 

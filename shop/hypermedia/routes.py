@@ -92,6 +92,7 @@ def register_move(
                 load_input=lambda: load_body(input_schema) if input_schema else {},
                 read_tags=read_tags,
                 require_tags=get_settings().require_if_match,
+                check=resource.checks.get(move.name),
                 service=resource.services.get(move.name),
             ),
             lambda outcome: build_answer(outcome, schema, status),

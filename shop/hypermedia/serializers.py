@@ -99,7 +99,7 @@ def build_writer(schema: Schema, name: str, field: fields.Field) -> Callable[[An
     if isinstance(field, Price):
         return lambda entity, frame: frame.write_money(value(entity))
     if isinstance(field, Time):
-        return lambda entity, _: field._serialize(value(entity))
+        return lambda entity, _: None if (moment := value(entity)) is None else field._serialize(moment)
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
         return build_list_writer(field.inner.schema, value)
     return lambda entity, _: field.serialize(attribute, entity)

@@ -9,6 +9,8 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from http import HTTPMethod
 from pathlib import Path
@@ -18,18 +20,22 @@ from typing import Any
 
 from flask import Flask, Response, request
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shop.doors.login_limits import LOGIN_POLICIES
 from shop.hypermedia.rate_limits import DEFAULT, POLICIES
 from shop.hypermedia.request import request_state
 from shop.runtime import get_runtime
+from shop.services.deliveries import Backlog
 from shop.settings import Settings
+from shop.webhooks.retries import Outcome
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SQLITE_BUSY = 5  # the primary result code
 SAMPLE_SECONDS = 1.0
+BACKLOG_SECONDS = 10.0
 
 
 def start_exporter(settings: Settings) -> None:
@@ -95,6 +101,12 @@ def get_collectors() -> SimpleNamespace:
         limited_requests=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
         fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
         login_failures=Counter("shop_login_failures", "Logins refused."),
+        hook_attempts=Counter("shop_hook_attempts", "Attempts to send a message to a hook.", ["outcome"]),
+        hook_seconds=Histogram(
+            "shop_hook_seconds", "Seconds of an attempt to send a message.", buckets=DURATION_BUCKETS
+        ),
+        hook_backlog=make_gauge("hook_deliveries_due", "Deliveries that are due.", "livemax"),
+        hook_delay=make_gauge("hook_oldest_seconds", "For how long the oldest delivery is due.", "livemax"),
     )
     for policy in (*POLICIES, *LOGIN_POLICIES):
         collectors.limited_requests.labels(policy)
@@ -144,6 +156,27 @@ def observe_write_wait(seconds: float) -> None:
 def observe_request(route: str, status: int, seconds: float, method: str = "GET") -> None:
     get_collectors().requests.labels(route, method, status).inc()
     get_collectors().seconds.labels(route, method).observe(seconds)
+
+
+def observe_attempt(outcome: Outcome) -> None:
+    """Count an attempt to send a message to a hook."""
+    get_collectors().hook_attempts.labels("delivered" if outcome.is_success else "failed").inc()
+    get_collectors().hook_seconds.observe(outcome.seconds)
+
+
+def watch_hooks(settings: Settings, measure: Callable[[], Backlog]) -> None:
+    """Start a thread that samples the backlog of deliveries."""
+    if settings.metrics_port:
+        threading.Thread(target=sample_backlog, args=(measure,), daemon=True).start()
+
+
+def sample_backlog(measure: Callable[[], Backlog]) -> None:
+    while True:
+        with suppress(SQLAlchemyError):  # the next sample comes soon
+            backlog = measure()
+            get_collectors().hook_backlog.set(backlog.count)
+            get_collectors().hook_delay.set(backlog.oldest_seconds)
+        sleep(BACKLOG_SECONDS)
 
 
 def count_request_end(_: BaseException | None) -> None:

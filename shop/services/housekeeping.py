@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop.model.errors import DomainError
-from shop.services import changes, drafts, orders
+from shop.services import changes, drafts, hooks, orders
 from shop.storage import idempotency
 from shop.storage.transactions import OPERATOR, Context, TransactionSession
 
@@ -22,6 +22,7 @@ def clean_up(ctx: Context, *, unpaid_hours: int, changes_days: int) -> dict[str,
         "unpaid orders cancelled": orders.cancel_unpaid(ctx, unpaid_hours),
         "abandoned drafts deleted": drafts.purge_drafts(ctx),
         "stored answers deleted": idempotency.purge_answers(ctx),
+        "old deliveries deleted": hooks.purge_hooks(ctx, changes_days),
         "old changes deleted": changes.purge_changes(ctx, changes_days),
     }
 

@@ -28,6 +28,7 @@ def add_user(ctx: Context, data: dict[str, Any], role: str) -> User:
         user = User.register(**data)
         user.role = role
         session.add(user)
+        user.record_move("register", ctx.actor.id)
     return user
 
 

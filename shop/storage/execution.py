@@ -29,6 +29,9 @@ class MoveCall:
     load_input: Callable[[], dict[str, Any]]
     read_tags: Callable[[], Collection[str] | None] = lambda: None  # the versions that may be changed
     require_tags: bool = False
+    check: Callable[[Context, dict[str, Any]], object] | None = (
+        None  # before the transaction; it may take time
+    )
     service: Callable[..., Any] | None = None  # the use case of a move that changes more than its entity
 
 
@@ -47,6 +50,8 @@ def perform_move(
             return answer
         raise
     data = call.load_input()
+    if call.check:
+        call.check(ctx, data)
     return answer_once(ctx, idempotency, lambda: serialize(make_called_move(ctx, call, data)))
 
 

@@ -6,7 +6,7 @@ from shop.domain.order import MAX_LINES, ORDER_STATES, Item, Order
 from shop.domain.product import Product
 from shop.domain.user import User
 from shop.doors.rest.order_events import open_order_steps
-from shop.hypermedia.links import Links, Node
+from shop.hypermedia.links import Links
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
 from shop.hypermedia.resources import ChildList, Embed, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
@@ -75,10 +75,6 @@ class OrderRepresentation(Representation):
         fields.Nested(StepRepresentation),
         metadata={"maxItems": len(ORDER_STATES), **describe("Each move: which, by whom, when.")},
     )
-
-    def serialize(self, obj: Order, frame: RenderContext) -> Node:
-        """Leave out what is not known yet, instead of writing null."""
-        return {name: value for name, value in super().serialize(obj, frame).items() if value is not None}
 
     def extra_links(self, entity: Order, frame: RenderContext) -> Links:
         if is_customer_shown(frame.context, entity):

@@ -1,0 +1,1 @@
+"""Standard Webhooks: signatures, addresses that are safe to send to, one bounded POST, and retries."""
