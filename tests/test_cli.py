@@ -289,7 +289,7 @@ def test_a_disabled_account_is_disabled(run_with_account):
 
 def test_check_reports_that_all_is_well(run_migrated):
     result = run_migrated("check")
-    assert (result.code, result.out) == (0, "settings   ok\nschema     ok\nintegrity  ok\n")
+    assert (result.code, result.out) == (0, "settings   ok\nschema     ok\nintegrity  ok\nhooks      ok\n")
 
 
 def test_check_finds_a_database_that_is_behind(run):
@@ -429,5 +429,6 @@ def test_an_option_of_serve_leaves_the_dotenv_file_in_force(run_init, monkeypatc
 def test_answers_that_have_expired_are_forgotten_by_command(run_migrated):
     assert (
         run_migrated("purge").out
-        == "0 unpaid orders cancelled.\n0 abandoned drafts deleted.\n0 stored answers deleted.\n0 old changes deleted.\n"
+        == "0 unpaid orders cancelled.\n0 abandoned drafts deleted.\n0 stored answers deleted.\n"
+        "0 old deliveries deleted.\n0 old changes deleted.\n"
     )

@@ -298,7 +298,7 @@ class TestListener:
 
     def test_looks_with_one_statement(self, engine, postgresql):
         with closing(engine.raw_connection()) as raw:
-            assert raw.cursor().execute(change_log.build_look_query()).fetchone() == (None,) * 4
+            assert raw.cursor().execute(change_log.build_look_query()).fetchone() == (None,) * 6
 
 
 def test_a_purge_numbers_what_is_old_before_it_deletes(engine, ctx, postgresql):

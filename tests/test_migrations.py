@@ -92,6 +92,10 @@ def full_shop(shop) -> Flask:
     with shop.app_context():  # otherwise the request would share its `g` with the login
         shop.test_client().post("/api/v1/products/1/buy", json={"quantity": 1}, headers=headers)
         shop.test_client().post("/api/v1/drafts", headers={"Authorization": f"Bearer {token}"})
+        hook = {"url": "https://8.8.8.8/", "events": ["*"]}
+        bearer = {"Authorization": f"Bearer {token}"}
+        shop.test_client().post("/api/v1/hooks", json=hook, headers=bearer)
+        shop.test_client().post("/api/v1/hooks/1/ping", headers=bearer)
         line = {"product_id": 1, "quantity": 1}
         shop.test_client().post(
             "/api/v1/drafts/1/add", json=line, headers={"Authorization": f"Bearer {token}"}
@@ -203,7 +207,8 @@ def test_a_shop_taken_down_can_be_built_again(full_shop, engine):
     before = describe_tables(engine)
     downgrade(revision="base")
     upgrade()
-    assert (describe_tables(engine), set(count_rows(engine).values())) == (before, {0})
+    filled = {name for name, count in count_rows(engine).items() if count}
+    assert (describe_tables(engine), filled) == (before, {"feed_positions"})
 
 
 def test_every_constraint_has_a_name(shop, engine):

@@ -202,7 +202,8 @@ def plain(node: Any) -> Any:
     if isinstance(node, list):
         return [plain(each) for each in node]
     if isinstance(node, dict):
-        if node.get("maximum") == 999_999_999.99 or node.get("required") == ["amount", "currency"]:
+        is_number = node.get("maximum") in (999_999_999.99, 9_999_999_999_999.99)
+        if is_number or node.get("required") == ["amount", "currency"]:
             return "money"
         return {plain(key): plain(value) for key, value in node.items() if key != "example"}
     return re.sub(r"\bv[12]\b|^[12]\.0\.0$", "", node) if isinstance(node, str) else node

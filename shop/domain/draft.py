@@ -7,12 +7,13 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
-from shop.domain.order import MAX_LINES, MAX_TOTAL, Line
+from shop.domain.order import MAX_LINES, Line
 from shop.domain.product import MAX_QUANTITY, Product
 from shop.domain.user import User
 from shop.model.entity import Base, Entity, Id, now
 from shop.model.errors import Conflict, Invalid
 from shop.model.fields import InputSchema, Money, StrictInteger
+from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER, move
 from shop.storage.transactions import Actor
 
@@ -30,7 +31,8 @@ class LineToRemove(InputSchema):
 
 class Placement(InputSchema):
     total = Money(
-        metadata={"description": "The total that you saw; another one is refused.", "x-input": "hidden"}
+        maximum=MAX_TOTAL,
+        metadata={"description": "The total that you saw; another one is refused.", "x-input": "hidden"},
     )
 
 

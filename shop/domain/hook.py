@@ -74,14 +74,14 @@ class Hook(Entity):
     status: Mapped[str] = mapped_column(String(20), default=ENABLED)
     disabled_because: Mapped[str | None] = mapped_column(String(100))
     failing_since: Mapped[datetime | None]
-    secret: Mapped[str] = mapped_column(String(100), default=create_secret)
-    old_secret: Mapped[str | None] = mapped_column(String(100))
+    signing_secret: Mapped[str] = mapped_column(String(100))
+    old_signing_secret: Mapped[str | None] = mapped_column(String(100))
     rotated_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     lease: Mapped[str | None] = mapped_column(String(32))
     free_at: Mapped[datetime] = mapped_column(default=now)
     user: Mapped[User] = relationship()
-    shown_secret: ClassVar[str | None] = None  # in the answer to the move that made it, and nowhere else
+    secret: ClassVar[str | None] = None  # in the answer to the move that made it, and nowhere else
 
     __table_args__ = (
         CheckConstraint(f"status IN {HOOK_STATES}", name="status"),
@@ -101,8 +101,8 @@ class Hook(Entity):
     @classmethod
     def subscribe(cls, actor: Actor, url: str, events: list[str], description: str | None = None) -> "Hook":
         check_events(actor, events)
-        hook = cls(user_id=actor.id, url=url, events=events, description=description, secret=create_secret())
-        hook.shown_secret = hook.secret
+        hook = cls(user_id=actor.id, url=url, events=events, description=description)
+        hook.secret = hook.signing_secret = create_secret()
         return hook
 
     @move(title="Change this hook", by=OWNER, takes=Receiver)
@@ -126,8 +126,8 @@ class Hook(Entity):
     @move(title="Make a new secret", by=OWNER)
     def rotate(self) -> None:
         """The old secret signs too for a day, so that a receiver can change it without losing a message."""
-        self.old_secret, self.secret, self.rotated_at = self.secret, create_secret(), now()
-        self.shown_secret = self.secret
+        self.old_signing_secret, self.rotated_at = self.signing_secret, now()
+        self.secret = self.signing_secret = create_secret()
 
     @move(source={ENABLED}, title="Send a test message", by=OWNER)
     def ping(self) -> None:
@@ -138,8 +138,10 @@ class Hook(Entity):
 
     def list_secrets(self) -> list[str]:
         """Return the secrets that sign now, newest first."""
-        is_old_valid = self.old_secret and self.rotated_at and now() < self.rotated_at + OLD_SECRET_LIFETIME
-        return [self.secret, self.old_secret] if is_old_valid else [self.secret]
+        secrets = [self.signing_secret]
+        if self.old_signing_secret and now() < self.rotated_at + OLD_SECRET_LIFETIME:
+            secrets.append(self.old_signing_secret)
+        return secrets
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Remember since when the receiver fails; give it up if it is gone, or after five days."""

@@ -19,6 +19,7 @@ from shop.domain.user import User
 from shop.model.entity import Base, Entity, Id, make_row_type, now
 from shop.model.errors import Conflict
 from shop.model.fields import BoundedList, InputSchema, PlainText, StrictInteger
+from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER, STAFF, move
 from shop.storage.change_log import FeedRow, build_feed_indexes
 
@@ -27,7 +28,6 @@ PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
 )  # fmt: skip
 IS_UNPAID = text(f"status = '{PLACED}'")  # no parameter: partial indexes are used for the same text only
 MAX_LINES = 100
-MAX_TOTAL = 10**15 - 1  # JSON numbers represent totals up to this one exactly
 
 
 class Line(InputSchema):

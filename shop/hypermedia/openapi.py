@@ -28,6 +28,7 @@ from shop.hypermedia.service import Service
 from shop.hypermedia.settings import ServiceSettings
 from shop.hypermedia.versions import Version, build_number_schema
 from shop.model.fields import InputSchema, Money, MoneyBound
+from shop.model.money import MAX_MONEY
 from shop.storage.pagination import MAX_PER_PAGE
 
 INTRODUCTION = """\
@@ -90,7 +91,8 @@ class SchemaWriter:
 
     def describe_money(self, field: fields.Field) -> dict[str, Any]:
         is_number = isinstance(field, MoneyBound)
-        schema = (build_number_schema if is_number else self.version.build_money_schema)(self.currency)
+        build_schema = build_number_schema if is_number else self.version.build_money_schema
+        schema = build_schema(self.currency, getattr(field, "maximum", MAX_MONEY))
         if isinstance(field, Price):
             schema.pop("additionalProperties", None)  # answers stay open for new members
         return schema

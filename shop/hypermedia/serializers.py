@@ -15,6 +15,7 @@ from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_service, get_settings
 from shop.model.entity import Entity
+from shop.model.money import MAX_MONEY
 from shop.storage.transactions import Context
 
 
@@ -76,6 +77,10 @@ def build_render_context() -> RenderContext:
 
 class Price(fields.Field):
     """Money as the version writes it."""
+
+    def __init__(self, *, maximum: int = MAX_MONEY, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.maximum = maximum
 
     def _serialize(self, value: int, *_: Any, **__: Any) -> Any:
         return request_state().version.write_money(value, get_settings().currency)

@@ -17,7 +17,7 @@ from werkzeug.http import http_date
 from shop.hypermedia.request import request_state
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.url_scope import API_PATH
-from shop.model.money import MAX_MONEY, Currency
+from shop.model.money import MAX_MONEY, MAX_TOTAL, Currency
 
 
 def read_number(amount: Any, currency: Currency) -> Any:
@@ -32,7 +32,7 @@ def read_number(amount: Any, currency: Currency) -> Any:
 
 def round_multiplied(amount: int | Decimal, currency: Currency) -> int | Decimal:
     """Return minor units of a product of floats: 0.35000000000000003 can only mean 0.35."""
-    if not -MAX_MONEY <= amount <= MAX_MONEY:
+    if not -MAX_TOTAL <= amount <= MAX_TOTAL:
         return Decimal(amount)
     minor, step = round(amount * 10**currency.decimals), float(currency.to_decimal(1))
     return minor if amount == Decimal(repr(minor * step)) else amount
@@ -42,12 +42,12 @@ def write_number(minor: int, currency: Currency) -> int | float:
     return minor / currency.scale if currency.decimals else minor
 
 
-def build_number_schema(currency: Currency) -> dict[str, Any]:
+def build_number_schema(currency: Currency, maximum: int = MAX_MONEY) -> dict[str, Any]:
     kind = "number" if currency.decimals else "integer"
     return {
         "type": kind,
         "minimum": 0,
-        "maximum": write_number(MAX_MONEY, currency),
+        "maximum": write_number(maximum, currency),
         "examples": [249],
     }
 
@@ -66,13 +66,13 @@ def read_labelled(money: Any, currency: Currency) -> Any:
     return read_number(Decimal(text), currency) if plain else money
 
 
-def build_amount_pattern(currency: Currency) -> str:
+def build_amount_pattern(currency: Currency, maximum: int = MAX_MONEY) -> str:
     decimals = rf"(\.[0-9]{{1,{currency.decimals}}})?" if currency.decimals else ""
-    return rf"[0-9]{{1,{11 - currency.decimals}}}{decimals}"
+    return rf"[0-9]{{1,{len(str(maximum)) - currency.decimals}}}{decimals}"
 
 
-def build_labelled_schema(currency: Currency) -> dict[str, Any]:
-    amount = {"type": "string", "pattern": f"^{build_amount_pattern(currency)}$"}
+def build_labelled_schema(currency: Currency, maximum: int = MAX_MONEY) -> dict[str, Any]:
+    amount = {"type": "string", "pattern": f"^{build_amount_pattern(currency, maximum)}$"}
     return {
         "type": "object",
         "required": ["amount", "currency"],
@@ -88,7 +88,7 @@ class Version:
     since: date
     write_money: Callable[[int, Currency], Any] = write_number
     read_money: Callable[[Any, Currency], Any] = read_number
-    build_money_schema: Callable[[Currency], dict[str, Any]] = build_number_schema
+    build_money_schema: Callable[..., dict[str, Any]] = build_number_schema
 
     @property
     def has_labelled_money(self) -> bool:

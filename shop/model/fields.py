@@ -96,8 +96,9 @@ class Money(fields.Integer):
 
     default_error_messages = {"invalid": "It must be an exact amount of money: nothing is rounded."}
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Range(0, MAX_MONEY, error="The amount is out of range."), **kwargs)
+    def __init__(self, *, maximum: int = MAX_MONEY, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(0, maximum, error="The amount is out of range."), **kwargs)
+        self.maximum = maximum
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if type(value) is not int:

@@ -3,7 +3,8 @@
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 EXACT_CONTEXT = Context(prec=40, traps=[Inexact, InvalidOperation])
-MAX_MONEY = 99_999_999_999
+MAX_MONEY = 99_999_999_999  # of one price
+MAX_TOTAL = 10**15 - 1  # JSON numbers represent totals up to this one exactly
 # The currencies of ISO 4217 by their number of decimals.
 NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"

@@ -106,11 +106,13 @@ def distribute_events(ctx: Context) -> int:
 def distribute_feed(ctx: Context, feed: Feed) -> int:
     with ctx.connection() as connection:
         number_waiting_rows(connection, feed.kind.__tablename__)
-        position = connection.scalar(select_position(feed))
+        position = connection.scalar(select_position(feed)) or 0
         newest = connection.scalar(select(func.max(feed.kind.seq))) or 0
-    if position is None or newest <= position:
+    if newest <= position:
         return 0
     with ctx.transaction() as session:
+        start = {"feed": feed.kind.__tablename__, "seq": 0}
+        session.execute(build_insert(session, FeedPosition.__table__).on_conflict_do_nothing(), start)
         # Another deliverer that has the position distributes the same events.
         position = session.scalar(select_position(feed).with_for_update(skip_locked=True))
         if position is None:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 from shop.domain.hook import DELIVERY_STATES, PING, Delivery, Hook
 from shop.domain.user import User
 from shop.model.entity import now
-from shop.model.errors import Conflict, Invalid, Unavailable
+from shop.model.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from shop.services.context import ShopContext
 from shop.storage.execution import create, execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
@@ -33,14 +33,17 @@ def check_receiver(ctx: ShopContext, data: dict[str, Any]) -> None:
     """Check that events may be sent to the URL. This asks a name server, so no transaction is open."""
     if "url" not in data:
         return
+    try:
+        target = parse_target(data["url"], allow_private=ctx.allow_private_hooks)
+    except AddressError as error:
+        raise Invalid("Events cannot be sent there.", errors={"url": [str(error)]}) from None
     ctx.session.rollback()
     if not LOOKUPS.acquire(blocking=False):
         raise Unavailable("Too many host names are being looked up.", retry_after=2)
     try:
-        target = parse_target(data["url"], allow_private=ctx.allow_private_hooks)
         resolve_target(target, allow_private=ctx.allow_private_hooks)
     except AddressError as error:
-        raise Invalid("Events cannot be sent there.", errors={"url": [str(error)]}) from None
+        raise Conflict("Events cannot be sent there now.", members={"url": [str(error)]}) from None
     finally:
         LOOKUPS.release()
 
@@ -69,6 +72,8 @@ def ping_receiver(ctx: Context, id: int, data: dict[str, Any], tags: Any = None)
 
 
 def select_deliveries(ctx: Context, search: dict[str, Any]) -> Select[tuple[Delivery]]:
+    if ctx.is_anonymous:
+        raise Unauthenticated("Log in first.")
     query = ctx.select_visible(Delivery)
     return query.where(Delivery.status == search["status"]) if "status" in search else query
 

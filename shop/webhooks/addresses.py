@@ -17,6 +17,7 @@ LOOKUPS = BoundedSemaphore(MAX_LOOKUPS)
 
 # Public to the IP registries, but no places of a receiver: multicast, and the relays of 6to4.
 RELAYS_AND_GROUPS = (IPv4Network("192.88.99.0/24"), IPv4Network("224.0.0.0/3"))
+PRIVATE = "Its address is not public."
 URL_PATTERN = re.compile(r"[!#-;=?-\[\]_a-z~]{1,500}")  # the characters that a URL may have
 HOST_PATTERN = re.compile(r"[0-9a-z_.-]{1,253}|[0-9a-f:.]{2,45}")
 UNICAST = IPv6Network("2000::/3")
@@ -66,6 +67,8 @@ def parse_target(url: str, *, allow_private: bool = False) -> Target:
     port = (443 if is_encrypted else 80) if port is None else port
     if port == 0 or (port not in PUBLIC_PORTS and not allow_private):
         raise AddressError(f"Its port must be {' or '.join(map(str, PUBLIC_PORTS))}.")
+    if not allow_private and is_address(host) and not is_public(ip_address(host)):
+        raise AddressError(PRIVATE)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(is_encrypted, host, port, path)
 
@@ -76,7 +79,7 @@ def resolve_target(
     """Return the addresses of a target; raise AddressError if it has none, or if one of them is private."""
     addresses = look_up(target.host, target.port, seconds)
     if not allow_private and not all(is_public(ip_address(address)) for address in addresses):
-        raise AddressError("Its address is not public.")
+        raise AddressError(PRIVATE)
     return addresses
 
 
@@ -102,6 +105,14 @@ def run_lookup(host: str, port: int, answer: Future[list[str]]) -> None:
         answer.set_exception(error)
     finally:
         LOOKUPS.release()
+
+
+def is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

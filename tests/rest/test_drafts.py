@@ -138,6 +138,12 @@ class TestPlacing:
         assert (refused.status_code, "price has changed" in refused.json["detail"]) == (409, True)
         assert submit(customer, look(customer, full_draft).json, "place").status_code == 201
 
+    @pytest.mark.parametrize("count", [6, 10])
+    def test_at_a_total_far_above_the_highest_price(self, customer, draft, product, count):
+        for n in range(count):
+            full = add(customer, draft, product(f"Yacht {n}", "", 9_999_999_999, 10_000), 9_999)
+        assert submit(customer, full.json, "place").status_code == 201
+
     def test_of_an_empty_draft_is_refused(self, customer, draft):
         assert customer.post(f"{draft['_links']['self']['href']}/place").status_code == 409
 

@@ -52,6 +52,9 @@ class TestTheHome:
             "orders",
             "draft",
             "drafts",
+            "subscribe",
+            "hooks",
+            "deliveries",
             "logout",
         }
 

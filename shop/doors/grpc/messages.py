@@ -1,6 +1,6 @@
 """Convert between protobuf messages and the shop: names, money, times, enums."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -52,7 +52,7 @@ def build_field_writer(field: FieldDescriptor) -> FieldWriter:
     if below is Amount.DESCRIPTOR:
         return lambda entity, ctx: build_amount(getattr(entity, name), ctx.currency)
     if below is Timestamp.DESCRIPTOR:
-        return lambda entity, _: build_timestamp(getattr(entity, name))
+        return lambda entity, _: (at := getattr(entity, name)) and build_timestamp(at)
     if below:
         kind = GetMessageClass(below)
         return lambda entity, ctx: [build_message(kind, each, ctx) for each in getattr(entity, name)]
@@ -87,6 +87,8 @@ def load_input(
     """Return a message as validated input; raise Invalid with an error for each wrong field."""
     values, flaws = {}, {}
     for name, field in schema.fields.items():
+        if schema.partial and isinstance(field, fields.List) and not getattr(request, name):
+            continue  # a list that is not sent is empty
         try:
             if (value := read_field(request, field, FIELD_NAMES.get(name, name), currency, mask)) is not None:
                 values[name] = value
@@ -113,9 +115,16 @@ def read_field(request: Message, field: fields.Field, name: str, currency: str, 
     if descriptor.enum_type:
         return get_enum_word(descriptor.enum_type, value)
     if isinstance(field, fields.List):
-        below = field.inner.schema
-        return [{part: getattr(each, part) for part in below.fields} for each in value]
+        return read_list(field, value)
     return None if name in FIELD_NAMES.values() and not descriptor.has_presence and not value else value
+
+
+def read_list(field: fields.List, items: Iterable[Any]) -> list[Any]:
+    """Return the members of a list: values as they are, or messages as objects."""
+    if not isinstance(field.inner, fields.Nested):
+        return [*items]
+    names = field.inner.schema.fields
+    return [{name: getattr(each, name) for name in names} for each in items]
 
 
 def get_enum_word(enum: EnumDescriptor, value: int) -> str | None:

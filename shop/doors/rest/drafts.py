@@ -11,12 +11,15 @@ from shop.hypermedia.links import Node
 from shop.hypermedia.representations import Representation
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
+from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER
 from shop.services.drafts import place_draft, start_draft
 
 
 class DraftRepresentation(Representation):
-    total = Price(metadata=describe("What all items cost together now, exact.", means="price"))
+    total = Price(
+        maximum=MAX_TOTAL, metadata=describe("What all items cost together now, exact.", means="price")
+    )
     items = fields.List(
         fields.Nested(ItemRepresentation),
         metadata={"maxItems": MAX_LINES, **describe("What will be ordered, with the prices of now.")},

@@ -32,7 +32,9 @@ class HookRepresentation(Representation):
     )
     status = fields.String(metadata={"enum": list(HOOK_STATES), **describe("enabled or disabled.")})
     disabled_because = fields.String(
-        metadata=describe("Why it is disabled.", optional=True, title="Disabled because")
+        metadata=describe(
+            "Why it is disabled.", optional=True, title="Disabled because", example="Its owner disabled it."
+        )
     )
     failing_since = Time(
         metadata=describe(
@@ -40,8 +42,11 @@ class HookRepresentation(Representation):
         )
     )
     secret = fields.String(
-        attribute="shown_secret",
-        metadata=describe("What its messages are signed with; shown when it is made.", optional=True),
+        metadata=describe(
+            "What its messages are signed with; shown when it is made.",
+            optional=True,
+            example="whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        ),
     )
     created_at = Time(metadata=CREATED)
     updated_at = Time(metadata=CHANGED)
@@ -68,7 +73,9 @@ class DeliveryRepresentation(Representation):
     response_status = fields.Integer(
         metadata=describe("What the receiver answered last.", optional=True, title="Answer", example=204)
     )
-    error = fields.String(metadata=describe("Why there was no answer.", optional=True))
+    error = fields.String(
+        metadata=describe("Why there was no answer.", optional=True, example="It did not answer in time.")
+    )
     duration_ms = fields.Integer(
         metadata=describe("How long the last attempt took, in milliseconds.", optional=True, title="Took")
     )
@@ -97,7 +104,13 @@ hooks = Resource(
     checks={"subscribe": check_receiver, "update": check_receiver},
     services={"subscribe": add_hook, "ping": ping_receiver},
     results={"ping": Delivery},
-    verbs={"subscribe": "create"},
+    verbs={
+        "subscribe": "create",
+        "enable": "enable",
+        "disable": "disable",
+        "rotate": "rotateSecretOf",
+        "ping": "ping",
+    },
 )
 deliveries = Resource(
     Delivery,

@@ -10,6 +10,7 @@ from shop.hypermedia.links import Links
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
 from shop.hypermedia.resources import ChildList, Embed, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
+from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER, STAFF
 from shop.services.orders import (
     NEWEST_FIRST,
@@ -31,7 +32,7 @@ class ItemRepresentation(Schema):
     name = fields.String(metadata=describe("What it was called then.", means="name", example="Walnut desk"))
     unit_price = Price(metadata=describe("What one cost then, exact.", means="price"))
     quantity = fields.Integer(metadata=describe("How many.", example=1))
-    total = Price(metadata=describe("What they cost together, exact.", means="price"))
+    total = Price(maximum=MAX_TOTAL, metadata=describe("What they cost together, exact.", means="price"))
     _links = fields.Method("links", metadata={"type": "object", "properties": {"product": LINK_SCHEMA}})
 
     def links(self, item: Item, frame: RenderContext) -> Links:
@@ -56,7 +57,7 @@ class OrderRepresentation(Representation):
             **describe("placed, paid, shipped, delivered, cancelled or refunded."),
         }
     )
-    total = Price(metadata=describe("What all items cost together, exact.", means="price"))
+    total = Price(maximum=MAX_TOTAL, metadata=describe("What all items cost together, exact.", means="price"))
     currency = fields.String(metadata=describe("By ISO 4217.", means="priceCurrency", example="USD"))
     reference = fields.String(metadata=describe("Of the payment, once it is recorded.", optional=True))
     tracking = fields.String(metadata=describe("Of the parcel, once it is shipped.", optional=True))
