@@ -358,7 +358,17 @@ def test_readers_get_every_change_of_many_writers_once_and_in_order(app, engine,
     assert found == [([*range(count + 1)], stocks)] * READERS
 
 
-def test_a_number_that_is_given_again_in_an_emptied_table_wakes_waiters(postgresql, engine):
+@pytest.fixture
+def sole_listener(app, engine):
+    """No other thread of this process gives numbers."""
+    runtime = app.extensions["shop"]
+    runtime.change_listener.stop()
+    if thread := runtime.change_listener.thread:
+        thread.join(TIMEOUT)
+    runtime.change_listener = ChangeListener(engine)
+
+
+def test_a_number_that_is_given_again_in_an_emptied_table_wakes_waiters(postgresql, engine, sole_listener):
     with closing(poll_postgresql(engine)) as looks:
         write_and_commit(engine, 1)
         seen = next(looks)

@@ -184,18 +184,16 @@ def disable_overfull(session: Session, hook: Hook) -> None:
 
 def claim_delivery(ctx: Context, *, only_healthy: bool = False) -> Claim | None:
     """Lease the hook that has waited longest, and return its oldest due delivery; None if there is none."""
-    if ctx.session.scalar(select_due_hooks(only_healthy).with_only_columns(Hook.id)) is None:
-        return None
+    with ctx.connection() as connection:  # most looks find nothing, and need not write
+        if connection.scalar(select_due_hooks(only_healthy).with_only_columns(Hook.id)) is None:
+            return None
     with ctx.transaction() as session:
         hook = session.scalar(select_due_hooks(only_healthy).with_for_update(of=Hook, skip_locked=True))
         delivery = hook and session.scalar(select_oldest_due(hook))
         if delivery is None:
             return None
         lease = token_hex(16)
-        # Not by the entity: a lease does not make a new version of the hook.
-        session.execute(
-            update(Hook.__table__).where(Hook.id == hook.id).values(lease=lease, free_at=now() + LEASE)
-        )
+        set_lease(session, hook, lease, now() + LEASE)
         return Claim(
             lease, hook.id, delivery.id, hook.url, tuple(hook.list_secrets()), delivery.message_id,
             delivery.event, delivery.subject_id, delivery.happened_at, delivery.attempts + 1,
@@ -241,8 +239,14 @@ def record_outcome(ctx: Context, claim: Claim, outcome: Outcome) -> None:
             delivery.record_outcome(outcome)
         hook.record_outcome(outcome)
         session.flush()
-        free_at = now() + limit_pause(None if outcome.is_success else outcome.retry_after)
-        session.execute(update(Hook.__table__).where(Hook.id == hook.id).values(lease=None, free_at=free_at))
+        pause = limit_pause(None if outcome.is_success else outcome.retry_after)
+        set_lease(session, hook, None, now() + pause)
+
+
+def set_lease(session: Session, hook: Hook, lease: str | None, free_at: datetime) -> None:
+    """Not by the entity, because a lease makes no new version of a hook."""
+    lent = update(Hook.__table__).where(Hook.id == hook.id).values(lease=lease, free_at=free_at)
+    session.execute(lent.values(updated_at=Hook.updated_at))
 
 
 def measure_backlog(ctx: Context) -> Backlog:
@@ -251,5 +255,6 @@ def measure_backlog(ctx: Context) -> Backlog:
         .join(Hook, Hook.id == Delivery.hook_id)
         .where(Hook.status == ENABLED, IS_WAITING, Delivery.next_attempt_at <= now())
     )
-    count, oldest = ctx.session.execute(query).one()
+    with ctx.connection() as connection:
+        count, oldest = connection.execute(query).one()
     return Backlog(count, (now() - oldest).total_seconds() if oldest else 0.0)

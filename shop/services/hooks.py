@@ -20,6 +20,7 @@ from shop.webhooks.addresses import AddressError, parse_target, resolve_target
 
 MAX_HOOKS = 10  # of one account
 LOOKUPS = BoundedSemaphore(2)  # that requests wait for; a slow name server must not take all threads
+MAX_QUEUE_SECONDS = 0.5  # that a request waits for its turn to look up
 NEWEST_FIRST = SortOrder(Delivery.id, Delivery.id, descending=True)
 
 
@@ -38,7 +39,7 @@ def check_receiver(ctx: ShopContext, data: dict[str, Any]) -> None:
     except AddressError as error:
         raise Invalid("Events cannot be sent there.", errors={"url": [str(error)]}) from None
     ctx.session.rollback()
-    if not LOOKUPS.acquire(blocking=False):
+    if not LOOKUPS.acquire(timeout=MAX_QUEUE_SECONDS):
         raise Unavailable("Too many host names are being looked up.", retry_after=2)
     try:
         resolve_target(target, allow_private=ctx.allow_private_hooks)

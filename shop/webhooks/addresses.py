@@ -21,8 +21,8 @@ PRIVATE = "Its address is not public."
 URL_PATTERN = re.compile(r"[!#-;=?-\[\]_a-z~]{1,500}")  # the characters that a URL may have
 HOST_PATTERN = re.compile(r"[0-9a-z_.-]{1,253}|[0-9a-f:.]{2,45}")
 UNICAST = IPv6Network("2000::/3")
-# Addresses that hold another address: Teredo, ORCHID, and 6to4.
-TRANSLATED = (IPv6Network("2001::/23"), IPv6Network("2002::/16"))
+# Inside of them, but no receivers: Teredo and 6to4, which hold another address, and documentation.
+SPECIAL = (IPv6Network("2001::/23"), IPv6Network("2002::/16"), IPv6Network("3fff::/20"))
 
 
 class AddressError(Exception):
@@ -57,7 +57,8 @@ def parse_target(url: str, *, allow_private: bool = False) -> Target:
         raise AddressError("It must be a URL.") from None
     if parts.scheme not in (("https", "http") if allow_private else ("https",)):
         raise AddressError("It must begin with https://.")
-    if not HOST_PATTERN.fullmatch(host) or not URL_PATTERN.fullmatch(url):
+    has_brackets = "[" in parts.netloc
+    if not HOST_PATTERN.fullmatch(host) or has_brackets != (":" in host) or not URL_PATTERN.fullmatch(url):
         raise AddressError("It must be a URL, with all other characters percent-encoded.")
     if "@" in parts.netloc:
         raise AddressError("It must have no user name and no password.")
@@ -85,6 +86,8 @@ def resolve_target(
 
 def look_up(host: str, port: int, seconds: float) -> list[str]:
     """Ask the system for the addresses of a host in a thread, because the question has no deadline."""
+    if is_address(host):
+        return [host]
     if not LOOKUPS.acquire(timeout=seconds):
         raise AddressError("Its host name could not be looked up in time.")
     answer = Future[list[str]]()
@@ -119,5 +122,5 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address belongs to the public internet, and stands for no other address."""
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in RELAYS_AND_GROUPS)
-    is_translated = any(address in network for network in TRANSLATED)
-    return address in UNICAST and address.is_global and not is_translated
+    is_special = any(address in network for network in SPECIAL)
+    return address in UNICAST and address.is_global and not is_special
