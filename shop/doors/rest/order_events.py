@@ -5,23 +5,28 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from shop.domain.order import PLACED, Order
-from shop.hypermedia.callers import Caller, build_anonymous_context, get_context, read_caller
+from shop.domain.order import find_status_after
+from shop.hypermedia.callers import (
+    Caller,
+    build_anonymous_context,
+    get_context,
+    identify_again,
+    read_caller,
+)
 from shop.hypermedia.event_streams import (
     EventStream,
     News,
     Shared,
     UrlScope,
     read_last_event_id,
+    read_once,
     write_events,
 )
 from shop.hypermedia.links import Links
 from shop.hypermedia.serializers import Time
 from shop.hypermedia.url_scope import build_url
-from shop.model.moves import get_moves
 from shop.services import changes as feed
 from shop.services.orders import select_visible_orders
-from shop.storage.transactions import Context
 
 
 class StepEvent(Schema):
@@ -37,11 +42,6 @@ class StepEvent(Schema):
         return {"order": {"href": build_url(f"/orders/{step.order_id}")}}
 
 
-def find_status_after(move: str) -> str:
-    """Return the status of an order after a step."""
-    return get_moves(Order)[move].target or PLACED
-
-
 def open_order_steps(search: dict[str, Any]) -> EventStream:
     """Open the stream of the steps that the caller may see, with the filters of the list."""
     ctx = get_context()
@@ -51,14 +51,7 @@ def open_order_steps(search: dict[str, Any]) -> EventStream:
     caller, filters = read_caller(), (search.get("status"), search.get("user_id"))
     choice = UrlScope.of_request(), caller, *filters
     key = (open_order_steps, choice[0], caller.key, *filters)
-    return EventStream(key, cursor, partial(read_step_events, *choice), check=partial(identify, caller))
-
-
-def identify(caller: Caller, ctx: Context | None = None) -> Context:
-    """Return a context of the caller; raise Unauthenticated if the login has ended."""
-    ctx = ctx or build_anonymous_context()
-    ctx.name_actor(caller.find_actor(ctx))
-    return ctx
+    return EventStream(key, cursor, partial(read_step_events, *choice), check=partial(identify_again, caller))
 
 
 def read_step_events(
@@ -67,14 +60,12 @@ def read_step_events(
     """Return the steps after a cursor as events. The caller is identified again before any is sent."""
     scope.restore()
     ctx = build_anonymous_context()
-    if (feed.read_steps, cursor) not in shared:
-        shared[feed.read_steps, cursor] = feed.read_steps(ctx, cursor)
-    rows = shared[feed.read_steps, cursor]
+    rows = read_once(shared, feed.read_steps, ctx, cursor)
     if not rows:
         return News(b"", cursor)
     found = [
         row
-        for row in feed.filter_visible_steps(identify(caller, ctx), rows)
+        for row in feed.filter_visible_steps(identify_again(caller, ctx), rows)
         if status in (None, find_status_after(row.move)) and user_id in (None, row.user_id)
     ]
     return News(write_events(StepEvent(many=True).dump(found), "status"), rows[-1].seq)
