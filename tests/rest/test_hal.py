@@ -124,6 +124,7 @@ class TestPages:
             "first",
             "last",
             "search",
+            "monitor",
             "profile",
         }
 
