@@ -6,7 +6,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Reader
+from tests.browser.conftest import Reader, find_violations, open_reader
+from tests.conftest import PASSWORD
 from tests.load import build_order, wait_until
 from tests.running import Process, post_json
 
@@ -232,6 +233,41 @@ class TestConnections:
         assert (streams.count_open(), reader.value("Stock").inner_text()) == (0, "5")
         reader.button("Live").click()
         expect(reader.value("Stock")).to_have_text("6")
+
+
+def test_a_login_that_ends_ends_the_stream(reader, open_live, streams, shop_process, token):
+    credentials = {"username": "ada", "password": PASSWORD}
+    headers = {"Accept": "application/prs.hal-forms+json"}
+    login = requests.post(f"{shop_process.root}/tokens", json=credentials, headers=headers, timeout=10).json()
+    reader.use_login(login)
+    open_live("/api/v1/orders")
+    headers = {"Authorization": f"Bearer {login['access_token']}"}
+    requests.delete(f"{shop_process.root}/tokens/current", headers=headers, timeout=10)
+    made = post_json(shop_process.root, "/orders", build_order((3, 1)), token)
+    assert made.status_code == 201
+    assert wait_until(lambda: reader.page.wait_for_timeout(20) or streams.count_open() == 0)
+    expect(reader.page.locator("#live")).not_to_have_attribute("data-open", "")
+
+
+def test_a_page_goes_on_after_a_restart_of_the_server(browser, shop_process, lamp, restock):
+    own = Process(shop_process.url).start()
+    for reader in open_reader(browser, own.home):
+        reader.open(lamp.replace(shop_process.home, own.home))
+        expect(reader.page.locator("#live[data-open]")).to_be_visible()
+        own.stop()
+        restock(lamp)
+        own.start()
+        expect(reader.value("Stock")).to_have_text("6", timeout=15_000)
+    own.stop()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_after_a_change(open_live, axe, lamp, restock, theme):
+    reader = open_live(lamp)
+    reader.page.emulate_media(color_scheme=theme)
+    restock(lamp)
+    expect(reader.page.locator("dd[data-changed]").first).to_be_visible()
+    assert find_violations(reader.page, axe) == []
 
 
 def test_a_reader_at_a_row_stays_there(open_live, lamp, restock, add_product, token):

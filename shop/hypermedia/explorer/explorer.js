@@ -3,7 +3,7 @@
 import { ask } from "./dialogs.js";
 import { at, countdown, h } from "./dom.js";
 import { drawer } from "./drawer.js";
-import { form, keep as keepForm } from "./forms.js";
+import { form, keepForm } from "./forms.js";
 import { kind, linked, templates } from "./hal.js";
 import { Unreachable, look, send } from "./http.js";
 import { morph } from "./morph.js";

@@ -27,7 +27,7 @@ const inside = new WeakMap();
 
 /** Whether a form is to stay, because somebody is at it; it then takes over what a newer one sends unseen.
  * @param {HTMLFormElement} form @param {HTMLFormElement} newer */
-export function keep(form, newer) {
+export function keepForm(form, newer) {
   const isInUse = form.contains(document.activeElement) || form.querySelector("details[open], .notice:not(:empty)");
   if (!isInUse && !("touched" in form.dataset)) return false;
   const next = inside.get(newer)?.read();

@@ -5,6 +5,7 @@ import { get } from "./request.js";
 
 export const EVENTS = "text/event-stream";
 const LONGEST_PAUSE = 60_000;
+const STEADY = 10_000; // a connection that held so long says nothing against the next one
 const TEMPORARY = [408, 425, 429];
 
 /** Do something after a delay, and at most once in an interval: wishes that come meanwhile are one.
@@ -48,6 +49,7 @@ export function listen(href, notice, report) {
   async function open() {
     if (document.hidden || ending.signal.aborted) return;
     const { signal } = (closing = new AbortController());
+    const beginning = performance.now();
     let wait = 0;
     try {
       const answer = await connect(signal);
@@ -59,6 +61,7 @@ export function listen(href, notice, report) {
     }
     if (signal.aborted) return;
     report(false);
+    if (performance.now() - beginning > STEADY) failures = 0;
     timer = setTimeout(open, Math.max(wait * 1000, Math.min(LONGEST_PAUSE, pause * 2 ** failures++)) * (1 + Math.random() / 4));
   }
 

@@ -43,7 +43,7 @@ export function morph(element, children, keep) {
     if (old.nodeValue === fresh.nodeValue) return;
     old.nodeValue = fresh.nodeValue;
     const place = old.parentElement?.closest("td, dd");
-    if (place) changed.add(place);
+    if (place && !place.closest(".quiet")) changed.add(place); // what only machines need is not pointed at
   }
 
   /** Remove a node, unless somebody types in it; return the one behind it. @param {Node} node */
