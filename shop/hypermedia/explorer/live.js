@@ -81,12 +81,12 @@ export function listen(href, notice, report) {
       if (done) return;
       const blocks = (text + value).split(/\r\n\r\n|\n\n|\r\r/);
       text = blocks.pop() ?? "";
-      blocks.forEach(take);
+      blocks.forEach(readBlock);
     }
   }
 
   /** @param {string} block */
-  function take(block) {
+  function readBlock(block) {
     const fields = new Map(block.split(/\r\n|\n|\r/).map((line) => /** @type {[string, string]} */ (line.split(/: ?(.*)/))));
     lastId = fields.get("id") ?? lastId;
     if (/^\d+$/.test(fields.get("retry") ?? "")) pause = Number(fields.get("retry"));
@@ -101,14 +101,14 @@ export function listen(href, notice, report) {
     report(false);
   }
 
-  function turn() {
+  function followVisibility() {
     close();
     if (document.hidden) return;
     notice();
     open();
   }
 
-  document.addEventListener("visibilitychange", turn, { signal: ending.signal });
+  document.addEventListener("visibilitychange", followVisibility, { signal: ending.signal });
   ending.signal.addEventListener("abort", close);
   return () => ending.abort();
 }

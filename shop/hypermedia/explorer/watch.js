@@ -36,10 +36,11 @@ export function watch(resource, renew) {
   update();
 }
 
-/** @param {Resource} resource */
+/** The URL of the stream that a resource links to, at this origin, or nothing. @param {Resource} resource */
 function streamOf(resource) {
   const found = links(resource).find(([, { type, templated }]) => type === EVENTS && !templated);
-  return found && new URL(found[1].href, location.href).origin === location.origin ? found[1].href : "";
+  const url = found && new URL(found[1].href, location.href);
+  return url?.origin === location.origin ? url.href : "";
 }
 
 function update() {
