@@ -20,7 +20,7 @@ from shop.model.entity import Base, Entity, Id, make_row_type, now
 from shop.model.errors import Conflict
 from shop.model.fields import BoundedList, InputSchema, PlainText, StrictInteger
 from shop.model.money import MAX_TOTAL
-from shop.model.moves import MEMBER, OWNER, STAFF, move
+from shop.model.moves import MEMBER, OWNER, STAFF, get_moves, move
 from shop.storage.change_log import FeedRow, build_feed_indexes
 
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED, REFUNDED = ORDER_STATES = (
@@ -179,6 +179,11 @@ class Order(Entity):
         for item in self.items:
             if not adjust_stock(object_session(self), item.product_id, item.quantity):
                 raise Conflict(f"There is no room in the stock for {item.name}.")
+
+
+def find_status_after(move_name: str) -> str:
+    """Return the status of an order after a step."""
+    return get_moves(Order)[move_name].target or PLACED
 
 
 class ItemRow(make_row_type(Item, "product_id", "name", "unit_price", "quantity", more=("is_sold",))):

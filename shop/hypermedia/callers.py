@@ -104,6 +104,13 @@ def identify_caller(ctx: Context, caller: Caller) -> None:
     ctx.name_actor(actor)
 
 
+def identify_again(caller: Caller, ctx: Context | None = None) -> Context:
+    """Return a context of the caller, after the request has ended; raise Unauthenticated if the login has."""
+    ctx = ctx or build_anonymous_context()
+    ctx.name_actor(caller.find_actor(ctx))
+    return ctx
+
+
 def close_reads(_: BaseException | None = None) -> None:
     """Give back the connection that the request read with."""
     if context := request_state().context:

@@ -4,7 +4,7 @@ A server that can hold a connection without a thread offers `shop.hold` in the e
 (shop/serving/held_streams.py). Elsewhere an answer has what is new and ends; clients ask again by themselves.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -16,7 +16,8 @@ from shop.hypermedia.callers import name_caller
 from shop.hypermedia.negotiation import EVENT_STREAM
 from shop.hypermedia.request import request_state
 from shop.hypermedia.versions import Version
-from shop.model.errors import Invalid, Unavailable
+from shop.model.errors import DomainError, Invalid, Unavailable
+from shop.storage.transactions import Context
 
 HOLD = "shop.hold"  # in the environ: a function that takes a stream, or returns False where there is no room
 RETRY_MILLISECONDS = 3000  # after which a client connects again
@@ -41,6 +42,7 @@ class EventStream:
     cursor: int
     read: Callable[[int, Shared], News]  # in an app context; a DomainError ends the stream
     check: Callable[[], object] = lambda: None  # now and then; a DomainError ends the stream
+    write_end: Callable[[DomainError], bytes] = lambda error: b""  # what the client gets before such an end
     caller: str = ""
 
     def read_news(self, shared: Shared) -> bytes:
@@ -51,6 +53,15 @@ class EventStream:
         news: News = shared[key]
         self.cursor = news.cursor
         return news.events
+
+
+def read_once(
+    shared: Shared, read: Callable[[Context, int], Sequence[Any]], ctx: Context, cursor: int
+) -> Sequence[Any]:
+    """Return the rows of a feed after a cursor; streams that are read together read them once."""
+    if (read, cursor) not in shared:
+        shared[read, cursor] = read(ctx, cursor)
+    return shared[read, cursor]
 
 
 @dataclass(frozen=True)
@@ -110,8 +121,13 @@ def begin_stream(stream: EventStream) -> Response:
     stream.caller = name_caller()
     beginning = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, stream.cursor) + stream.read_news({})
     hold = request.environ.get(HOLD)
-    if hold and request.method == "GET" and not hold(stream):
+    if hold and request.method != "HEAD" and not hold(stream):
         raise Unavailable("Too many clients are listening.", retry_after=5)
+    return build_event_response(beginning)
+
+
+def build_event_response(beginning: bytes) -> Response:
+    """Return an answer of events that no cache stores; more may follow them."""
     answer = Response(iter([beginning]), content_type=f"{EVENT_STREAM}; charset=utf-8")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"  # nginx passes each event on at once

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shop.hypermedia.callers import get_context
+from shop.hypermedia.negotiation import EVENT_STREAM
 from shop.hypermedia.request import request_state
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.url_scope import build_url
@@ -31,6 +32,11 @@ def build_creation_links(
     """Return the links to the moves by which the caller may create an entity now."""
     here, moves = build_url(resource.path), find_available_moves(resource.kind, get_context().get_roles())
     return {move.name: build_move_link(here, move) for move in moves if is_offered(move.takes)}
+
+
+def build_monitor_link(href: str) -> Node:
+    """Return the link to a stream of events (RFC 5989 has registered the rel)."""
+    return {"href": href, "type": EVENT_STREAM}
 
 
 def build_profile_link(name: str) -> Node:

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from shop.hypermedia.home import DOCUMENT_RELS, VERSION_RELS
 from shop.hypermedia.queries import list_embeds
-from shop.hypermedia.representations import CollectionRepresentation, LinkedSchema
+from shop.hypermedia.representations import MONITOR, CollectionRepresentation, LinkedSchema
 from shop.hypermedia.resources import Resource
 from shop.hypermedia.runtime import get_service
 from shop.hypermedia.service import Service
@@ -78,7 +78,8 @@ def describe_resource(resource: Resource) -> dict[str, str]:
 
 def describe_rels(resource: Resource) -> dict[str, str]:
     children = {child.rel: child.description for child in get_service().child_lists_of[resource.kind]}
-    return {**COMMON_RELS, **children, **resource.representation.rels}
+    monitor = {"monitor": MONITOR} if resource.monitor else {}
+    return {**COMMON_RELS, **monitor, **children, **resource.representation.rels}
 
 
 def describe_document(schema: type[LinkedSchema]) -> dict[str, str]:

@@ -9,7 +9,14 @@ from marshmallow import Schema, fields, missing
 
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.forms import build_creation_forms, build_form, build_move_form
-from shop.hypermedia.links import Links, Node, build_creation_links, build_move_link, build_profile_link
+from shop.hypermedia.links import (
+    Links,
+    Node,
+    build_creation_links,
+    build_monitor_link,
+    build_move_link,
+    build_profile_link,
+)
 from shop.hypermedia.queries import build_search, read_parameter, split_parameter
 from shop.hypermedia.resources import ChildList, Resource
 from shop.hypermedia.runtime import get_runtime, get_service
@@ -21,6 +28,7 @@ from shop.storage.pagination import Cursor, Page, PageInput
 ALWAYS_THERE = ("_etag", "_links", "_templates", "_embedded")  # whatever `fields` names
 VISITOR = frozenset({ANYONE})
 LINK_SCHEMA = {"$ref": "#/components/schemas/Link"}
+MONITOR = "A stream of events (text/event-stream) that says when this changes, where there is one."
 
 
 class LinkedSchema(Schema):
@@ -99,6 +107,9 @@ class Representation(LinkedSchema):
         for child in frame.child_lists_of[entity.kind]:
             links[child.rel] = {"href": f"{here}/{child.rel}"}
         links |= self.extra_links(entity, frame)
+        if resource.monitor:
+            href = frame.base + resource.monitor.of_one.format(id=entity.id)
+            links["monitor"] = build_monitor_link(href)
         links["profile"] = {"href": f"{frame.root}/profile#{resource.name}"}
         for move in find_available_moves(entity, roles):
             links[move.name] = build_move_link(here, move)
@@ -183,6 +194,7 @@ class CollectionRepresentation(LinkedSchema):
         "next": "The page after, where there is one.",
         "last": "The last page.",
         "search": "A URI template (RFC 6570) with all that may be asked for.",
+        "monitor": MONITOR,
     }
 
     total = fields.Integer(
@@ -208,9 +220,14 @@ class CollectionRepresentation(LinkedSchema):
             "self": {"href": self.get_url(**query)},
             **{rel: {"href": self.get_url(**turn_page(query, to))} for rel, to in pages.items() if to},
             "search": self.build_search_link(),
+            **self.build_monitor_links(),
             "profile": build_profile_link("collection"),
             **build_creation_links(self.resource),
         }
+
+    def build_monitor_links(self) -> Links:
+        monitor = self.resource.monitor
+        return {"monitor": build_monitor_link(build_url(monitor.of_list))} if monitor else {}
 
     def templates(self, page: Page, frame: RenderContext) -> dict[str, Node]:
         return {"search": self.build_search_form(), **build_creation_forms(self.resource)}

@@ -50,6 +50,14 @@ class Embed:
     schema: type[LinkedSchema] | None = None  # how it looks, if it is none
 
 
+@dataclass(frozen=True)
+class Monitor:
+    """The paths at which the changes of a list, and of one entity, come as a stream of events."""
+
+    of_list: str
+    of_one: str  # with {id}
+
+
 @dataclass(frozen=True, eq=False)  # compared by identity, so that they can be keys
 class Resource:
     """Where the entities of a kind are found, how they look, and the use cases that are their own."""
@@ -64,6 +72,8 @@ class Resource:
     order: SortOrder | None = None  # by their ids, if not given
     list_page: Callable[[Context, Search], Page] | None = None  # if `select` is not enough
     open_stream: Callable[[Search], EventStream] | None = None  # of events, where a client asks for one
+    open_one_stream: Callable[[int], EventStream] | None = None  # of the events of one entity
+    monitor: Monitor | None = None
     list_span: Callable[[Context, Search, int, str | None], Span] | None = None
     get_one: Callable[[Context, int], Any] | None = None
     listed_for: frozenset[str] = frozenset({ANYONE})

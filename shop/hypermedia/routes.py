@@ -59,6 +59,8 @@ def register_view(blueprint: Blueprint, resource: Resource) -> None:
     get.__doc__ = f"Look at one {resource.name}."
     options = {"public": resource.is_public, "partial": True}
     view = blueprint.gives(200, resource.representation, **options)(get)
+    if open_stream := resource.open_one_stream:
+        view = blueprint.streams(lambda query, id: open_stream(id))(view)
     view = blueprint.arguments(build_view_query(resource), location="query")(view)
     blueprint.route("/<id:id>")(blueprint.needs(*resource.shown_for)(view))
 

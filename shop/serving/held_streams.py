@@ -127,7 +127,7 @@ class StreamKeeper:
         for held in self.list_held():
             if held.is_behind():
                 continue
-            events = self.call(held.stream.read_news, shared)
+            events = self.call(held, held.stream.read_news, shared)
             if events is None:
                 self.end(held)
             elif events:
@@ -135,18 +135,19 @@ class StreamKeeper:
                 held.send(events)
         return has_sent
 
-    def call(self, function: Callable[..., object], *args: Any) -> Any:
+    def call(self, held: HeldStream, function: Callable[..., object], *args: Any) -> Any:
         """Call a function of a stream; None if the stream has to end. An outage ends the round."""
-        try:
-            with self.app.app_context():
+        with self.app.app_context():
+            try:
                 return function(*args) or b""
-        except OUTAGES:
-            raise
-        except DomainError:  # the token has ended, or the cursor; the client learns it when it connects again
-            return None
-        except Exception:
-            log.exception("an event stream failed")
-            return None
+            except OUTAGES:
+                raise
+            except DomainError as error:  # the login has ended, or the cursor
+                if end := held.stream.write_end(error):
+                    held.send(end)
+            except Exception:
+                log.exception("an event stream failed")
+        return None
 
     def send_heartbeats(self) -> None:
         """Send a sign of life, also during an outage; then check the logins."""
@@ -154,7 +155,7 @@ class StreamKeeper:
             if not held.is_behind():
                 held.send(HEARTBEAT)
         for held in self.list_held():
-            if self.call(held.stream.check) is None:
+            if self.call(held, held.stream.check) is None:
                 self.end(held)
 
     def end(self, held: HeldStream) -> None:

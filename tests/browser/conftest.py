@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -18,8 +19,10 @@ from shop.domain.product import Product
 from shop.domain.user import CUSTOMER
 from shop.model.moves import STAFF
 from tests.conftest import PASSWORD, enroll_user, settings_for
+from tests.node import with_packages
 from tests.running import Process, post_json, serving
 
+HERE = Path(__file__).parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
            "--disable-background-networking", "--disable-component-update"]  # fmt: skip
@@ -139,6 +142,19 @@ def open_reader(browser: Browser, shop: str, **context: object) -> Iterator[Read
         )
         yield reader
         assert [each for each in reader.complaints if "Failed to load resource" not in each] == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    with_packages(HERE)
+    return (HERE / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def find_violations(page: Page, axe: str) -> list[tuple[str, str]]:
+    """Return what axe finds wrong on a page, with the first element of each."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import open_reader
+from tests.browser.conftest import find_violations, open_reader
 from tests.node import with_packages
 
 HERE = Path(__file__).parent
@@ -28,22 +28,10 @@ SHIFTS = """new Promise((tell) => {
 each_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 
 
-@pytest.fixture(scope="session")
-def axe() -> str:
-    with_packages(HERE)
-    return (HERE / "node_modules/axe-core/axe.min.js").read_text()
-
-
 @pytest.fixture
 def staff_reader(reader, log_in):
     """A reader who is logged in as staff, because staff see the most."""
     return reader.use_login(log_in("grace"))
-
-
-def find_violations(page, axe):
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
 
 
 @each_page

@@ -23,7 +23,9 @@ def build_book(number: int) -> dict:
     topics = {"name": "topics", "options": {"inline": [{"prompt": "For children", "value": "c"}, "crime"]}}
     due = {"name": "due", "type": "date", "prompt": "Due on"}
     template = {"method": "PUT", "title": "Edit the book", "properties": [title, shelf, topics, due]}
-    return {**BOOKS[number], "pages": 300, "_links": {"self": {"href": f"/books/{number}"}, "shelf": {"href": "/shelves"}},
+    events = {"href": f"/books/{number}/events", "type": "text/event-stream"}
+    return {**BOOKS[number], "pages": 300,
+            "_links": {"self": {"href": f"/books/{number}"}, "shelf": {"href": "/shelves"}, "news": events},
             "_templates": {"default": template}}  # fmt: skip
 
 
@@ -40,6 +42,8 @@ class Library(BaseHTTPRequestHandler):
                 ),
                 "text/html",
             )
+        if self.headers["Accept"] == "text/event-stream":
+            return self.send_text("retry: 100\n\n", "text/event-stream")  # it ends, as behind a plain server
         documents = {"/books/0": build_book(0), "/books/1": build_book(1), "/shelves": ["A1", "B2", "C3"]}
         shelf = {
             "_links": {"self": {"href": "/books"}},
@@ -101,3 +105,10 @@ def test_its_forms_are_sent_as_they_are_typed(visitor, library):
     form.get_by_role("button", name="Edit the book").click()
     expect(visitor.value("Due")).to_have_text("2026-12-24")
     assert library.heard == {"title": "Momo", "topics": ["c", "crime"], "due": "2026-12-24"}
+
+
+def test_its_streams_say_when_to_look_again(visitor, monkeypatch):
+    visitor.open("/books/1")
+    monkeypatch.setitem(BOOKS[1], "shelf", "C3")
+    expect(visitor.value("Shelf")).to_have_text("C3")
+    expect(visitor.page.locator("#spoken")).to_have_text("Shelf is now C3.")

@@ -1,9 +1,11 @@
 """GraphiQL in a browser, without requests to other hosts."""
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from tests.conftest import PASSWORD
+from tests.running import post_json
 
 
 @pytest.fixture
@@ -52,3 +54,15 @@ def test_knows_who_logs_in_here(open_graphiql):
 def test_is_found_from_the_home(reader):
     reader.open("/")
     assert reader.page.locator("a[rel~=graphql]").get_attribute("href") == f"{reader.shop}/graphql"
+
+
+def test_shows_the_events_of_a_subscription(open_graphiql, shop_process, log_in):
+    reader = open_graphiql()
+    result = run_query(reader, "subscription { orderSteps { seq status } }")
+    expect(result).to_contain_text("UNAUTHENTICATED")
+    with reader.page.expect_response(lambda answer: answer.url.endswith("/graphql")):
+        run_query(reader, "subscription { changes { kind stock } }")
+    token = log_in("grace")["access_token"]
+    made = post_json(shop_process.root, "/products", {"name": "Lamp", "price": 1, "stock": 7}, token)
+    expect(result).to_contain_text('"stock": 7')
+    requests.delete(made.headers["Location"], headers={"Authorization": f"Bearer {token}"}, timeout=10)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import shop.doors.graphql as graphql_door
+from shop.hypermedia.negotiation import EVENT_STREAM
 from shop.hypermedia.resources import Resource
 from tests.conftest import KEY
 from tests.graphql.conftest import GRAPHQL
@@ -60,22 +61,12 @@ def test_a_batch_is_refused_in_words(anonymous, body):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "subscription { changes { nodes { seq } } }",
-        "subscription S { productChanged { id } }",
-        "query Q { me { id } } subscription S { changes { nodes { seq } } }",
-    ],
-)
-def test_a_subscription_is_refused_in_words(run_query, anonymous, query):
-    answer = run_query(anonymous, query)
-    (error,) = answer.json["errors"]
-    assert (answer.status_code, error["extensions"]["code"], error["message"]) == (
-        400, "GRAPHQL_VALIDATION_FAILED",
-        "Subscriptions are not offered: query `changes` again after its endCursor, or use WatchProducts of gRPC.",
-    )  # fmt: skip
-    assert error["locations"][0]["column"] == query.index("subscription") + 1
+@pytest.mark.parametrize("accept", [GRAPHQL, JSON, "*/*", "text/*", f"{EVENT_STREAM};q=0, {JSON}"])
+def test_a_subscription_says_what_to_accept(anonymous, accept):
+    answer = get(anonymous, "subscription { changes { seq } }", accept=accept)
+    (error,) = answer.json["errors"] if accept != "text/*" else [{"message": None}]
+    expected = None if accept == "text/*" else "Send a subscription with Accept: text/event-stream."
+    assert (answer.status_code, error["message"]) == (406, expected)
 
 
 @pytest.mark.parametrize("first", [0, -1, 101])

@@ -147,5 +147,45 @@ class TestTheOrdersAsAStream:
         assert listen(anonymous, ORDERS).status_code == 401
 
 
+class TestTheStepsOfOneOrderAsAStream:
+    @pytest.fixture
+    def orders(self, customer, desk) -> list[str]:
+        return [customer.post(ORDERS, build_order((1, 1))).headers["Location"] for _ in range(2)]
+
+    def test_are_its_own(self, customer, staff, orders):
+        staff.post(f"{orders[1]}/pay", {"reference": "bank"})
+        assert read_events(listen(customer, orders[1], last=0)) == [("placed", "2"), ("paid", "3")]
+
+    def test_are_not_for_others(self, person, orders):
+        assert listen(person("eve"), orders[0], last=0).status_code == 404
+
+
+class TestMonitorLinks:
+    """Each leads to a stream that says when the answer changes."""
+
+    def find_monitor(self, who, url) -> str:
+        link = who.get(url).json["_links"]["monitor"]
+        assert link["type"] == EVENT_STREAM
+        return link["href"]
+
+    def count_events(self, who, href) -> int:
+        return len(read_events(listen(who, href, last=0)))
+
+    def test_of_a_product_and_of_the_catalogue(self, anonymous, staff, desk, product):
+        staff.post(f"{PRODUCTS}/{product('Lamp')}/restock", {"amount": 1})
+        staff.post(f"{desk}/restock", {"amount": 1})
+        hrefs = [self.find_monitor(anonymous, url) for url in (desk, f"{PRODUCTS}?q=desk")]
+        assert [self.count_events(anonymous, href) for href in hrefs] == [1, 2]
+
+    def test_of_an_order_and_of_orders(self, customer, desk):
+        places = [customer.post(ORDERS, build_order((1, 1))).headers["Location"] for _ in range(2)]
+        lists = ORDERS, f"/api/v1/users/{customer.id}/orders"
+        hrefs = [self.find_monitor(customer, url) for url in (places[0], *lists)]
+        assert [self.count_events(customer, href) for href in hrefs] == [1, 2, 2]
+
+    def test_are_not_where_there_is_no_stream(self, customer):
+        assert "monitor" not in customer.get(f"/api/v1/users/{customer.id}").json["_links"]
+
+
 def test_other_lists_have_no_stream(anonymous):
     assert listen(anonymous, PRODUCTS).status_code == 406

@@ -59,6 +59,7 @@ class TestTemplates:
             "collection",
             "profile",
             "changes",
+            "monitor",
         }
 
     def test_are_never_called_default(self, templates_by_page):

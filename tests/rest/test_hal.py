@@ -127,6 +127,7 @@ class TestPages:
             "first",
             "last",
             "search",
+            "monitor",
             "profile",
         }
 

@@ -73,6 +73,7 @@ class TestCheckout:
                 "self": {"href": "http://localhost/api/v1/orders/1"},
                 "collection": {"href": "http://localhost/api/v1/orders"},
                 "user": {"href": f"http://localhost/api/v1/users/{customer.id}"},
+                "monitor": {"href": "http://localhost/api/v1/orders/1", "type": "text/event-stream"},
                 "profile": {"href": "http://localhost/profile#order"},
                 "cancel": {"href": "http://localhost/api/v1/orders/1/cancel", "title": "Cancel this order"},
             },

@@ -18,6 +18,10 @@ def test_a_product_is_shown_with_its_state_tag_and_ways(anonymous, desk):
             "self": {"href": "http://localhost/api/v1/products/1"},
             "collection": {"href": "http://localhost/api/v1/products"},
             "changes": {"href": "http://localhost/api/v1/changes?product_id=1"},
+            "monitor": {
+                "href": "http://localhost/api/v1/changes?product_id=1",
+                "type": "text/event-stream",
+            },
             "profile": {"href": "http://localhost/profile#product"},
             "login": {"href": "http://localhost/api/v1/tokens"},
         },

@@ -9,6 +9,7 @@ schema.py             builds the schema from schema.graphql and binds the resolv
 resolvers.py          the resolvers of queries and fields
 mutations.py          the resolvers of mutations: one for each move, and login, refresh, logout
 changes.py            the resolvers of the change feed
+subscriptions.py      subscriptions to the feeds of changes and order steps, as streams of events
 dataloader.py         loads what the siblings of a list need in one statement
 conversions.py        converts names, ids, money and times between the schema and the shop
 idempotency.py        executes a mutation with an idempotency key only once

@@ -34,13 +34,11 @@ from shop.doors.graphql.schema import SCHEMA
 from shop.hypermedia.error_lists import MAX_ERRORS
 
 MAX_TOKENS, MAX_DEPTH, MAX_ALIASES, MAX_COST = 1000, 12, 50, 50_000
+MAX_EVENT_COST = 300  # of each event of a subscription; all subscriptions share one thread
 MAX_ALIAS_LENGTH = 100  # characters; an answer may repeat it for each of a thousand values
 MAX_REPEATED_FIELDS = 20  # validation compares repeated fields in pairs, so its time grows with their square
 MAX_DOCUMENT_LENGTH = 20_000  # characters of a document
 MAX_CACHED_LENGTH = 2000  # characters; a cached document takes a hundred times its size
-NO_SUBSCRIPTIONS = (
-    "Subscriptions are not offered: query `changes` again after its endCursor, or use WatchProducts of gRPC."
-)
 DEFAULT_LIST_LENGTH = 10  # what a list without `first` is assumed to hold
 VALUES_PER_REQUEST = 1000  # how many values cost as much as one request; a mutation costs one request
 
@@ -59,8 +57,6 @@ def validate_document(text: str, introspection: bool) -> DocumentNode | RequestE
         document = parse(text, max_tokens=MAX_TOKENS, max_source_length=MAX_DOCUMENT_LENGTH)
     except GraphQLError as error:
         return RequestError(PARSE_FAILED, error)
-    if subscription := find_subscription(document):
-        return RequestError(VALIDATION_FAILED, GraphQLError(NO_SUBSCRIPTIONS, subscription))
     if count_repeated_fields(document) > MAX_REPEATED_FIELDS:
         message = f"More than {MAX_REPEATED_FIELDS} fields are repeated; ask for each once."
         return RequestError(VALIDATION_FAILED, message)
@@ -72,11 +68,6 @@ def validate_document(text: str, introspection: bool) -> DocumentNode | RequestE
 
 
 validate_document_cached = lru_cache(64)(validate_document)
-
-
-def find_subscription(document: DocumentNode) -> OperationDefinitionNode | None:
-    operations = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    return next((each for each in operations if each.operation is OperationType.SUBSCRIPTION), None)
 
 
 def iterate_selections(nodes: Iterable[Node]) -> Iterator[list[FieldNode]]:
@@ -181,7 +172,8 @@ def compute_request_cost(document: DocumentNode, operation: OperationDefinitionN
     complexity = ComplexityMeter(fragments, variables).measure_selection(
         operation.selection_set, SCHEMA.get_root_type(operation.operation)
     )
-    for measure, limit in (("depth", MAX_DEPTH), ("aliases", MAX_ALIASES), ("cost", MAX_COST)):
+    max_cost = MAX_EVENT_COST if operation.operation is OperationType.SUBSCRIPTION else MAX_COST
+    for measure, limit in (("depth", MAX_DEPTH), ("aliases", MAX_ALIASES), ("cost", max_cost)):
         if (value := ceil(getattr(complexity, measure))) > limit:
             shown = value if value < 10**9 else "far more"
             message = f"The {measure} of this operation is {shown}; the limit is {limit}."

@@ -4,9 +4,8 @@ from importlib.resources import files
 from typing import Any
 
 from flask import Response, request
-from graphql import ExecutionResult, OperationType, execute, get_operation_ast
-from graphql.execution.values import get_variable_values
-from werkzeug.exceptions import BadRequest, MethodNotAllowed, UnsupportedMediaType
+from graphql import Executor, OperationType, get_operation_ast
+from werkzeug.exceptions import BadRequest, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 
 from shop.doors.graphql import errors
 from shop.doors.graphql.dataloader import GraphQLContext
@@ -14,12 +13,19 @@ from shop.doors.graphql.documents import compute_request_cost, parse_document
 from shop.doors.graphql.errors import RequestError
 from shop.doors.graphql.idempotency import IdempotentExecutor
 from shop.doors.graphql.persisted_queries import DIGEST_PATTERN, PersistedQueries, hash_query
-from shop.doors.graphql.responses import build_response, choose_response_type, require_response_type
+from shop.doors.graphql.responses import (
+    build_response,
+    build_single_event,
+    can_read_events,
+    choose_response_type,
+    require_response_type,
+)
 from shop.doors.graphql.schema import SCHEMA, SDL
+from shop.doors.graphql.subscriptions import begin_subscription
 from shop.hypermedia.callers import get_context
 from shop.hypermedia.error_lists import MAX_ERRORS
 from shop.hypermedia.input import refuse_encoded_body
-from shop.hypermedia.negotiation import HTML, JSON, parse_content_type
+from shop.hypermedia.negotiation import EVENT_STREAM, HTML, JSON, parse_content_type
 from shop.hypermedia.rate_limits import charge
 from shop.hypermedia.responses import build_public_response
 from shop.hypermedia.runtime import get_settings
@@ -78,12 +84,21 @@ def answer_request(parameters: dict[str, Any]) -> Response:
             raise BadRequest(f"{name} has the wrong type.")
     digest = parse_query_hash(parameters.get("extensions") or {})
     query = find_query_text(parameters.get("query"), digest)
-    result, replayed = execute_query(
+    executor = prepare_execution(
         query, parameters.get("operationName"), parameters.get("variables") or {}, digest
     )
-    body: dict[str, Any] = {"data": result.data}
-    body |= {"errors": errors.serialize_execution_errors(result.errors)} if result.errors else {}
-    body |= {"extensions": {"replayed": replayed}} if replayed else {}
+    if executor.operation.operation is OperationType.SUBSCRIPTION:
+        return begin_subscription(executor, query)
+    return answer_result(executor, parameters.get("variables") or {}, kind)
+
+
+def answer_result(executor: Executor, raw_variables: dict[str, Any], kind: str) -> Response:
+    """Execute a query or a mutation, and answer with its result."""
+    executor.context_value = context = GraphQLContext(get_context(), raw_variables)
+    body = errors.build_result(executor.execute_operation())
+    body |= {"extensions": {"replayed": context.replayed_paths}} if context.replayed_paths else {}
+    if kind == EVENT_STREAM:
+        return build_single_event(body)
     response = build_response(body, 200, kind)
     response.is_public = True
     return set_retry_status(response, body)
@@ -118,10 +133,10 @@ def find_query_text(query: str | None, digest: str | None) -> str:
     return query
 
 
-def execute_query(
+def prepare_execution(
     query: str, name: str | None, raw_variables: dict[str, Any], digest: str | None
-) -> tuple[ExecutionResult, list[Any]]:
-    """Parse the query, charge its cost, and only then identify the caller and execute it.
+) -> Executor:
+    """Parse and check an operation, and charge its cost; only then is the caller identified.
 
     Storing a new persisted query costs one request more.
     """
@@ -131,27 +146,29 @@ def execute_query(
     if operation is None:
         message = "Choose one operation of the document with operationName."
         raise RequestError("OPERATION_RESOLUTION_FAILURE", message)
-    is_mutation = operation.operation is OperationType.MUTATION
-    if is_mutation and request.method != "POST":
-        raise MethodNotAllowed(["POST"], "Send mutations by POST.")
-    options = {"hide_suggestions": not introspection}
+    check_request(operation.operation)
     if has_more_values(raw_variables, MAX_VARIABLE_VALUES):
         raise RequestError(errors.BAD_INPUT, f"The variables hold more than {MAX_VARIABLE_VALUES} values.")
-    variables = get_variable_values(
-        SCHEMA, operation.variable_definitions or (), raw_variables, max_errors=MAX_ERRORS, **options
-    )
-    if isinstance(variables, list):
-        raise RequestError(errors.BAD_INPUT, *variables)
+    is_mutation = operation.operation is OperationType.MUTATION
+    executor = (IdempotentExecutor if is_mutation else Executor).build(
+        SCHEMA, document, raw_variable_values=raw_variables, operation_name=name,
+        max_coercion_errors=MAX_ERRORS, is_awaitable=lambda _: False, hide_suggestions=not introspection,
+    )  # fmt: skip
+    if isinstance(executor, list):
+        raise RequestError(errors.BAD_INPUT, *executor)
     is_new = digest is not None and get_persisted_queries().is_new(digest, query)
-    charge(compute_request_cost(document, operation, variables) + is_new)
+    charge(compute_request_cost(document, operation, executor.variable_values) + is_new)
     if is_new:
         get_persisted_queries().store_query(digest, query)
-    graphql_context = GraphQLContext(get_context(), raw_variables)
-    result = execute(
-        SCHEMA, document, context_value=graphql_context, variable_values=raw_variables, operation_name=name,
-        executor_class=IdempotentExecutor if is_mutation else None, is_awaitable=lambda _: False, **options,
-    )  # fmt: skip
-    return result, graphql_context.replayed_paths
+    return executor
+
+
+def check_request(kind: OperationType) -> None:
+    """Refuse a mutation by GET, and a subscription of a client that does not ask for events."""
+    if kind is OperationType.MUTATION and request.method != "POST":
+        raise MethodNotAllowed(["POST"], "Send mutations by POST.")
+    if kind is OperationType.SUBSCRIPTION and not can_read_events():
+        raise NotAcceptable(f"Send a subscription with Accept: {EVENT_STREAM}.")
 
 
 def has_more_values(raw_variables: Any, limit: int) -> bool:

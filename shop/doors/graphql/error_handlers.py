@@ -1,4 +1,8 @@
-"""Error responses to requests that were not executed, in the format that GraphQL clients read."""
+"""Error responses to requests that were not executed, in the format that GraphQL clients read.
+
+Clients of events get what is wrong with an operation as an event. They repeat a request that has another
+status than 200, so that is left to errors of HTTP, and to those that time heals.
+"""
 
 from flask import Response, request
 from graphql import GraphQLError
@@ -6,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from shop.doors.graphql.errors import RequestError, serialize_error
-from shop.doors.graphql.responses import build_response, choose_response_type
-from shop.hypermedia.negotiation import JSON
+from shop.doors.graphql.responses import build_response, build_single_event, choose_response_type
+from shop.hypermedia.negotiation import EVENT_STREAM, JSON
 from shop.model.errors import DomainError
 from shop.storage.database import translate_error
 
@@ -15,11 +19,18 @@ STATUS_OF_CODE = {"unauthenticated": 401, "unavailable": 503}
 
 
 def choose_error_type() -> str:
-    return choose_response_type() or JSON
+    media_type = choose_response_type()
+    return JSON if media_type in (None, EVENT_STREAM) else media_type
+
+
+def is_event_wanted() -> bool:
+    return choose_response_type() == EVENT_STREAM
 
 
 def handle_request_error(error: RequestError) -> Response:
     """Clients that accept only JSON read the body and not the status, so they get 200."""
+    if is_event_wanted():
+        return build_single_event({"errors": error.errors})
     media_type = choose_error_type()
     return build_response({"errors": error.errors}, 200 if media_type == JSON else error.status, media_type)
 
@@ -30,6 +41,8 @@ def handle_exception(error: Exception, status: int = 500) -> Response:
 
 
 def handle_domain_error(error: DomainError) -> Response:
+    if is_event_wanted() and error.code != "unavailable":
+        return build_single_event({"errors": [serialize_error(GraphQLError("", original_error=error))]})
     response = handle_exception(error, STATUS_OF_CODE.get(error.code, 400))
     if error.code == "unauthenticated":
         response.headers["WWW-Authenticate"] = 'Bearer realm="shop", error="invalid_token"'

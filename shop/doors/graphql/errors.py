@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import ExecutionResult, GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -62,6 +62,12 @@ def serialize_execution_errors(errors: Sequence[GraphQLError]) -> list[dict[str,
         more = GraphQLError(f"There are more errors than these {MAX_EXECUTION_ERRORS}.")
         failures.append(serialize_error(more, "TOO_MANY_ERRORS"))
     return failures
+
+
+def build_result(result: ExecutionResult) -> dict[str, Any]:
+    """Return the result of an execution as an answer or an event shows it."""
+    errors = serialize_execution_errors(result.errors) if result.errors else None
+    return {"data": result.data, **({"errors": errors} if errors else {})}
 
 
 def describe_cause(cause: Exception) -> tuple[str, dict[str, Any]]:

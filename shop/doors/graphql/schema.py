@@ -22,11 +22,12 @@ from shop.doors.graphql.resolvers import (
     build_common_resolvers,
     build_entity_resolvers,
 )
+from shop.doors.graphql.subscriptions import SUBSCRIPTION_RESOLVERS
 from shop.doors.resources import RESOURCES
 from shop.hypermedia.resources import Resource
 
 SDL = (files("shop.doors.graphql") / "schema.graphql").read_text("utf-8")
-ROOT_TYPES = ("Query", "Mutation")
+ROOT_TYPES = ("Query", "Mutation", "Subscription")
 
 
 def build_executable_schema(sdl: str, resources: Sequence[Resource]) -> GraphQLSchema:
@@ -36,6 +37,7 @@ def build_executable_schema(sdl: str, resources: Sequence[Resource]) -> GraphQLS
     required: dict[str, Resolver] = {
         **SHOP_RESOLVERS,
         **CHANGE_RESOLVERS,
+        **SUBSCRIPTION_RESOLVERS,
         **build_mutation_resolvers(resources),
     }
     for resource in resources:

@@ -12,7 +12,7 @@ from typing import Any
 from google.rpc import code_pb2 as code
 
 from shop.domain.change import CHANGED
-from shop.domain.order import PLACED, Order
+from shop.domain.order import find_status_after
 from shop.domain.product import NewProduct, Product
 from shop.doors.grpc import shop_pb2 as pb
 from shop.doors.grpc.calls import Call, CallRunner
@@ -200,8 +200,7 @@ def filter_own_steps(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
 
 def get_status_after(row: ChangeRow) -> int:
     """Return the status of an order after a step."""
-    status = get_moves(Order)[row.move].target or PLACED
-    return get_enum_number(pb.OrderStatus.DESCRIPTOR, status)
+    return get_enum_number(pb.OrderStatus.DESCRIPTOR, find_status_after(row.move))
 
 
 def check_product_permission(name: str) -> None:

@@ -18,6 +18,7 @@ from shop.hypermedia.event_streams import (
     Shared,
     UrlScope,
     read_last_event_id,
+    read_once,
     write_events,
 )
 from shop.hypermedia.links import Links, build_profile_link
@@ -119,9 +120,7 @@ def read_change_events(scope: UrlScope, product_id: int | None, cursor: int, sha
     """Return the changes after a cursor as events; each is written as in the list."""
     scope.restore()
     ctx = build_anonymous_context()
-    if (feed, cursor) not in shared:
-        shared[feed, cursor] = feed.read_changes(ctx, cursor)
-    rows = shared[feed, cursor]
+    rows = read_once(shared, feed.read_changes, ctx, cursor)
     found, last = feed.select_changes_of(rows, product_id, feed.MAX_CHANGES)
     items = ChangeRepresentation(many=True).dump(build_items(ctx, found))
     return News(write_events(items, "kind"), cursor if last is None else last)

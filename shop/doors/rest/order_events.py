@@ -1,27 +1,34 @@
-"""The steps of orders as a stream of events: one's own, or all for staff."""
+"""The steps of orders as a stream of events: one's own, or all for staff; or those of one order."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from marshmallow import Schema, fields
 
-from shop.domain.order import PLACED, Order
-from shop.hypermedia.callers import Caller, build_anonymous_context, get_context, read_caller
+from shop.domain.order import Order, find_status_after
+from shop.hypermedia.callers import (
+    Caller,
+    build_anonymous_context,
+    get_context,
+    identify_again,
+    read_caller,
+)
 from shop.hypermedia.event_streams import (
     EventStream,
     News,
     Shared,
     UrlScope,
     read_last_event_id,
+    read_once,
     write_events,
 )
 from shop.hypermedia.links import Links
 from shop.hypermedia.serializers import Time
 from shop.hypermedia.url_scope import build_url
-from shop.model.moves import get_moves
 from shop.services import changes as feed
 from shop.services.orders import select_visible_orders
-from shop.storage.transactions import Context
+from shop.storage.execution import find_entity
 
 
 class StepEvent(Schema):
@@ -37,44 +44,49 @@ class StepEvent(Schema):
         return {"order": {"href": build_url(f"/orders/{step.order_id}")}}
 
 
-def find_status_after(move: str) -> str:
-    """Return the status of an order after a step."""
-    return get_moves(Order)[move].target or PLACED
+@dataclass(frozen=True)
+class StepFilters:
+    """Which of the visible steps a stream has; None means all."""
+
+    status: str | None = None
+    user_id: int | None = None
+    order_id: int | None = None
+
+    def match(self, step: feed.ChangeRow) -> bool:
+        facts = find_status_after(step.move), step.user_id, step.order_id
+        wanted = self.status, self.user_id, self.order_id
+        return all(want in (None, fact) for want, fact in zip(wanted, facts, strict=True))
 
 
 def open_order_steps(search: dict[str, Any]) -> EventStream:
     """Open the stream of the steps that the caller may see, with the filters of the list."""
-    ctx = get_context()
-    select_visible_orders(ctx, search)  # refuses those who may not list these orders
+    select_visible_orders(get_context(), search)  # refuses those who may not list these orders
+    return open_steps(StepFilters(search.get("status"), search.get("user_id")))
+
+
+def open_steps_of_order(id: int) -> EventStream:
+    find_entity(get_context(), Order, id)  # raises NotFound where the caller may not see it
+    return open_steps(StepFilters(order_id=id))
+
+
+def open_steps(filters: StepFilters) -> EventStream:
     cursor = read_last_event_id()
-    cursor = feed.find_newest_step(ctx) if cursor is None else cursor
-    caller, filters = read_caller(), (search.get("status"), search.get("user_id"))
-    choice = UrlScope.of_request(), caller, *filters
-    key = (open_order_steps, choice[0], caller.key, *filters)
-    return EventStream(key, cursor, partial(read_step_events, *choice), check=partial(identify, caller))
-
-
-def identify(caller: Caller, ctx: Context | None = None) -> Context:
-    """Return a context of the caller; raise Unauthenticated if the login has ended."""
-    ctx = ctx or build_anonymous_context()
-    ctx.name_actor(caller.find_actor(ctx))
-    return ctx
+    cursor = feed.find_newest_step(get_context()) if cursor is None else cursor
+    caller, scope = read_caller(), UrlScope.of_request()
+    key = open_steps, scope, caller.key, filters
+    return EventStream(
+        key, cursor, partial(read_step_events, scope, caller, filters), check=partial(identify_again, caller)
+    )
 
 
 def read_step_events(
-    scope: UrlScope, caller: Caller, status: str | None, user_id: int | None, cursor: int, shared: Shared
+    scope: UrlScope, caller: Caller, filters: StepFilters, cursor: int, shared: Shared
 ) -> News:
     """Return the steps after a cursor as events. The caller is identified again before any is sent."""
     scope.restore()
     ctx = build_anonymous_context()
-    if (feed.read_steps, cursor) not in shared:
-        shared[feed.read_steps, cursor] = feed.read_steps(ctx, cursor)
-    rows = shared[feed.read_steps, cursor]
+    rows = read_once(shared, feed.read_steps, ctx, cursor)
     if not rows:
         return News(b"", cursor)
-    found = [
-        row
-        for row in feed.filter_visible_steps(identify(caller, ctx), rows)
-        if status in (None, find_status_after(row.move)) and user_id in (None, row.user_id)
-    ]
+    found = filter(filters.match, feed.filter_visible_steps(identify_again(caller, ctx), rows))
     return News(write_events(StepEvent(many=True).dump(found), "status"), rows[-1].seq)

@@ -5,10 +5,10 @@ from marshmallow import Schema, fields
 from shop.domain.order import MAX_LINES, ORDER_STATES, Item, Order
 from shop.domain.product import Product
 from shop.domain.user import User
-from shop.doors.rest.order_events import open_order_steps
+from shop.doors.rest.order_events import open_order_steps, open_steps_of_order
 from shop.hypermedia.links import Links
 from shop.hypermedia.representations import LINK_SCHEMA, Representation
-from shop.hypermedia.resources import ChildList, Embed, Resource
+from shop.hypermedia.resources import ChildList, Embed, Monitor, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER, STAFF
@@ -116,6 +116,8 @@ orders = Resource(
     order=NEWEST_FIRST,
     get_one=get_order,
     open_stream=open_order_steps,
+    open_one_stream=open_steps_of_order,
+    monitor=Monitor("/orders", "/orders/{id}"),
     listed_for=frozenset({MEMBER}),
     list_problems=(403,),  # for the orders of someone else
     shown_for=frozenset({OWNER, STAFF}),

@@ -9,7 +9,7 @@ from shop.domain.product import Product
 from shop.doors.rest.changes import FeedRepresentation, find_changes_of_product
 from shop.hypermedia.links import Links
 from shop.hypermedia.representations import Representation
-from shop.hypermedia.resources import Embed, Resource
+from shop.hypermedia.resources import Embed, Monitor, Resource
 from shop.hypermedia.serializers import CREATED, Price, RenderContext, Time, describe
 from shop.services.catalogue import list_product_span
 from shop.services.orders import buy_product
@@ -43,6 +43,7 @@ products = Resource(
     list_page=list_products,
     list_span=list_product_span,
     get_one=get_product,
+    monitor=Monitor("/changes", "/changes?product_id={id}"),
     embeds={"changes": Embed(find_changes_of_product, schema=FeedRepresentation)},
     services={"buy": buy_product},
     results={"buy": Order},

@@ -3,12 +3,14 @@
 import { ask } from "./dialogs.js";
 import { at, countdown, h } from "./dom.js";
 import { drawer } from "./drawer.js";
-import { form } from "./forms.js";
+import { form, keepForm } from "./forms.js";
 import { kind, linked, templates } from "./hal.js";
 import { Unreachable, look, send } from "./http.js";
+import { morph } from "./morph.js";
 import { changes, page, title } from "./page.js";
-import { filled } from "./request.js";
+import { filled, get } from "./request.js";
 import { borrow, current, forget, keep } from "./session.js";
+import { lookAgain, point, tell, watch } from "./watch.js";
 import { learn } from "./words.js";
 
 /** @typedef {import("./http.js").Exchange} Exchange */
@@ -60,6 +62,26 @@ function render(exchange, news) {
   if (turn > 1) main.querySelector("h1")?.focus({ preventScroll: true });
   scrollTo(0, history.state?.scroll ?? 0);
   if (exchange.wait) wait(exchange.wait);
+  watch(resource, refresh);
+}
+
+/** Fetch the page again, without a word, and change what is different. */
+async function refresh() {
+  if (!shown || document.hidden) return; // a page that is seen again looks by itself
+  if (document.querySelector("dialog[open]") || main.getAttribute("aria-busy")) return lookAgain();
+  const [mine, before] = [turn, shown];
+  const tag = new Map(shown.headers).get("etag");
+  const asked = get(location.href.split("#")[0]);
+  const exchange = await send({ ...asked, headers: { ...asked.headers, ...(tag && { "If-None-Match": tag }) } }).catch(() => null);
+  if (!exchange || exchange.wait) return void setTimeout(lookAgain, (exchange?.wait ?? 5) * 1000);
+  if (mine !== turn || exchange.status === 304) return;
+  if ([404, 410].includes(exchange.status)) return announce(["This is no longer here."]);
+  if (!exchange.document || exchange.status >= 400) return;
+  shown = exchange;
+  point(morph(main, page(exchange.document, location.href, around(exchange.document)), keepForm));
+  document.title = `${title(exchange.document, location.href)} · ${site}`;
+  if (!at("exchange").contains(document.activeElement)) at("exchange").replaceChildren(...drawer(exchange));
+  tell(before.document ?? {}, exchange.document);
 }
 
 /** @param {import("./hal.js").Resource} resource @returns {import("./forms.js").Around} */

@@ -22,6 +22,19 @@ import { humane } from "./words.js";
 
 let made = 0;
 
+/** How a form takes over a newer template, and the template that it has. @type {WeakMap<Element, {adopt: (next: Template) => void, read: () => Template}>} */
+const inside = new WeakMap();
+
+/** Whether a form is to stay, because somebody is at it; it then takes over what a newer one sends unseen.
+ * @param {HTMLFormElement} form @param {HTMLFormElement} newer */
+export function keepForm(form, newer) {
+  const isInUse = form.contains(document.activeElement) || form.querySelector("details[open], .notice:not(:empty)");
+  if (!isInUse && !("touched" in form.dataset)) return false;
+  const next = inside.get(newer)?.read();
+  if (next) inside.get(form)?.adopt(next);
+  return true;
+}
+
 /** @param {string} key @param {Template} template @param {Around} around */
 export function form(key, template, around) {
   const prefix = `${key}-${++made}-`;
@@ -32,12 +45,27 @@ export function form(key, template, around) {
   const request = () => filled(template, gathered(template, new FormData(element)));
   const shell = command("As curl", async () => curl(await signed(request())));
   const fields = shown.map((property) => field(property, prefix + property.name, around.kind, template));
-  const element = h("form", { class: "form", "aria-label": title, oninput: shell.renew, onsubmit: submit },
+  const element = h("form", { class: "form", "aria-label": title, oninput: touch, onsubmit: submit },
     notice, h("div", { class: "fields" }, fields), h("p", { class: "acts" }, button, shell.details));
+
+  inside.set(element, { adopt, read: () => template });
+
+  function touch() {
+    element.dataset.touched = "";
+    shell.renew();
+  }
+
+  /** A newer template has a newer tag. It is taken where all that the fields began with is the same; else the server shall refuse.
+   * @param {Template} next */
+  function adopt(next) {
+    const begun = (/** @type {Template} */ { properties = [] }) => JSON.stringify(properties.filter(({ type }) => type !== "hidden").map((each) => [each.name, worth(each)]));
+    if (begun(next) === begun(template)) template = next;
+  }
 
   /** @param {Event} [event] */
   async function submit(event) {
     event?.preventDefault();
+    element.dataset.touched = "";
     const asked = request();
     if (asked.method === "GET") return around.go(asked.url);
     if (grave(template) && !(await sure(title))) return;

@@ -44,13 +44,13 @@ export function templates(resource) {
 /** @param {Resource} resource @returns {[string, any][]} */
 export const embedded = (resource) => Object.entries(resource._embedded ?? {});
 
-/** The ways that are offered as links: not those to here, through pages, to the words, or that have a form.
+/** The ways that are offered as links: not those to here, through pages, to the words, to events, or that have a form.
  * @param {Resource} resource @returns {[string, Link][]} */
 export function ways(resource) {
   const formed = new Set(templates(resource).map(([key]) => key));
   const here = linked(resource, "self")?.href;
   const elsewhere = links(resource).filter(([rel, { href }]) => !formed.has(rel) && href !== here);
-  return elsewhere.filter(([rel]) => ![...PAGING, "self", "profile", "curies"].includes(rel));
+  return elsewhere.filter(([rel, { type }]) => ![...PAGING, "self", "profile", "curies"].includes(rel) && type !== "text/event-stream");
 }
 
 /** @param {Resource} resource @returns {[string, Link][]} */

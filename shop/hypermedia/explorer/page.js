@@ -37,7 +37,7 @@ function navigation(resource, kind) {
   const found = ways(resource).map(([rel, { href, type, title }]) => {
     const { doc, title: usual } = word(rel, kind);
     const text = title ?? (rel === "collection" ? humane(last(href)) : usual);
-    return h("li", {}, link(href.split("{")[0], { rel, type, title: doc || null }, text), told && doc && h("small", {}, doc));
+    return h("li", { "data-key": rel }, link(href.split("{")[0], { rel, type, title: doc || null }, text), told && doc && h("small", {}, doc));
   });
   return found.length > 0 && h("nav", { "aria-label": "Leads to" }, h("ul", { class: told ? "ways told" : "ways" }, found));
 }
@@ -47,14 +47,14 @@ function sheet(resource, kind) {
   const plain = state(resource).filter(([, value]) => !Array.isArray(value) || (value.length > 0 && !rows(value)));
   const terms = plain.map(([name, value]) => {
     const inner = nested(value) && !Array.isArray(value) ? sheet(value, kind) : show(name, value, resource, kind);
-    return term(word(name, kind), look(name, value, kind), inner);
+    return term(name, word(name, kind), look(name, value, kind), inner);
   });
-  const tag = resource._etag && term(word("_etag"), "quiet", h("code", {}, resource._etag));
+  const tag = resource._etag && term("_etag", word("_etag"), "quiet", h("code", {}, resource._etag));
   return plain.length > 0 && h("dl", { class: "sheet" }, terms, tag);
 }
 
-/** @param {import("./words.js").Word} word @param {string} look @param {Node | string | false} value */
-const term = ({ title, doc }, look, value) => h("div", { class: look || null }, h("dt", { title: doc || null }, title), h("dd", {}, value));
+/** @param {string} key @param {import("./words.js").Word} word @param {string} look @param {Node | string | false} value */
+const term = (key, { title, doc }, look, value) => h("div", { class: look || null, "data-key": key }, h("dt", { title: doc || null }, title), h("dd", {}, value));
 
 /** Lists inside the state as small tables, embedded ones as large ones, embedded resources each under its name.
  * @param {Resource} resource @param {string} kind @returns {Node[]} */
@@ -78,7 +78,7 @@ function part(name, resource) {
 }
 
 /** @param {string} title @param {...import("./dom.js").Child} body */
-const section = (title, ...body) => h("section", {}, h("h2", {}, title), ...body);
+const section = (title, ...body) => h("section", { "data-key": title }, h("h2", {}, title), ...body);
 
 /** @param {Resource} list */
 function pager(list) {
@@ -109,8 +109,8 @@ function searcher(template, list, around) {
 function actions(forms, around) {
   const found = forms.map(([key, template]) => {
     const simple = (template.properties ?? []).every(({ type }) => type === "hidden");
-    if (simple) return h("div", { class: "action" }, form(key, template, around));
-    return h("details", { class: "action", open: forms.length === 1 }, h("summary", {}, template.title ?? humane(key)), form(key, template, around));
+    if (simple) return h("div", { class: "action", "data-key": key }, form(key, template, around));
+    return h("details", { class: "action", "data-key": key, open: forms.length === 1 }, h("summary", {}, template.title ?? humane(key)), form(key, template, around));
   });
   return found.length > 0 && h("section", { class: "actions" }, h("h2", {}, "What you can do"), found);
 }

@@ -18,7 +18,7 @@ export function table(title, items, kind, list) {
   const sort = sorter(list, names);
   const head = names.map((name) =>
     h("th", { scope: "col", class: classed(items, name, kind), "aria-sort": sort(name)?.now }, heading(name, kind, sort)));
-  const body = items.map((item) => h("tr", {}, names.map((name) => cell(item, name, kind, name === lead))));
+  const body = items.map((item) => h("tr", { "data-key": linked(item, "self")?.href }, names.map((name) => cell(item, name, kind, name === lead))));
   return h("div", { class: "scroll", role: "region", "aria-label": title, tabindex: 0 },
     h("table", {}, h("caption", { class: "unseen" }, title), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)));
 }
