@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, column, event, func, insert, literal, select, table
+from sqlalchemy import Connection, String, bindparam, column, event, func, insert, literal, select, table
 from sqlalchemy.orm import Mapped, SessionTransaction, mapped_column
 
 from shop.model.entity import Base, Id, UTCDateTime, now
@@ -51,8 +51,16 @@ INSERT_CREATED = insert(Change.__table__).from_select(
 
 def record_change(session: TransactionSession, product: Any, kind: str) -> None:
     """Record a change of a product with its current price and stock."""
-    row = {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
-    session.pending_changes.append(row)
+    session.pending_changes.append(build_change(product, kind))
+
+
+def build_change(product: Any, kind: str) -> dict[str, Any]:
+    return {"kind": kind, "product_id": product.id, "price": product.price, "stock": product.stock}
+
+
+def insert_changes(connection: Connection, changes: list[dict[str, Any]]) -> None:
+    at = now()
+    INSERT_CHANGE.run_many(connection, [{**change, "at": at} for change in changes])
 
 
 def record_new_products(session: TransactionSession, ids: Iterable[int]) -> None:
@@ -83,8 +91,7 @@ def write_changes(session: TransactionSession) -> None:
     session.flush()
     pending, session.pending_changes = session.pending_changes, []
     rows, id_arrays = ([entry for entry in pending if type(entry) is kind] for kind in (dict, array))
-    time, connection = now(), session.connection()
     if rows:
-        INSERT_CHANGE.run_many(connection, [{**row, "at": time} for row in rows])
+        insert_changes(session.connection(), rows)
     for ids in id_arrays:
-        connection.execute(INSERT_CREATED, {"ids": ids.tolist(), "at": time})
+        session.connection().execute(INSERT_CREATED, {"ids": ids.tolist(), "at": now()})

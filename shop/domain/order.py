@@ -14,6 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
+from shop.domain.change import STOCKED, record_change
 from shop.domain.product import MAX_QUANTITY, Product, adjust_stock
 from shop.domain.user import User
 from shop.model.entity import Base, Entity, Id, make_row_type, now
@@ -176,9 +177,12 @@ class Order(Entity):
 
     def return_stock(self) -> None:
         """Return all items to the stock, in the order of their ids to avoid deadlocks."""
+        session = object_session(self)
         for item in self.items:
-            if not adjust_stock(object_session(self), item.product_id, item.quantity):
+            product = adjust_stock(session.connection(), item.product_id, item.quantity)
+            if product is None:
                 raise Conflict(f"There is no room in the stock for {item.name}.")
+            record_change(session, product, STOCKED)
 
 
 def find_status_after(move_name: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Row, String, Text, bindparam, or_, text, update
+from sqlalchemy import CheckConstraint, Connection, Index, Row, String, Text, bindparam, or_, text, update
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, object_session, validates
 
@@ -15,7 +15,6 @@ from shop.model.money import MAX_MONEY
 from shop.model.moves import MEMBER, STAFF, move
 from shop.storage.database import CONFLICT
 from shop.storage.prepared_queries import PreparedQuery
-from shop.storage.transactions import TransactionSession
 
 # Both databases compare normalized text byte by byte, so that they sort and search alike.
 NormalizedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -161,11 +160,11 @@ ADJUST_STOCK = PreparedQuery(
 )
 
 
-def adjust_stock(session: TransactionSession, product_id: int, amount: int) -> Row[Any] | None:
-    """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it."""
+def adjust_stock(connection: Connection, product_id: int, amount: int) -> Row[Any] | None:
+    """Adjust a stock with one atomic statement; return the row, or None if the stock does not allow it.
+
+    The caller records the change.
+    """
     bounds = {"lowest": max(0, -amount), "highest": MAX_STOCK - max(0, amount)}
     words = {"product": product_id, "amount": amount, "at": now(), **bounds}
-    row = ADJUST_STOCK.run(session.connection(), **words).one_or_none()
-    if row:
-        record_change(session, row, STOCKED)
-    return row
+    return ADJUST_STOCK.run(connection, **words).one_or_none()

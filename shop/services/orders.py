@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, select, type_coerce
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, select, type_coerce
 from sqlalchemy.types import NullType
 
+from shop.domain.change import STOCKED, build_change, insert_changes
 from shop.domain.order import IS_UNPAID, ORDER_STATES, PLACED, Item, ItemRow, Order, OrderRow, Step, StepRow
 from shop.domain.product import OutOfStock, Product, adjust_stock
 from shop.domain.user import User
@@ -19,7 +20,7 @@ from shop.services.context import ShopContext
 from shop.storage.execution import execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.prepared_queries import PreparedQuery, prepare_insert
-from shop.storage.transactions import Context, TransactionSession
+from shop.storage.transactions import Context
 
 CANCEL_BATCH = 100  # unpaid orders read at a time
 
@@ -79,15 +80,20 @@ class OrderSearch(UserOrderSearch):
 
 def place_order(ctx: ShopContext, data: dict[str, Any]) -> OrderRow:
     """Reserve the stock for every line, or for none, and create the order."""
-    with ctx.transaction() as session:
+    with ctx.write_rows() as connection:
         if refusal := get_moves(Order)["create"].find_error(Order, ctx.get_roles()):
             raise refusal
-        check_unpaid_limit(ctx)
-        items = [reserve_line(session, id, quantity) for id, quantity in merge_lines(data["items"])]
-        if short_lines := [item for item in items if isinstance(item, dict)]:
-            raise OutOfStock("There is not enough in stock; nothing was ordered.", lines=short_lines)
+        check_unpaid_limit(ctx, connection)
+        lines = merge_lines(data["items"])
+        products = reserve_lines(connection, lines)
+        items = [
+            ItemRow(product.id, product.name, product.price, quantity, is_sold=True)
+            for product, (_, quantity) in zip(products, lines, strict=True)
+        ]
         order = Order.create(user_id=ctx.actor.id, currency=ctx.currency, items=items)
-        return insert_order(session.connection(), order)
+        order = insert_order(connection, order)
+        insert_changes(connection, [build_change(product, STOCKED) for product in products])
+        return order
 
 
 def insert_order(connection: Connection, order: OrderRow) -> OrderRow:
@@ -98,10 +104,10 @@ def insert_order(connection: Connection, order: OrderRow) -> OrderRow:
     return order._replace(id=id)
 
 
-def check_unpaid_limit(ctx: ShopContext) -> None:
+def check_unpaid_limit(ctx: ShopContext, connection: Connection) -> None:
     """Limit the unpaid orders of an account, so that it cannot reserve the whole stock without paying."""
     words = {"user": ctx.actor.id, "skipped": ctx.max_unpaid_orders - 1}
-    if SELECT_UNPAID.run(ctx.session.connection(), **words).first():
+    if SELECT_UNPAID.run(connection, **words).first():
         limit = ctx.max_unpaid_orders
         raise Conflict(f"You have {limit} unpaid orders. Pay or cancel one before you place another.")
 
@@ -142,11 +148,18 @@ def merge_lines(lines: list[dict[str, int]]) -> list[tuple[int, int]]:
     return sorted(quantities.items())
 
 
-def reserve_line(session: TransactionSession, product_id: int, quantity: int) -> ItemRow | dict[str, Any]:
-    """Reserve the stock for a line; return its item, or the line with the stock left if that is too small."""
-    if row := adjust_stock(session, product_id, -quantity):
-        return ItemRow(row.id, row.name, row.price, quantity, is_sold=True)
-    stock_left = SELECT_STOCK.run(session.connection(), product=product_id).scalar()
+def reserve_lines(connection: Connection, lines: list[tuple[int, int]]) -> list[Row[Any]]:
+    """Reserve the stock for every line and return the products, or raise OutOfStock with what is left."""
+    products = [adjust_stock(connection, id, -quantity) for id, quantity in lines]
+    short_lines = [line for line, product in zip(lines, products, strict=True) if product is None]
+    if short_lines:
+        described = [describe_short_line(connection, *line) for line in short_lines]
+        raise OutOfStock("There is not enough in stock; nothing was ordered.", lines=described)
+    return products
+
+
+def describe_short_line(connection: Connection, product_id: int, quantity: int) -> dict[str, Any]:
+    stock_left = SELECT_STOCK.run(connection, product=product_id).scalar()
     return {"product_id": product_id, "quantity": quantity, "left": stock_left}
 
 

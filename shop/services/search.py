@@ -97,11 +97,19 @@ class WordFilter(NamedTuple):
     def build_count(self, query: Select[Any]) -> Select[Any]:
         """Return the query that counts the products of a query with a frequent word.
 
-        The first matches in the index suffice, if the query finds many. Pending products are compared.
+        The first matches in the index suffice, if the query finds many. Pending products are compared. Both
+        have a limit of their own, without which PostgreSQL reads all matches before it counts the first one.
         """
         indexed = query.where(WORDS_INDEX.c.rowid == Product.id, self.match, ~IS_PENDING)
         pending = query.where(self.condition, Product.id.in_(select(PENDING_WORDS.c.id)))
-        ids = (each.with_only_columns(Product.id, maintain_column_froms=True) for each in (indexed, pending))
+        ids = (
+            select(
+                each.with_only_columns(Product.id, maintain_column_froms=True)
+                .limit(MAX_MATCHES + 1)
+                .subquery()
+            )
+            for each in (indexed, pending)
+        )
         return build_count(select(union_all(*ids).subquery()), MAX_MATCHES)
 
 
@@ -117,7 +125,9 @@ def build_word_filter(ctx: Context, text: str) -> WordFilter:
     words = {"words": pattern, "most": MAX_MATCHES + 1}
     ((pending, indexed),) = ctx.fetch_rows(queries.count_ids, **words)
     if indexed > MAX_MATCHES:
-        return WordFilter(plain_match, select(literal(MAX_MATCHES), false()), match_words(dialect, pattern))
+        # Not a parameter: PostgreSQL plans a statement once for all values, and takes the word for rare.
+        match = match_words(dialect, literal(pattern, literal_execute=True))
+        return WordFilter(plain_match, select(literal(MAX_MATCHES), false()), match)
     if pending > MAX_MATCHES:
         return WordFilter(plain_match)
     rows = ctx.fetch_rows(queries.select_ids, **words)

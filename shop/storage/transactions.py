@@ -1,7 +1,7 @@
 """The context of a use case: the caller, the session and the transaction."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
@@ -22,6 +22,7 @@ E = TypeVar("E", bound=Entity)
 # SQLite has one writer and no fair queue for the others; this lock is one.
 WRITE_LOCK = Lock()
 WRITE_LOCK_TIMEOUT = 2.0  # seconds; waiting for other processes may take as long again
+IMMEDIATE = {"sqlite_begin": "IMMEDIATE"}  # an execution option of connections that write
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,45 @@ class Context:
     @contextmanager
     def begin_writing(self) -> Iterator[TransactionSession]:
         self.session.rollback()  # ends the read transaction that loaded the caller
-        sqlite, started_at = self.session.get_bind().dialect.name == "sqlite", perf_counter()
+        started_at = perf_counter()
         try:
-            with hold_write_lock() if sqlite else nullcontext():
-                if sqlite:
-                    self.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-                    if self.observe_write_wait:
-                        self.observe_write_wait(perf_counter() - started_at)
+            with self.hold_turn():
+                if self.is_on_sqlite():
+                    self.session.connection(execution_options=IMMEDIATE)
+                    self.observe_wait(started_at)
                 yield self.session
         finally:
             self.session.rollback()
+
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Open a write transaction for statements alone; inside another one, join it.
+
+        The session would take a quarter of a checkout. It has another connection: do not use it meanwhile.
+        """
+        if self.session.is_writing:
+            yield self.session.connection()
+            return
+        self.session.rollback()  # ends the read transaction that loaded the caller
+        started_at = perf_counter()
+        engine = self.session.get_bind()
+        with (
+            self.hold_turn(),
+            engine.connect().execution_options(**IMMEDIATE) as connection,
+            connection.begin(),
+        ):
+            self.observe_wait(started_at)
+            yield connection
+
+    def is_on_sqlite(self) -> bool:
+        return self._session.get_bind().dialect.name == "sqlite"
+
+    def hold_turn(self) -> AbstractContextManager[None]:
+        return hold_write_lock() if self.is_on_sqlite() else nullcontext()
+
+    def observe_wait(self, started_at: float) -> None:
+        if self.observe_write_wait and self.is_on_sqlite():
+            self.observe_write_wait(perf_counter() - started_at)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 import timeit
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import requests
@@ -157,7 +158,8 @@ class TestACustomer:
                 Actor(customer.id, "customer"),
                 max_unpaid_orders=60_000,
             )
-            seconds = min(timeit.repeat(lambda: orders.check_unpaid_limit(ctx), number=1, repeat=20))
+            check = partial(orders.check_unpaid_limit, ctx, ctx.session.connection())
+            seconds = min(timeit.repeat(check, number=1, repeat=20))
         assert seconds < MAX_CHECK_SECONDS
 
     def test_is_not_held_back_by_others(self, customer_with_limit, customer):
