@@ -15,7 +15,7 @@ from shop.domain.product import Product
 from shop.model.moves import STAFF
 from shop.services import changes, orders
 from shop.services.context import ShopContext
-from shop.storage import change_log
+from shop.storage import change_listener, change_log
 from shop.storage.change_listener import ChangeListener, poll_postgresql
 from shop.storage.change_log import LOCK_ID
 from shop.storage.execution import create, execute
@@ -359,13 +359,14 @@ def test_readers_get_every_change_of_many_writers_once_and_in_order(app, engine,
 
 
 @pytest.fixture
-def sole_listener(app, engine):
+def sole_listener(monkeypatch):
     """No other thread of this process gives numbers."""
-    runtime = app.extensions["shop"]
-    runtime.change_listener.stop()
-    if thread := runtime.change_listener.thread:
-        thread.join(TIMEOUT)
-    runtime.change_listener = ChangeListener(engine)
+    this_thread, assign = threading.current_thread(), change_listener.assign_numbers
+
+    def assign_here(*arguments, **options):
+        return threading.current_thread() is this_thread and assign(*arguments, **options)
+
+    monkeypatch.setattr(change_listener, "assign_numbers", assign_here)
 
 
 def test_a_number_that_is_given_again_in_an_emptied_table_wakes_waiters(postgresql, engine, sole_listener):

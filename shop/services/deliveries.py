@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from shop.domain.change import PURGED, Change
 from shop.domain.hook import ENABLED, IS_WAITING, Delivery, FeedPosition, Hook
-from shop.domain.order import PLACED, Order, Step
+from shop.domain.order import Order, Step, find_status_after
 from shop.domain.user import USER_EVENTS, User, UserStep
 from shop.model.entity import now
-from shop.model.moves import STAFF, get_moves
+from shop.model.moves import STAFF
 from shop.storage.change_log import FeedRow, number_waiting_rows
 from shop.storage.database import build_insert
 from shop.storage.transactions import Context
@@ -79,8 +79,8 @@ def build_change_event(row: Any) -> Event | None:
 
 
 def build_step_event(row: Any) -> Event:
-    state = get_moves(Order)[row.move].target or PLACED
-    return Event(f"order_steps_{row.seq}", f"order.{state}", row.order_id, row.at, row.user_id)
+    status = find_status_after(row.move)
+    return Event(f"order_steps_{row.seq}", f"order.{status}", row.order_id, row.at, row.user_id)
 
 
 def build_user_event(row: Any) -> Event:

@@ -77,7 +77,7 @@ def convert_arguments(schema: Schema, args: dict[str, Any], currency: Currency) 
 def convert_value(field: fields.Field, value: Any, currency: Currency) -> Any:
     if value is None:
         return None
-    if isinstance(field, fields.List):
+    if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
         return [convert_arguments(field.inner.schema, each, currency) for each in value]
     if isinstance(field, Money):
         return to_minor_units(value, currency)
