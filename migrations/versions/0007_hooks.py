@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("signing_secret", sa.String(100), nullable=False),
         sa.Column("old_signing_secret", sa.String(100), nullable=True),
         sa.Column("rotated_at", Time, nullable=True),
+        sa.Column("begins_after", sa.JSON(), nullable=False),
         sa.Column("lease", sa.String(32), nullable=True),
         sa.Column("free_at", Time, nullable=False),
         sa.Column("created_at", Time, nullable=False),

@@ -78,6 +78,9 @@ class Hook(Entity):
     old_signing_secret: Mapped[str | None] = mapped_column(String(100))
     rotated_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    begins_after: Mapped[dict[str, int]] = mapped_column(
+        JSON
+    )  # the newest number of each feed at its creation
     lease: Mapped[str | None] = mapped_column(String(32))
     free_at: Mapped[datetime] = mapped_column(default=now)
     user: Mapped[User] = relationship()
@@ -99,9 +102,18 @@ class Hook(Entity):
 
     @move(title="Add a hook", by=MEMBER, takes=Receiver)
     @classmethod
-    def subscribe(cls, actor: Actor, url: str, events: list[str], description: str | None = None) -> "Hook":
+    def subscribe(
+        cls,
+        actor: Actor,
+        url: str,
+        events: list[str],
+        begins_after: dict[str, int],
+        description: str | None = None,
+    ) -> "Hook":
         check_events(actor, events)
-        hook = cls(user_id=actor.id, url=url, events=events, description=description)
+        hook = cls(
+            user_id=actor.id, url=url, events=events, begins_after=begins_after, description=description
+        )
         hook.secret = hook.signing_secret = create_secret()
         return hook
 
@@ -133,7 +145,7 @@ class Hook(Entity):
     def ping(self) -> None:
         """The service adds a delivery."""
 
-    def wants(self, event: str) -> bool:
+    def is_subscribed_to(self, event: str) -> bool:
         return event in self.events or ALL_EVENTS in self.events
 
     def list_secrets(self) -> list[str]:

@@ -31,11 +31,16 @@ TOO_MANY_WAIT = f"More than {MAX_WAITING:,} deliveries were waiting; read the fe
 
 @dataclass(frozen=True)
 class Event:
-    message_id: str
+    feed: str
+    seq: int
     name: str
     subject_id: int
     happened_at: datetime
     owner_id: int | None = None  # of the order; of other subjects, only staff are told
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.feed}_{self.seq}"
 
 
 @dataclass(frozen=True)
@@ -75,16 +80,16 @@ class Backlog:
 def build_change_event(row: Any) -> Event | None:
     if row.kind == PURGED:
         return None
-    return Event(f"changes_{row.seq}", f"product.{row.kind}", row.product_id, row.at)
+    return Event("changes", row.seq, f"product.{row.kind}", row.product_id, row.at)
 
 
 def build_step_event(row: Any) -> Event:
     status = find_status_after(row.move)
-    return Event(f"order_steps_{row.seq}", f"order.{status}", row.order_id, row.at, row.user_id)
+    return Event("order_steps", row.seq, f"order.{status}", row.order_id, row.at, row.user_id)
 
 
 def build_user_event(row: Any) -> Event:
-    return Event(f"user_steps_{row.seq}", USER_EVENTS[row.move], row.user_id, row.at)
+    return Event("user_steps", row.seq, USER_EVENTS[row.move], row.user_id, row.at)
 
 
 SELECT_STEPS = select(Step.seq, Step.order_id, Step.move, Step.at, Order.user_id).join(Order)
@@ -129,6 +134,16 @@ def distribute_feed(ctx: Context, feed: Feed) -> int:
         return len(rows)
 
 
+def find_newest_numbers(ctx: Context) -> dict[str, int]:
+    """Return the newest number of each feed; events of a new hook begin after them."""
+    with ctx.connection() as connection:
+        for feed in FEEDS:
+            number_waiting_rows(connection, feed.kind.__tablename__)
+        return {
+            feed.kind.__tablename__: connection.scalar(select(func.max(feed.kind.seq))) or 0 for feed in FEEDS
+        }
+
+
 def select_position(feed: Feed) -> Select[tuple[int]]:
     return select(FeedPosition.seq).where(FeedPosition.feed == feed.kind.__tablename__)
 
@@ -141,7 +156,7 @@ def fetch_rows_after(session: Session, feed: Feed, position: int) -> Sequence[An
 def add_deliveries(session: Session, events: list[Event]) -> None:
     hooks = session.execute(select_hooks({event.owner_id for event in events} - {None})).all()
     for hook, role in hooks:
-        if rows := [build_delivery(hook, event) for event in events if is_told(hook, role, event)]:
+        if rows := [build_delivery(hook, event) for event in events if can_receive(hook, role, event)]:
             session.execute(build_insert(session, Delivery.__table__).on_conflict_do_nothing(), rows)
             disable_overfull(session, hook)
 
@@ -156,10 +171,10 @@ def select_hooks(owners: Iterable[int]) -> Select[tuple[Hook, str]]:
     )
 
 
-def is_told(hook: Hook, role: str, event: Event) -> bool:
-    """Whether a hook is told of an event: it wants it, its owner may see it, and it existed before."""
+def can_receive(hook: Hook, role: str, event: Event) -> bool:
+    """Whether a hook gets an event: it names it, its owner may see it, and the event came later."""
     is_allowed = role == STAFF or event.owner_id == hook.user_id
-    return is_allowed and hook.wants(event.name) and event.happened_at >= hook.created_at
+    return is_allowed and hook.is_subscribed_to(event.name) and event.seq > hook.begins_after[event.feed]
 
 
 def build_delivery(hook: Hook, event: Event) -> dict[str, Any]:
@@ -176,7 +191,7 @@ def build_delivery(hook: Hook, event: Event) -> dict[str, Any]:
 
 
 def disable_overfull(session: Session, hook: Hook) -> None:
-    """Disable a hook that has too many deliveries waiting, and say so."""
+    """Disable a hook that has too many deliveries waiting."""
     waiting = select(Delivery.id).where(Delivery.hook_id == hook.id, IS_WAITING).limit(MAX_WAITING + 1)
     if session.scalar(select(func.count()).select_from(waiting.subquery())) > MAX_WAITING:
         hook.disable_because(TOO_MANY_WAIT)
@@ -244,9 +259,9 @@ def record_outcome(ctx: Context, claim: Claim, outcome: Outcome) -> None:
 
 
 def set_lease(session: Session, hook: Hook, lease: str | None, free_at: datetime) -> None:
-    """Not by the entity, because a lease makes no new version of a hook."""
-    lent = update(Hook.__table__).where(Hook.id == hook.id).values(lease=lease, free_at=free_at)
-    session.execute(lent.values(updated_at=Hook.updated_at))
+    """Change the row and not the entity, because a lease makes no new version of a hook."""
+    values = {"lease": lease, "free_at": free_at, "updated_at": Hook.updated_at}
+    session.execute(update(Hook.__table__).where(Hook.id == hook.id).values(values))
 
 
 def measure_backlog(ctx: Context) -> Backlog:

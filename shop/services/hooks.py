@@ -13,6 +13,7 @@ from shop.domain.user import User
 from shop.model.entity import now
 from shop.model.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from shop.services.context import ShopContext
+from shop.services.deliveries import find_newest_numbers
 from shop.storage.execution import create, execute, find_entity
 from shop.storage.pagination import Page, PageInput, SortOrder, paginate
 from shop.storage.transactions import Context
@@ -51,7 +52,7 @@ def check_receiver(ctx: ShopContext, data: dict[str, Any]) -> None:
 
 def add_hook(ctx: ShopContext, data: dict[str, Any]) -> Hook:
     with ctx.transaction() as session:
-        hook = create(ctx, Hook, "subscribe", data)
+        hook = create(ctx, Hook, "subscribe", {**data, "begins_after": find_newest_numbers(ctx)})
         session.flush()
         find_entity(ctx, User, ctx.actor.id, lock=True)  # two that are added at once are counted in turn
         count = session.scalar(select(func.count()).select_from(ctx.select_visible(Hook).subquery()))

@@ -19,7 +19,7 @@ HUNG = Outcome(None, "It did not answer in time.", 15.0)
 
 
 def make_hook(actor=CUSTOMER_ACTOR, events=("*",)):
-    hook = Hook.subscribe(actor, "https://receiver.example/", [*events])
+    hook = Hook.subscribe(actor, "https://receiver.example/", [*events], {})
     hook.status = "enabled"
     return hook
 
@@ -39,11 +39,11 @@ class TestHooks:
             make_hook(events=events)
 
     def test_of_staff_have_all_events(self):
-        assert make_hook(STAFF_ACTOR, ["product.created", "user.deleted"]).wants("user.deleted")
+        assert make_hook(STAFF_ACTOR, ["product.created", "user.deleted"]).is_subscribed_to("user.deleted")
 
     def test_want_what_they_name_or_all(self):
         named, all_events = make_hook(events=["order.paid"]), make_hook()
-        assert (named.wants("order.paid"), named.wants("order.placed"), all_events.wants("order.placed")) == (
+        assert (named.is_subscribed_to("order.paid"), named.is_subscribed_to("order.placed"), all_events.is_subscribed_to("order.placed")) == (
             True, False, True,
         )  # fmt: skip
 

@@ -237,5 +237,5 @@ class TestDeliveries:
 def test_the_answer_holds_no_column_that_is_for_senders(app, customer, hook):
     with app.extensions["shop"].engine.connect() as connection:
         row = connection.execute(select(Hook.__table__)).mappings().one()
-    private = {"signing_secret", "old_signing_secret", "lease", "free_at", "rotated_at", "user_id"}
+    private = {"signing_secret", "old_signing_secret", "lease", "free_at", "begins_after", "user_id"}
     assert (private <= row.keys(), private & customer.get("/api/v1/hooks/1").json.keys()) == (True, set())
