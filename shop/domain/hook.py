@@ -43,6 +43,7 @@ class Receiver(InputSchema):
             "description": "Where events are sent with POST: https, and a public address.",
             "examples": ["https://receiver.example/events"],
             "x-input": "url",
+            "prompt": "URL",
         },
     )
     events = BoundedList(

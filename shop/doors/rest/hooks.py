@@ -21,7 +21,9 @@ from shop.services.hooks import (
 
 class HookRepresentation(Representation):
     url = fields.String(
-        metadata=describe("Where events are sent.", means="url", example="https://receiver.example/events")
+        metadata=describe(
+            "Where events are sent.", title="URL", means="url", example="https://receiver.example/events"
+        )
     )
     events = fields.List(
         fields.String(metadata={"enum": list(EVENTS)}),
