@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 from shop.domain.hook import DELIVERY_STATES, PING, Delivery, Hook
 from shop.domain.user import User
 from shop.model.entity import now
-from shop.model.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from shop.model.errors import Conflict, Unauthenticated, Unavailable
 from shop.services.context import ShopContext
 from shop.services.deliveries import find_newest_numbers
 from shop.storage.execution import create, execute, find_entity
@@ -35,17 +35,14 @@ def check_receiver(ctx: ShopContext, data: dict[str, Any]) -> None:
     """Check that events may be sent to the URL. This asks a name server, so no transaction is open."""
     if "url" not in data:
         return
-    try:
-        target = parse_target(data["url"], allow_private=ctx.allow_private_hooks)
-    except AddressError as error:
-        raise Invalid("Events cannot be sent there.", errors={"url": [str(error)]}) from None
     ctx.session.rollback()
     if not LOOKUPS.acquire(timeout=MAX_QUEUE_SECONDS):
         raise Unavailable("Too many host names are being looked up.", retry_after=2)
     try:
+        target = parse_target(data["url"], allow_private=ctx.allow_private_hooks)
         resolve_target(target, allow_private=ctx.allow_private_hooks)
     except AddressError as error:
-        raise Conflict("Events cannot be sent there now.", members={"url": [str(error)]}) from None
+        raise Conflict("Events cannot be sent there.", members={"url": [str(error)]}) from None
     finally:
         LOOKUPS.release()
 

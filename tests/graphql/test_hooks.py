@@ -56,4 +56,4 @@ def test_others_find_neither_hook_nor_delivery(fetch_data, customer, staff):
 
 def test_a_private_address_is_refused_by_the_name_of_its_argument(run_query, customer):
     error = run_query(customer, ADD, url="https://10.0.0.1/", events=["*"]).json["errors"][0]
-    assert (error["extensions"]["code"], "url" in str(error["extensions"])) == ("BAD_USER_INPUT", True)
+    assert (error["extensions"]["code"], "url" in str(error["extensions"])) == ("CONFLICT", True)

@@ -124,21 +124,27 @@ class TestOthers:
 
 class TestInput:
     @pytest.mark.parametrize(
+        "url", ["javascript:alert(1)", "", "https://" + "x" * 500, "https://8.8.8.8/\n", 7, None]
+    )
+    def test_what_is_no_url_is_refused_by_its_name(self, customer, url):
+        answer = add_hook(customer, url)
+        assert (answer.status_code, {each["pointer"] for each in answer.json["errors"]}) == (400, {"#/url"})
+
+    @pytest.mark.parametrize(
         "url",
         [
             "http://receiver.example/", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/meta-data",
-            "https://user:secret@8.8.8.8/", "https://8.8.8.8:22/", "https://8.8.8.8/#x", "javascript:alert(1)", "",
-            "https://" + "x" * 500, "https://8.8.8.8/\n", 7, None,
+            "https://user:secret@8.8.8.8/", "https://8.8.8.8:22/", "https://8.8.8.8/#x", "https://[/", "https://!",
         ],
     )  # fmt: skip
     def test_a_url_that_may_not_be_sent_to_is_refused_by_its_name(self, customer, url):
         answer = add_hook(customer, url)
-        assert (answer.status_code, {each["pointer"] for each in answer.json["errors"]}) == (400, {"#/url"})
+        assert (answer.status_code, {each["pointer"] for each in answer.json["errors"]}) == (409, {"#/url"})
 
     @pytest.mark.parametrize("method", ["put", "patch"])
     def test_a_change_is_checked_too(self, customer, hook, method):
         body = {"url": "https://10.0.0.1/", "events": ["*"]}
-        assert getattr(customer, method)("/api/v1/hooks/1", body).status_code == 400
+        assert getattr(customer, method)("/api/v1/hooks/1", body).status_code == 409
 
     @pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::1"])
     def test_a_name_of_a_private_address_is_refused(self, customer, monkeypatch, address):
