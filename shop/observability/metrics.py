@@ -101,16 +101,27 @@ def get_collectors() -> SimpleNamespace:
         limited_requests=Counter("shop_limited", "Requests over a limit (429).", ["policy"]),
         fallback=make_gauge("limiter_fallback", "1 where limits are counted without Redis.", "livemax"),
         login_failures=Counter("shop_login_failures", "Logins refused."),
-        hook_attempts=Counter("shop_hook_attempts", "Attempts to send a message to a hook.", ["outcome"]),
-        hook_seconds=Histogram(
-            "shop_hook_seconds", "Seconds of an attempt to send a message.", buckets=DURATION_BUCKETS
-        ),
-        hook_backlog=make_gauge("hook_deliveries_due", "Deliveries that are due.", "livemax"),
-        hook_delay=make_gauge("hook_oldest_seconds", "For how long the oldest delivery is due.", "livemax"),
     )
     for policy in (*POLICIES, *LOGIN_POLICIES):
         collectors.limited_requests.labels(policy)
     return collectors
+
+
+@cache
+def get_hook_collectors() -> SimpleNamespace:
+    """Return the collectors of `shop hooks`."""
+    from prometheus_client import Counter, Gauge, Histogram
+
+    return SimpleNamespace(
+        attempts=Counter("shop_hook_attempts", "Attempts to send a message to a hook.", ["outcome"]),
+        seconds=Histogram(
+            "shop_hook_seconds", "Seconds of an attempt to send a message.", buckets=DURATION_BUCKETS
+        ),
+        backlog=Gauge("shop_hook_deliveries_due", "Deliveries that are due.", multiprocess_mode="livemax"),
+        delay=Gauge(
+            "shop_hook_oldest_seconds", "Seconds that the oldest is due.", multiprocess_mode="livemax"
+        ),
+    )
 
 
 def install_metrics(app: Flask, engine: Engine) -> None:
@@ -160,8 +171,8 @@ def observe_request(route: str, status: int, seconds: float, method: str = "GET"
 
 def observe_attempt(outcome: Outcome) -> None:
     """Count an attempt to send a message to a hook."""
-    get_collectors().hook_attempts.labels("delivered" if outcome.is_success else "failed").inc()
-    get_collectors().hook_seconds.observe(outcome.seconds)
+    get_hook_collectors().attempts.labels("delivered" if outcome.is_success else "failed").inc()
+    get_hook_collectors().seconds.observe(outcome.seconds)
 
 
 def watch_hooks(settings: Settings, measure: Callable[[], Backlog]) -> None:
@@ -174,8 +185,8 @@ def sample_backlog(measure: Callable[[], Backlog]) -> None:
     while True:
         with suppress(SQLAlchemyError):  # the next sample comes soon
             backlog = measure()
-            get_collectors().hook_backlog.set(backlog.count)
-            get_collectors().hook_delay.set(backlog.oldest_seconds)
+            get_hook_collectors().backlog.set(backlog.count)
+            get_hook_collectors().delay.set(backlog.oldest_seconds)
         sleep(BACKLOG_SECONDS)
 
 

@@ -128,8 +128,12 @@ def translate_error(error: Exception) -> DomainError | None:
 
 
 def is_statement_error(error: Any) -> bool:
-    """Whether SQLite rejected a statement as wrong, for example because a column does not exist."""
-    return getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
+    """Whether SQLite rejected a statement as wrong, for example because a column does not exist.
+
+    A savepoint is missing where SQLite has ended the transaction by itself, because the disk is full.
+    """
+    is_rejected = getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR
+    return is_rejected and not str(error).startswith("no such savepoint")
 
 
 def find_constraint_error(message: str) -> DomainError | None:

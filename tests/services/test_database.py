@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
+from shop.model.errors import Unavailable
 from shop.observability.health import create_private_engine
-from shop.storage.database import configure_engine
+from shop.storage.database import configure_engine, translate_error
 
 
 @pytest.fixture
@@ -52,3 +54,13 @@ def test_asking_for_health_first_makes_no_file_for_others(tmp_path, usual_umask)
 def test_a_database_that_is_there_keeps_its_mode(tmp_path, write_and_get_modes):
     (tmp_path / "shop.db").touch(0o640)
     assert write_and_get_modes(create_engine)["shop.db"] == "0o640"
+
+
+def test_a_transaction_that_sqlite_has_ended_by_itself_is_an_outage(tmp_path):
+    """SQLite ends a transaction when the disk is full; its savepoints are gone then."""
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
+    configure_engine(engine)
+    with engine.connect() as connection, pytest.raises(OperationalError) as found, connection.begin_nested():
+        connection.connection.dbapi_connection.execute("ROLLBACK")
+        raise ValueError
+    assert isinstance(translate_error(found.value), Unavailable)
