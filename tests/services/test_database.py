@@ -60,7 +60,9 @@ def test_a_transaction_that_sqlite_has_ended_by_itself_is_an_outage(tmp_path):
     """SQLite ends a transaction when the disk is full; its savepoints are gone then."""
     engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
     configure_engine(engine)
-    with engine.connect() as connection, pytest.raises(OperationalError) as found, connection.begin_nested():
+    with engine.connect() as connection:
+        savepoint = connection.begin_nested()
         connection.connection.dbapi_connection.execute("ROLLBACK")
-        raise ValueError
+        with pytest.raises(OperationalError) as found:
+            savepoint.rollback()
     assert isinstance(translate_error(found.value), Unavailable)
