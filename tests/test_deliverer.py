@@ -305,3 +305,23 @@ def test_an_outage_of_the_database_loses_nothing(app, owner, add_hook, buy, monk
         assert wait_until(lambda: list_deliveries(owner, status="delivered"))
         deliverer.stop(2)
     assert (len(receiver.messages), len(calls)) == (1, 3)
+
+
+def test_a_fault_in_one_look_does_not_end_all_deliveries(owner, add_hook, buy, monkeypatch):
+    monkeypatch.setattr(deliverer_module, "OUTAGE_PAUSE", 0.1)
+    real, calls = deliverer_module.distribute_events, []
+
+    def distribute(ctx):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyError("a row of a newer version")
+        return real(ctx)
+
+    monkeypatch.setattr(deliverer_module, "distribute_events", distribute)
+    deliverer = build_deliverer(owner.client.application, ROOT)
+    with receiving() as receiver:
+        add_hook(receiver)
+        buy()
+        deliverer.start()
+        assert receiver.wait_for(1)
+        deliverer.stop(2)

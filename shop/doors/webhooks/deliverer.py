@@ -80,6 +80,9 @@ class Deliverer:
             except (SQLAlchemyError, DomainError) as error:
                 log.warning("hooks: %s", describe_error(error))
                 pause = OUTAGE_PAUSE
+            except Exception:  # a fault in one look must not end all deliveries
+                log.exception("hooks: a look for deliveries failed")
+                pause = OUTAGE_PAUSE
             self.news.wait(pause)
         self.pool.shutdown(wait=False, cancel_futures=True)
 
