@@ -26,6 +26,6 @@ def round_money(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def round_amount(value: Any) -> Any:
-    if isinstance(value, float) and 0 < value < 10**12:
+    if isinstance(value, float) and 0 < value < 10**15:
         return float(round(Decimal(value), 2))
     return value

@@ -11,7 +11,7 @@ from shop.domain.order import MAX_LINES, Line
 from shop.domain.product import MAX_QUANTITY, Product
 from shop.domain.user import User
 from shop.model.entity import Base, Entity, Id, now
-from shop.model.errors import Conflict, Invalid
+from shop.model.errors import Conflict
 from shop.model.fields import InputSchema, Money, StrictInteger
 from shop.model.money import MAX_TOTAL
 from shop.model.moves import MEMBER, OWNER, move
@@ -112,7 +112,7 @@ class Draft(Entity):
     @move(title="Remove a product", by=OWNER, takes=LineToRemove, when=has_items, otherwise=EMPTY)
     def remove(self, product_id: int) -> None:
         if not (line := self.find_line(product_id)):
-            raise Invalid("This product is not in the draft.", errors={"product_id": ["It is not there."]})
+            raise Conflict("This product is not in the draft.", members={"product_id": ["It is not there."]})
         self.items.remove(line)
         self.expires_at = now() + LIFETIME
 
@@ -130,7 +130,7 @@ class Draft(Entity):
     def start_line(self, product_id: int) -> DraftLine:
         product = object_session(self).get(Product, product_id)
         if product is None or product.retired_at:
-            raise Invalid("There is no such product.", errors={"product_id": ["It is not sold."]})
+            raise Conflict("There is no such product.", members={"product_id": ["It is not sold."]})
         if len(self.items) >= MAX_LINES:
             raise Conflict(f"One order may have at most {MAX_LINES} products.")
         line = DraftLine(product_id=product_id, product=product, quantity=0)

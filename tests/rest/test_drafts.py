@@ -98,10 +98,10 @@ class TestLines:
         staff.delete(f"/api/v1/products/{goods[0]}")
         for id in (goods[0], 999):
             refused = add(customer, draft, id)
-            assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (400, "#/product_id")
+            assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (409, "#/product_id")
 
     def test_what_is_not_there_cannot_be_removed(self, customer, full_draft):
-        assert submit(customer, full_draft, "remove", product_id=999).status_code == 400
+        assert submit(customer, full_draft, "remove", product_id=999).status_code == 409
 
     @pytest.mark.parametrize("quantity", [0, -1, 10_001, "many", 1.5, None])
     def test_a_quantity_is_a_number_that_can_be_ordered(self, customer, draft, goods, quantity):
