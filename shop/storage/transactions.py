@@ -173,7 +173,7 @@ class Context:
     def write_rows(self) -> Iterator[Connection]:
         """Open a write transaction for statements alone; inside another one, join it.
 
-        The session would take a fifth of the time of a checkout. It has another connection: do not use it meanwhile.
+        A session would take a fifth of a checkout. It has another connection: do not use it meanwhile.
         """
         if self.session.is_writing:
             yield self.session.connection()
