@@ -7,7 +7,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
@@ -155,13 +156,22 @@ def migrated_app(shops: Callable[..., Flask]) -> Flask:
 def empty_database(app: Flask) -> None:
     with app.app_context():
         engine = app.extensions["shop"].engine
+    names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    if engine.dialect.name == "postgresql":
+        empty_postgres(engine, names)
+    else:
         with engine.begin() as connection:
-            names = [table.name for table in reversed(Base.metadata.sorted_tables)]
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
-                return
             for name in [*names, "sqlite_sequence"]:
                 connection.execute(text(f"DELETE FROM {name}"))
+
+
+def empty_postgres(engine: Engine, names: list[str]) -> None:
+    """Empty the tables; a reader in the background that meets them in another order ends as a deadlock."""
+    for _ in range(3):
+        with suppress(OperationalError), engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+            return
+    raise RuntimeError("The tables were in use.")
 
 
 @pytest.fixture
