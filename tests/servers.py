@@ -112,7 +112,7 @@ def find_redis_server() -> str:
     raise RuntimeError("there is no redis-server: install one, or set SHOP_TEST_REDIS_URL")
 
 
-def wait_for_port(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with socket.socket() as probe:

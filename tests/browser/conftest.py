@@ -32,6 +32,7 @@ PRODUCTS = [
     ("Pine stool", 3900, 40),
     ("Oak shelf", 17950, 0),
 ]
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 FORMS = {"Accept": "application/prs.hal-forms+json"}
 ROLES = {"ada": CUSTOMER, "grace": STAFF}
 

@@ -13,7 +13,7 @@ from shop.hypermedia.explorer import FOLDER, MODULES
 from tests.browser.conftest import Reader, open_reader
 
 FORMS = "application/prs.hal-forms+json"
-BOOKS = [{"title": "Momo", "shelf": "A1"}, {"title": "Emil", "shelf": "B2"}]
+BOOKS = {0: {"title": "Momo", "shelf": "A1"}, 1: {"title": "Emil", "shelf": "B2"}}
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
